@@ -1,0 +1,134 @@
+"""What a run is made of: frozen dataclasses, filled from YAML and dotted overrides (jsonargparse)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Method = Literal[
+    "sft", "tft", "dft-logits", "dft-feature", "lc-logits", "lc-feature", "et-logits", "et-feature", "mixture"
+]
+Kind = Literal["none", "logits", "feature"]
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The base model. `name` is a hub name, a folder, or a packaged model (gemma-3-270m, smollm2-135m)."""
+
+    name: str
+    revision: str | None = None
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    attention: Literal["auto", "eager", "sdpa", "flash_attention_2", "flex_attention"] = "auto"
+    trust_remote_code: bool = False
+
+
+@dataclass(frozen=True)
+class SourceConfig:
+    """Rows of one language: `path` (JSON lines), `path` and `path_en` joined by id, or `hub` and `split`.
+
+    `weight` is how often each epoch goes through this source: 2 is twice, 0.5 half of its rows.
+    """
+
+    language: str
+    path: str | None = None
+    path_en: str | None = None
+    hub: str | None = None
+    split: str = "train"
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Rows, their rendering and what happens to bad ones."""
+
+    train: list[SourceConfig]
+    held_out: list[SourceConfig] = field(default_factory=list)
+    template: Literal["alpaca", "plain", "chat"] = "alpaca"
+    max_length: int = 512
+    normalization: Literal["NFC", "none"] = "NFC"
+    on_bad_row: Literal["error", "skip"] = "error"
+
+
+@dataclass(frozen=True)
+class WeightConfig:
+    """The factor of a term: it rises from 0 over the first `warmup` share of training, then decays to 0 if told to."""
+
+    value: float = 1.0
+    warmup: float = 0.0
+    decay: Literal["none", "linear", "cosine"] = "none"
+
+
+@dataclass(frozen=True)
+class ObjectiveConfig:
+    """The method and each option where the paper is silent (docs/decisions.md). `lc` and `et` are read by `mixture`."""
+
+    method: Method = "dft-logits"
+    lc: Kind = "none"
+    et: Kind = "none"
+    layer_lc: int | None = None
+    layer_et: int | None = None
+    lc_weight: WeightConfig = field(default_factory=WeightConfig)
+    et_weight: WeightConfig = field(default_factory=WeightConfig)
+    alignment: Literal["conditional", "positional"] = "conditional"
+    pooling: Literal["mean", "last"] = "mean"
+    similarity: Literal["cosine", "centered", "contrastive"] = "cosine"
+    detach_english: bool = True
+    train_head_et: bool = False
+    lens_norm: bool = True
+    temperature: float = 0.05
+    momentum: float = 0.99
+
+
+@dataclass(frozen=True)
+class LoraConfig:
+    """Low-rank adapters instead of full tuning (peft). `merge`: also write the merged model."""
+
+    r: int = 16
+    alpha: int = 32
+    dropout: float = 0.0
+    target_modules: list[str] | Literal["all-linear"] = "all-linear"
+    merge: bool = False
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """The loop (transformers.Trainer). Rates and lengths in optimizer steps."""
+
+    learning_rate: float = 2e-5
+    batch_size: int = 8
+    """Rows in one optimizer step, over all processes and accumulated micro-batches."""
+    micro_batch_size: int = 8
+    """Rows in one forward pass of one process."""
+    epochs: float = 3.0
+    max_steps: int = -1
+    schedule: str = "cosine"
+    warmup_ratio: float = 0.03
+    weight_decay: float = 0.0
+    max_grad_norm: float = 1.0
+    seed: int = 42
+    bf16: bool = True
+    """bf16 autocast over weights of `model.dtype`."""
+    gradient_checkpointing: bool = False
+    log_every: int = 10
+    grad_norms_every: int = 0
+    """Log the norm of each weighted term's gradient at its own supervised state every N steps; 0: never."""
+    eval_every: int = 0
+    save_every: int = 0
+    save_total_limit: int | None = 2
+    optimizer: str = "adamw_torch"
+    report_to: list[str] = field(default_factory=list)
+    fsdp: bool = False
+    chunk_mib: int = 256
+    """Largest piece of logits that a cross-entropy holds at a time, in MiB."""
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """One run: what `deepsuper train RECIPE.yaml` reads."""
+
+    model: ModelConfig
+    data: DataConfig
+    objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    lora: LoraConfig | None = None
+    output_dir: str = "runs/latest"

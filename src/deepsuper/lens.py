@@ -1,0 +1,132 @@
+"""The lens: hidden state of any layer -> final norm -> W_out -> logits, as the model itself does it at layer L."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import Any, cast
+
+import torch
+from torch import nn
+
+from deepsuper.cross_entropy import cross_entropy
+
+_NORMS = ("norm", "final_layernorm", "final_layer_norm", "ln_f", "final_norm")
+
+
+def base_model(model: nn.Module) -> Any:
+    """The transformers model itself, without a peft wrapper."""
+    return model.get_base_model() if hasattr(model, "get_base_model") else model  # type: ignore[operator]
+
+
+def find_blocks(model: nn.Module) -> nn.ModuleList:
+    """The decoder's blocks. Raises: ValueError where the decoder has no list of num_hidden_layers modules."""
+    decoder = base_model(model).get_decoder()
+    length = text_config(model).num_hidden_layers
+    for child in decoder.children():
+        if isinstance(child, nn.ModuleList) and len(child) == length:
+            return child
+    raise ValueError(
+        f"no list of {length} decoder blocks found in {type(decoder).__name__}: deepsuper needs a decoder model"
+    )
+
+
+def text_config(model: nn.Module) -> Any:
+    """The configuration of the decoder, also inside a multimodal model."""
+    return base_model(model).config.get_text_config()
+
+
+class Lens:
+    """Reads hidden states of `model` in the vocabulary: final norm, W_out, scale and soft cap included."""
+
+    def __init__(self, model: nn.Module, chunk_mib: int = 256) -> None:
+        decoder = base_model(model).get_decoder()
+        norms = [getattr(decoder, name) for name in _NORMS if hasattr(decoder, name)]
+        if not norms:
+            raise ValueError(f"{type(decoder).__name__} has no final norm under any of the names {', '.join(_NORMS)}")
+        self._head_of = base_model(model).get_output_embeddings
+        config = text_config(model)
+        self.norm: nn.Module = norms[0]
+        self.num_layers: int = config.num_hidden_layers
+        self.chunk_mib = chunk_mib
+        self.softcap: float | None = getattr(config, "final_logit_softcapping", None)
+        self.scale: float = getattr(config, "logit_scale", None) or 1.0 / (
+            getattr(config, "logits_scaling", None) or 1.0
+        )
+        self._cast: tuple[torch.dtype, torch.Tensor] | None = None
+
+    @property
+    def head(self) -> nn.Linear:
+        """W_out. Shape: (V, D)."""
+        return cast(nn.Linear, self._head_of())
+
+    def states(self, h: torch.Tensor, layer: int, *, norm: bool, train: bool) -> torch.Tensor:
+        """`h` as W_out reads it: the final norm applied unless the decoder did so (layer L). Shapes: (N, D) -> (N, D)."""
+        if layer == self.num_layers or not norm:
+            return h
+        if train:
+            return cast(torch.Tensor, self.norm(h))
+        frozen = {name: value.detach() for name, value in self.norm.named_parameters()}
+        return cast(torch.Tensor, torch.func.functional_call(self.norm, frozen, (h,)))
+
+    def logits(self, h: torch.Tensor, layer: int, *, norm: bool = True) -> torch.Tensor:
+        """The logits of every state of `h`; at layer L they equal the model's own. Shapes: (..., D) -> (..., V)."""
+        logits = self.head(self.states(h, layer, norm=norm, train=True)) * self.scale
+        return logits if self.softcap is None else torch.tanh(logits / self.softcap) * self.softcap
+
+    def loss(
+        self,
+        h: torch.Tensor,
+        labels: torch.Tensor,
+        layer: int,
+        *,
+        divisor: torch.Tensor | float,
+        train_head: bool = True,
+        norm: bool = True,
+    ) -> torch.Tensor:
+        """The summed -log P(labels | h) over `divisor`, read at `layer`. Eq. 1, 2, 4, 6. Shapes: (N, D), (N,) -> ().
+
+        The head is frozen with `weight.detach()`, never with `requires_grad_(False)`: Gemma ties it to the embeddings.
+        """
+        weight = self.head.weight if train_head else self.head.weight.detach()
+        h = self.states(h, layer, norm=norm, train=train_head)
+        if h.is_cuda and importlib.util.find_spec("liger_kernel") is not None and self.scale == 1.0 and len(h):
+            return _liger_loss(h, weight, labels, self.softcap) / divisor
+        return cross_entropy(
+            h,
+            weight,
+            labels,
+            divisor=divisor,
+            cast_weight=self._cast_weight(),
+            softcap=self.softcap,
+            scale=self.scale,
+            chunk_mib=self.chunk_mib,
+        )
+
+    def _cast_weight(self) -> torch.Tensor:
+        """W_out in the type of the matrix product, made once for all terms of a step (`forget` drops it)."""
+        weight = self.head.weight.detach()
+        device = weight.device.type
+        dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else weight.dtype
+        if dtype == weight.dtype:
+            return weight
+        if self._cast is None or self._cast[0] != dtype:
+            self._cast = (dtype, weight.to(dtype))
+        return self._cast[1]
+
+    def forget(self) -> None:
+        """Drops the cast of W_out: the next step has new weights."""
+        self._cast = None
+
+
+def _liger_loss(h: torch.Tensor, weight: torch.Tensor, labels: torch.Tensor, softcap: float | None) -> torch.Tensor:
+    """Liger's fused linear cross-entropy, summed; it skips the head's gradient where `weight` is detached."""
+    from liger_kernel.transformers.functional import (  # type: ignore[import-not-found,import-untyped,unused-ignore]
+        liger_fused_linear_cross_entropy,
+    )
+
+    device = h.device.type
+    if torch.is_autocast_enabled(device):
+        h, weight = (t.to(torch.get_autocast_dtype(device)) for t in (h, weight))
+    return cast(
+        torch.Tensor, liger_fused_linear_cross_entropy(h, weight, labels, reduction="sum", softcap=softcap)
+    ).float()

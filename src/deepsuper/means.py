@@ -1,0 +1,68 @@
+"""Running means of pooled states, one for each language: what the centred similarity removes."""
+
+from __future__ import annotations
+
+import torch
+import torch.distributed as dist
+from torch import nn
+
+
+class RunningMeans(nn.Module):
+    """Means of the English states (row 0) and of each target language's (rows 1..). They move once per optimizer step.
+
+    Between two `commit`s the means stand still, so that accumulated micro-batches centre as one batch would.
+    """
+
+    mean: torch.Tensor
+    seen: torch.Tensor
+
+    def __init__(self, num_languages: int, hidden: int, momentum: float) -> None:
+        super().__init__()
+        self.momentum = momentum
+        self.register_buffer("mean", torch.zeros(1 + num_languages, hidden))
+        self.register_buffer("seen", torch.zeros(1 + num_languages, dtype=torch.bool))
+        self._sums: torch.Tensor | None = None
+
+    @property
+    def ready(self) -> torch.Tensor:
+        """Whether English has been seen. Shape: ()."""
+        return self.seen[0]
+
+    def center(
+        self, english: torch.Tensor, target: torch.Tensor, language: torch.Tensor, *, learn: bool
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Both sides less their language's mean, a constant. Shapes: (B, D), (B, D), (B,) -> (B, D), (B, D).
+
+        A language that no `commit` has seen yet is centred by this batch's own mean.
+        """
+        with torch.no_grad():
+            sums = self._batch_sums(english, target, language)
+            if learn:
+                self._sums = sums if self._sums is None else self._sums + sums
+            own = sums[:, :-1] / sums[:, -1:].clamp(min=1.0)
+            mean = torch.where(self.seen.unsqueeze(1), self.mean, own)
+        return english - mean[0], target - mean[1 + language]
+
+    def _batch_sums(self, english: torch.Tensor, target: torch.Tensor, language: torch.Tensor) -> torch.Tensor:
+        """Sums and, in the last column, counts of each language. Shape: (1 + languages, D + 1)."""
+        rows = torch.cat([torch.zeros_like(language), 1 + language])
+        states = torch.cat([english, target]).to(self.mean.dtype)
+        states = torch.cat([states, torch.ones_like(states[:, :1])], dim=1)
+        return torch.zeros(len(self.mean), states.shape[1], device=states.device).index_add_(0, rows, states)
+
+    def commit(self) -> None:
+        """Moves each mean by (1 - momentum) towards what all ranks saw since the last call; a first sight sets it."""
+        sums = (
+            self._sums
+            if self._sums is not None
+            else torch.zeros(len(self.mean), self.mean.shape[1] + 1, device=self.mean.device)
+        )
+        if dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
+            dist.all_reduce(sums)
+        with torch.no_grad():
+            here = (sums[:, -1] > 0).unsqueeze(1)
+            new = sums[:, :-1] / sums[:, -1:].clamp(min=1.0)
+            moved = torch.where(self.seen.unsqueeze(1), torch.lerp(new, self.mean, self.momentum), new)
+            self.mean.copy_(torch.where(here, moved, self.mean))
+            self.seen.logical_or_(here.squeeze(1))
+        self._sums = None

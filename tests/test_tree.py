@@ -1,0 +1,160 @@
+"""The one pass over a tree against plain separate passes, losses and gradients."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+from rows import BOS, PAD, make_rows
+from tiny import make_model
+
+from deepsuper.collate import Collator
+from deepsuper.lens import Lens, base_model
+from deepsuper.objective import Feature, Logits, Objective
+from deepsuper.supervised import Supervised
+
+FAMILIES = ("llama", "qwen3", "gemma2", "gemma3")
+I, J, L = 1, 3, 4
+
+
+def conditional(**options: bool) -> Objective:
+    return Objective({"tft": Logits(L, "tft"), "lc": Logits(I, "lc"), "et": Logits(J, "et", **options)})
+
+
+def separate_losses(model: torch.nn.Module, rows: list, train_head_et: bool = False) -> dict[str, torch.Tensor]:
+    """Eq. 2, 4 and 6 as anyone would write them first: a full forward pass for each text of each row."""
+    lens = Lens(model)
+    sums = {"tft": [], "lc": [], "et": []}
+    for row in rows:
+        x = list(row.tgt.query)
+        texts = {"tft": (row.tgt.response, L), "et": (row.en.response, J), "lc": (row.en.query[1:], I)}
+        for name, (text, layer) in texts.items():
+            ids = torch.tensor([x + list(text)])
+            out = model(input_ids=ids, output_hidden_states=True, use_cache=False)
+            h = out.hidden_states[layer][0, len(x) - 1 : -1]
+            trains = name == "tft" or (name == "et" and train_head_et)
+            h = lens.states(h, layer, norm=True, train=trains)
+            weight = lens.head.weight if trains else lens.head.weight.detach()
+            logits = h @ weight.T
+            if lens.softcap:
+                logits = torch.tanh(logits / lens.softcap) * lens.softcap
+            sums[name].append(F.cross_entropy(logits, torch.tensor(text), reduction="none"))
+    return {name: torch.cat(parts).mean() for name, parts in sums.items()}
+
+
+def gradients(model: torch.nn.Module, total: torch.Tensor) -> dict[str, torch.Tensor]:
+    model.zero_grad(set_to_none=True)
+    total.backward()
+    return {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+
+
+def assert_same(ours: dict, theirs: dict, tolerance: float = 2e-5) -> None:
+    assert set(ours) == set(theirs)
+    for name, value in theirs.items():
+        scale = value.abs().max().clamp(min=1e-6)
+        assert (ours[name] - value).abs().max() <= tolerance * scale + 1e-8, name
+
+
+@pytest.mark.parametrize("checkpointing", [False, True])
+@pytest.mark.parametrize("train_head", [False, True])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_tree_equals_separate_passes(family: str, train_head: bool, checkpointing: bool) -> None:
+    model = make_model(family, seed=1).train()
+    rows = make_rows(3, seed=2)
+    expected = separate_losses(model, rows, train_head)
+    expected_grads = gradients(model, sum(expected.values()))
+    if checkpointing:
+        model.gradient_checkpointing_enable({"use_reentrant": False})
+    objective = conditional(train_head=train_head)
+    supervised = Supervised(model, objective)
+    losses = supervised(Collator(PAD, BOS, objective)(rows))
+    for name, value in expected.items():
+        torch.testing.assert_close(losses[name], value, rtol=1e-5, atol=1e-6)
+    assert_same(gradients(model, objective.total(losses)), expected_grads)
+
+
+@pytest.mark.parametrize("family", ["llama", "gemma2"])
+def test_tree_equals_separate_passes_under_lora(family: str) -> None:
+    from peft import LoraConfig, get_peft_model
+
+    torch.manual_seed(0)
+    model = get_peft_model(
+        make_model(family, seed=1), LoraConfig(r=4, target_modules="all-linear", init_lora_weights=False)
+    )
+    rows = make_rows(3, seed=5)
+    expected = separate_losses(model, rows)
+    expected_grads = gradients(model, sum(expected.values()))
+    objective = conditional()
+    losses = Supervised(model, objective)(Collator(PAD, BOS, objective)(rows))
+    assert_same(gradients(model, objective.total(losses)), expected_grads)
+    assert expected_grads and all("lora" in name for name in expected_grads)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_padding_rows_do_not_change_a_row(family: str) -> None:
+    model = make_model(family, seed=1).eval()
+    rows = make_rows(4, seed=3)
+    objective = conditional()
+    supervised, collate = Supervised(model, objective), Collator(PAD, BOS, objective)
+    with torch.no_grad():
+        whole = collate(rows)
+        counts = supervised.term_counts(whole)
+        together = supervised(whole, counts)
+        alone = [supervised(collate([row]), counts) for row in rows]
+    for name, value in together.items():
+        torch.testing.assert_close(value, torch.stack([part[name] for part in alone]).sum(), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_undetached_english_query_in_the_tree_equals_its_own_pass(family: str) -> None:
+    model = make_model(family, seed=1).eval()
+    rows = make_rows(3, seed=4)
+    for detach in (True, False):
+        terms = {"tft": Logits(L, "tft"), "lc": Logits(I, "lc"), "et": Feature(J, L, detach_english=detach)}
+        objective = Objective(terms)
+        losses = Supervised(model, objective)(Collator(PAD, BOS, objective)(rows))
+        if detach:
+            expected = {name: value.detach() for name, value in losses.items()}
+    for name, value in losses.items():
+        torch.testing.assert_close(value, expected[name], rtol=1e-5, atol=1e-6)
+
+
+def test_undetached_english_gets_gradient_where_detached_gets_none() -> None:
+    rows = make_rows(3, seed=4)
+    norms = []
+    for detach in (True, False):
+        model = make_model("llama", seed=1)
+        objective = Objective({"et": Feature(J, L, detach_english=detach)})
+        loss = Supervised(model, objective)(Collator(PAD, BOS, objective)(rows))["et"]
+        grads = gradients(model, loss)
+        norms.append(any("layers.3." in name and grad.abs().max() > 0 for name, grad in grads.items()))
+    assert norms == [False, True]
+
+
+def test_blocks_above_a_branch_work_on_the_trunk_alone() -> None:
+    model = make_model("llama", seed=1)
+    rows = make_rows(3, seed=6)
+    objective = conditional()
+    batch = Collator(PAD, BOS, objective)(rows)
+    widths: list[int] = []
+    for block in base_model(model).model.layers:
+        block.self_attn.register_forward_pre_hook(
+            lambda module, args, kwargs: widths.append(kwargs["hidden_states"].shape[1]), with_kwargs=True
+        )
+    Supervised(model, objective)(batch)
+    trunk, et, lc = (batch[key].shape[1] for key in ("trunk_ids", "et_ids", "lc_ids"))
+    assert widths == [trunk + et + lc, trunk + et, trunk + et, trunk]
+
+
+def test_hooks_leave_generation_alone() -> None:
+    model = make_model("llama", seed=1).eval()
+    ids = torch.tensor([[1, 5, 6, 7]])
+    before = model(input_ids=ids).logits
+    objective = conditional()
+    Supervised(model, objective)(Collator(PAD, BOS, objective)(make_rows(2)))
+    torch.testing.assert_close(model(input_ids=ids).logits, before)
+
+
+def test_windows_are_measured_in_positions() -> None:
+    model = make_model("gemma3", seed=1)
+    assert model.config.sliding_window < 12, "the tiny model must have a window shorter than the texts"
