@@ -6,11 +6,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from rows import BOS, EOS, PAD, make_rows
 
 from deepsuper.collate import Collator
 from deepsuper.objective import Feature, Logits, Objective
 from deepsuper.parallel import EncodedRow, ParallelBatch, Side, check_shapes
+from rows import BOS, EOS, PAD, make_rows
 
 TERMS = {"tft": Logits(4, "tft"), "lc": Logits(1, "lc"), "et": Logits(3, "et")}
 ROW = EncodedRow(

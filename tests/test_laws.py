@@ -7,13 +7,13 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
-from rows import BOS, PAD, make_rows
-from tiny import make_model
 
 from deepsuper.collate import Collator
 from deepsuper.lens import Lens
 from deepsuper.objective import Feature, Logits, Objective, Weight, contrastive_loss, cosine_loss, pool
 from deepsuper.supervised import Supervised
+from rows import BOS, PAD, make_rows
+from tiny import make_model
 
 FAMILIES = ("llama", "qwen3", "gemma2", "gemma3")
 L = 4

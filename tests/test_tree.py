@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as F
-from rows import BOS, PAD, make_rows
-from tiny import make_model
 
 from deepsuper.collate import Collator
 from deepsuper.lens import Lens, base_model
 from deepsuper.objective import Feature, Logits, Objective
 from deepsuper.supervised import Supervised
+from rows import BOS, PAD, make_rows
+from tiny import make_model
 
 FAMILIES = ("llama", "qwen3", "gemma2", "gemma3")
 I, J, L = 1, 3, 4

@@ -36,7 +36,7 @@ class Collator:
             query_mask=torch.nn.functional.pad(query_mask, (0, trunk.shape[1] - query_mask.shape[1])).bool(),
             language=torch.tensor([self._language(row) for row in rows]),
         )
-        names = {term.targets for term in self.objective.terms.values() if isinstance(term, Logits)}
+        names: set[str] = {term.targets for term in self.objective.terms.values() if isinstance(term, Logits)}
         if "tft" in names:
             batch["targets_tft"] = self._targets(rows, [row.tgt.response for row in rows], branch=None)
         if self.objective.features:
@@ -54,7 +54,7 @@ class Collator:
         batch["english_mask"] = pad([side.content for side in sides], 0).bool()
 
     def _add_texts(self, batch: ParallelBatch, rows: Sequence[EncodedRow], names: set[str]) -> None:
-        """The English texts of eq. 4 and 6: as branches (conditional), or read off the trunk's positions (positional)."""
+        """The English texts of eq. 4 and 6: as branches (conditional), or off the trunk's positions (positional)."""
         start = batch["trunk_ids"].shape[1]
         if self.objective.joint_english:
             start += batch["english_ids"].shape[1]

@@ -95,5 +95,5 @@ def cross_entropy(
     rows = chunk_rows(len(weight), chunk_mib)
     out: torch.Tensor = _ChunkedCrossEntropy.apply(
         h, weight, cast, labels, divisor, softcap, scale, rows, torch.is_grad_enabled()
-    )  # type: ignore[no-untyped-call]
+    )
     return out

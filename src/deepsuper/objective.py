@@ -113,7 +113,7 @@ class Objective:
             if isinstance(term, Logits) and term.targets == "tft":
                 if term.layer != num_layers:
                     raise ValueError(
-                        f"term {name}: the answer is read at the last layer, need layer = {num_layers}, got {term.layer}"
+                        f"term {name}: answers are read at the last layer, need layer = {num_layers}, got {term.layer}"
                     )
                 continue
             if not 0 < term.layer <= num_layers:

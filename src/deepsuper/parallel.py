@@ -7,7 +7,7 @@ S columns of the English query on its own, N predicted tokens.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import TypedDict, cast
 
 import torch
 
@@ -62,8 +62,8 @@ class ParallelBatch(TypedDict, total=False):
 
 def to_device(batch: ParallelBatch, device: torch.device | str) -> ParallelBatch:
     """The same batch with every tensor on `device`."""
-    moved: dict[str, Any] = {key: value.to(device) for key, value in batch.items() if isinstance(value, torch.Tensor)}
-    return ParallelBatch(**moved)
+    moved = {key: value.to(device) for key, value in batch.items() if isinstance(value, torch.Tensor)}
+    return cast(ParallelBatch, moved)
 
 
 def check_shapes(batch: ParallelBatch) -> None:

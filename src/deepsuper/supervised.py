@@ -178,7 +178,7 @@ class Supervised(nn.Module):
         self.means.load_state_dict({key.removeprefix("means."): value for key, value in state.items()})
 
     def check_lens(self) -> None:
-        """Raises: ValueError where the lens at layer L differs from the model's own logits (an unknown kind of head)."""
+        """Raises: ValueError where the lens at layer L differs from the model's own logits (an unknown head)."""
         device = self.lens.head.weight.device
         ids = torch.arange(1, 5, device=device).unsqueeze(0)
         with torch.no_grad():

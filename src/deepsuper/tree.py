@@ -78,7 +78,7 @@ class Pass:
         trunk = self.segments[0].ids.shape[1]
         if window is not None and window >= int(sum(s.ids.shape[1] for s in self.segments)):
             window = None
-        if self.attention != "eager" and self.attention != "flex_attention" and width <= trunk and window is None:
+        if self.attention not in ("eager", "flex_attention") and width <= trunk and window is None:
             return None
         key = (width, window)
         if key not in self._masks:
@@ -159,7 +159,7 @@ class Tree:
         kinds = set(getattr(self.config, "layer_types", None) or []) - {"full_attention", "sliding_attention"}
         if kinds:
             raise ValueError(
-                f"{self.config.model_type} has layers of {', '.join(sorted(kinds))}, which a tree of texts cannot mask: "
+                f"{self.config.model_type} has layers of {', '.join(sorted(kinds))}, which a tree cannot mask: "
                 "choose objective.alignment: positional"
             )
 

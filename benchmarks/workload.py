@@ -1,0 +1,59 @@
+"""What every benchmark works on: a base model, real parallel rows, and one objective for each method."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from deepsuper.corpora import Row
+from deepsuper.models import load_model, load_tokenizer
+from deepsuper.templates import encode_rows
+
+from deepsuper import Collator, Feature, Logits, Objective, ParallelBatch
+from deepsuper.config import DataConfig, ModelConfig
+from deepsuper.lens import text_config
+
+
+def load_base(name: str) -> tuple[torch.nn.Module, Any]:
+    """A model with its tokenizer; `tiny` is a random one of the test suite, for toy runs."""
+    if name == "tiny":
+        sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+        from tiny import make_model, make_tokenizer
+
+        return make_model("gemma3"), make_tokenizer()
+    config = ModelConfig(name=name)
+    return load_model(config), load_tokenizer(config)
+
+
+def objectives(model: torch.nn.Module) -> dict[str, Objective]:
+    """The methods that are compared, with layers at the paper's proportions of the depth."""
+    depth = text_config(model).num_hidden_layers
+    i, j = max(1, round(depth * 2 / 32)), round(depth * 15 / 32)
+    tft = {"tft": Logits(depth, "tft")}
+    logits = {**tft, "lc": Logits(i, "lc"), "et": Logits(j, "et")}
+    return {
+        "tft": Objective(tft),
+        "logits-positional": Objective(logits, alignment="positional"),
+        "logits-conditional": Objective(logits),
+        "feature": Objective({**tft, "lc": Feature(i, i), "et": Feature(j, depth)}),
+    }
+
+
+def demo_rows(count: int) -> list[Row]:
+    """The first packaged XQuAD rows for training, Chinese."""
+    from deepsuper.demo.dataset import load_split
+
+    return load_split("zh").train[:count]
+
+
+def load_batches(model_name: str, tokenizer: Any, objective: Objective, count: int, rows: int) -> list[ParallelBatch]:
+    """`count` batches of `rows` rows each, the same rows for every objective."""
+    data = DataConfig(train=[], template="plain", max_length=96 if model_name == "tiny" else 512)
+    chosen = demo_rows(count * rows)
+    if model_name == "tiny":
+        chosen = [Row(r.id, r.language, "q", "c", "a b", "q", "c", "a") for r in chosen]
+    encoded = encode_rows(chosen, tokenizer, data, "parallel").rows
+    collate = Collator(tokenizer.pad_token_id, tokenizer.bos_token_id, objective)
+    return [collate(encoded[n * rows : (n + 1) * rows]) for n in range(count)]
