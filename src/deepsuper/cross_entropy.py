@@ -62,7 +62,7 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         return total / divisor
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, grad_output: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         saved = list(ctx.saved_tensors)
         grad_h = saved.pop(0).to(ctx.h_dtype) * grad_output.to(ctx.h_dtype) if ctx.has[0] else None
@@ -93,7 +93,7 @@ def cross_entropy(
     if len(h) == 0:  # a batch may hold none of a term's text: the sum over nothing, still part of the graph
         return (h.sum() * 0.0).float()
     rows = chunk_rows(len(weight), chunk_mib)
-    out: torch.Tensor = _ChunkedCrossEntropy.apply(
+    out: torch.Tensor = _ChunkedCrossEntropy.apply(  # type: ignore[no-untyped-call]
         h, weight, cast, labels, divisor, softcap, scale, rows, torch.is_grad_enabled()
     )
     return out
