@@ -60,7 +60,7 @@ class Lens:
         return cast(nn.Linear, self._head_of())
 
     def states(self, h: torch.Tensor, layer: int, *, norm: bool, train: bool) -> torch.Tensor:
-        """`h` as W_out reads it: after the final norm, which the decoder itself applies at layer L. (N, D) -> (N, D)."""
+        """`h` as W_out reads it: after the final norm, which is already applied at layer L. (N, D) -> (N, D)."""
         if layer == self.num_layers or not norm:
             return h
         if train:

@@ -1,0 +1,247 @@
+"""Files and hub data sets -> checked rows in both languages. Nothing is dropped silently."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import random
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from deepsuper.config import DataConfig, SourceConfig
+
+CorpusKind = Literal["english", "translated", "parallel"]
+TARGET_FIELDS = ("instruction", "input", "output")
+ENGLISH_FIELDS = ("instruction_en", "input_en", "output_en")
+FIELDS: dict[CorpusKind, tuple[str, ...]] = {
+    "english": ENGLISH_FIELDS,
+    "translated": TARGET_FIELDS,
+    "parallel": TARGET_FIELDS + ENGLISH_FIELDS,
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One instruction and its answer in the target language and in English; `where` is its file and line."""
+
+    id: str
+    language: str
+    instruction: str = ""
+    input: str = ""
+    output: str = ""
+    instruction_en: str = ""
+    input_en: str = ""
+    output_en: str = ""
+    where: str = ""
+
+
+@dataclass(frozen=True)
+class SkippedRow:
+    """A row that was left out, and why."""
+
+    where: str
+    reason: str
+    text: str
+
+
+@dataclass
+class Corpus:
+    """The rows of one or more sources, and those that `on_bad_row: skip` left out of them."""
+
+    rows: list[Row] = field(default_factory=list)
+    skipped: list[SkippedRow] = field(default_factory=list)
+
+
+class BadRow(ValueError):
+    """What is wrong with one row, and what to do about it."""
+
+
+@dataclass
+class Skipper:
+    """Raises on a bad row, or keeps account of it: the two values of `on_bad_row`."""
+
+    on_bad_row: Literal["error", "skip"]
+    skipped: list[SkippedRow] = field(default_factory=list)
+
+    def __call__(self, where: str, problem: str, text: str) -> None:
+        """Raises: BadRow naming `where` and the remedy, unless bad rows are skipped."""
+        if self.on_bad_row == "error":
+            raise BadRow(f"{where}: {problem}, or leave such rows out with data.on_bad_row: skip")
+        self.skipped.append(SkippedRow(where, problem, text[:2000]))
+
+
+def write_skipped(skipped: Iterable[SkippedRow], path: Path) -> None:
+    """Writes one JSON line for each row that was left out, aside and then renamed."""
+    aside = path.with_name(path.name + ".partial")
+    with aside.open("w", encoding="utf-8") as file:
+        file.writelines(json.dumps(asdict(row), ensure_ascii=False) + "\n" for row in skipped)
+    aside.replace(path)
+
+
+def load_corpus(sources: Sequence[SourceConfig], data: DataConfig, *, kind: CorpusKind, seed: int = 0) -> Corpus:
+    """The rows of all sources, each repeated by its weight. Raises: ValueError as `load_source` does."""
+    mixed, rng = Corpus(), random.Random(seed)
+    for source in sources:
+        corpus = load_source(source, data, kind=kind)
+        mixed.rows += repeat(corpus.rows, source.weight, rng)
+        mixed.skipped += corpus.skipped
+    return mixed
+
+
+def repeat(rows: Sequence[Row], weight: float, rng: random.Random) -> list[Row]:
+    """`rows` as often as the whole part of `weight` says, and a random share of them for the rest."""
+    whole = int(weight)
+    share = rng.sample(range(len(rows)), round((weight - whole) * len(rows)))
+    return [*rows] * whole + [rows[n] for n in sorted(share)]
+
+
+def load_source(source: SourceConfig, data: DataConfig, *, kind: CorpusKind) -> Corpus:
+    """The rows of one source, with the fields that a corpus of `kind` needs.
+
+    Raises: ValueError naming file, line, value and remedy at the first bad row (unless `data.on_bad_row` is skip),
+    or where no row is left.
+    """
+    bad = Skipper(data.on_bad_row)
+    if source.hub is not None:
+        named, records = source.hub, list(_hub_records(source.hub, source.split))
+    elif source.path is not None and source.path_en is not None:
+        named, records = source.path, _join(Path(source.path), Path(source.path_en), bad)
+    else:
+        assert source.path is not None, "config.check asks for a path or a hub name"
+        named, records = source.path, list(_file_records(Path(source.path), bad))
+    rows = _checked(records, source.language, FIELDS[kind], data.normalization, bad)
+    if not rows:
+        raise ValueError(f"{named}: no row to train on ({len(bad.skipped)} were skipped)")
+    return Corpus(rows, bad.skipped)
+
+
+Record = tuple[str, Mapping[str, Any]]
+
+
+def _file_records(path: Path, bad: Skipper) -> Iterator[Record]:
+    """Where, and the object, of each line that holds JSON."""
+    for number, line in _lines(path):
+        where = f"{path}:{number}"
+        try:
+            text = line.decode("utf-8").removeprefix("\ufeff")
+        except UnicodeDecodeError as error:
+            problem = f"byte {line[error.start]:#04x} at position {error.start} is not UTF-8: save the file as UTF-8"
+            bad(where, problem, line.decode("utf-8", "replace"))
+            continue
+        if not text.strip():
+            continue
+        try:
+            record = json.loads(text)
+        except (json.JSONDecodeError, RecursionError) as error:
+            bad(where, f"not JSON ({error}): need one JSON object on each line", text)
+            continue
+        if not isinstance(record, dict):
+            bad(where, f"a JSON {type(record).__name__}: need one JSON object on each line", text)
+            continue
+        yield where, record
+
+
+def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Numbered lines of a plain or gzip file. Raises: ValueError where it is missing or cut off."""
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file")
+    with path.open("rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+    number = 0
+    try:
+        with gzip.open(path) if packed else path.open("rb") as lines:
+            for number, line in enumerate(lines, start=1):
+                yield number, line
+    except (EOFError, gzip.BadGzipFile, OSError) as error:
+        raise ValueError(f"{path}:{number + 1}: cannot read on ({error}): fetch the file again") from error
+
+
+def _join(path: Path, path_en: Path, bad: Skipper) -> list[Record]:
+    """Rows of two files with the same id as one; the English file may name its fields with or without `_en`."""
+    english: dict[str, Record] = {}
+    for where, record in _file_records(path_en, bad):
+        key = str(record.get("id"))
+        if key in english:
+            bad(where, f"id {key!r} is also at {english[key][0]}: need each id once", json.dumps(record))
+            continue
+        english[key] = (where, record)
+    joined: list[Record] = []
+    used: set[str] = set()
+    for where, record in _file_records(path, bad):
+        key = str(record.get("id"))
+        if key not in english:
+            bad(where, f"id {key!r} is not in {path_en}: add it there", json.dumps(record))
+            continue
+        used.add(key)
+        other = english[key][1]
+        sides = {name: other.get(name, other.get(name.removesuffix("_en"))) for name in ENGLISH_FIELDS}
+        joined.append((where, {**record, **{name: value for name, value in sides.items() if value is not None}}))
+    for key, (where, record) in english.items():
+        if key not in used:
+            bad(where, f"id {key!r} is not in {path}: add it there", json.dumps(record))
+    return joined
+
+
+def _hub_records(name: str, split: str) -> Iterator[Record]:
+    """Where, and the object, of each row of a data set of the hub (or of a local folder that `datasets` reads)."""
+    from datasets import load_dataset
+
+    try:
+        rows = load_dataset(name, split=split)
+    except Exception as error:
+        raise ValueError(f"data set {name!r}, split {split!r} could not be loaded: {error}") from error
+    for number, record in enumerate(rows):
+        yield f"{name}[{split}]:{number + 1}", record
+
+
+def _checked(
+    records: Iterable[Record], language: str, fields: Sequence[str], normalization: str, bad: Skipper
+) -> list[Row]:
+    seen: dict[str, str] = {}
+    rows = []
+    for where, record in records:
+        try:
+            row = make_row(record, language, fields)
+            if row.id in seen:
+                raise BadRow(f"id {row.id!r} is also at {seen[row.id]}: need each id once in a source")
+        except BadRow as error:
+            bad(where, str(error), json.dumps(record, ensure_ascii=True, default=str))
+            continue
+        seen[row.id] = where
+        rows.append(replace(normalize(row) if normalization == "NFC" else row, where=where))
+    return rows
+
+
+def make_row(record: Mapping[str, Any], language: str, fields: Sequence[str]) -> Row:
+    """A row of the `fields` of `record`. Raises: BadRow naming the field at fault.
+
+    An absent `input` is empty; every other field must be there and hold more than white space.
+    """
+    key = record.get("id")
+    if isinstance(key, bool) or not isinstance(key, str | int) or key == "":
+        raise BadRow(f"id is {key!r}: need a string or a whole number")
+    values: dict[str, str] = {}
+    for name in fields:
+        optional = name.startswith("input")
+        value = record.get(name, "" if optional else None)
+        if value is None and optional:
+            value = ""
+        if value is None:
+            raise BadRow(f"field {name!r} is missing: add it")
+        if not isinstance(value, str):
+            raise BadRow(f"field {name!r} is a {type(value).__name__} ({str(value)[:40]}): need a string")
+        if not value.strip() and not optional:
+            raise BadRow(f"field {name!r} is empty: fill it")
+        if any("\ud800" <= letter <= "\udfff" for letter in value):
+            raise BadRow(f"field {name!r} holds half of a surrogate pair: write the character itself")
+        values[name] = value
+    return Row(str(key), language, **values)
+
+
+def normalize(row: Row) -> Row:
+    """The row with its texts in Unicode's NFC: Vietnamese arrives composed and decomposed."""
+    texts = {name: unicodedata.normalize("NFC", getattr(row, name)) for name in FIELDS["parallel"]}
+    return replace(row, **texts)
