@@ -1,0 +1,130 @@
+"""Every value of a run's configuration against its range, before a weight is loaded."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from deepsuper.config import (
+    DataConfig,
+    LoraConfig,
+    ObjectiveConfig,
+    RunConfig,
+    SourceConfig,
+    TrainingConfig,
+    WeightConfig,
+)
+from deepsuper.methods import build_objective, method_of
+
+SCHEDULES = ("linear", "cosine", "constant", "constant_with_warmup", "polynomial", "inverse_sqrt")
+
+
+def check(config: RunConfig, num_layers: int | None = None) -> None:
+    """Raises: ValueError naming the first option at fault, its value and its range.
+
+    Layers are checked where `num_layers`, the depth of the model, is known.
+    """
+    for name, value, need, good in _ranges(config):
+        if not good:
+            raise ValueError(f"{name}: need {need}, got {value!r}")
+    _check_batches(config.training)
+    _check_objective(config.objective)
+    for part, sources in (("train", config.data.train), ("held_out", config.data.held_out)):
+        for n, source in enumerate(sources):
+            _check_source(f"data.{part}[{n}]", source)
+    if num_layers is not None:
+        build_objective(config.objective, num_layers)
+
+
+Range = tuple[str, Any, str, bool]
+
+
+def _ranges(config: RunConfig) -> Iterator[Range]:
+    yield "model.name", config.model.name, "a hub name, a folder or a packaged model", bool(config.model.name.strip())
+    yield "output_dir", config.output_dir, "a folder", bool(config.output_dir.strip())
+    yield from _data_ranges(config.data)
+    yield from _objective_ranges(config.objective)
+    yield from _training_ranges(config.training)
+    if config.lora is not None:
+        yield from _lora_ranges(config.lora)
+
+
+def _data_ranges(data: DataConfig) -> Iterator[Range]:
+    yield "data.train", data.train, "at least one source", bool(data.train)
+    yield "data.max_length", data.max_length, "at least 2 tokens", data.max_length >= 2
+
+
+def _objective_ranges(objective: ObjectiveConfig) -> Iterator[Range]:
+    for name in ("lc_weight", "et_weight"):
+        weight: WeightConfig = getattr(objective, name)
+        yield f"objective.{name}.value", weight.value, "0 <= value <= 1000", 0 <= weight.value <= 1000
+        yield f"objective.{name}.warmup", weight.warmup, "a share 0 <= warmup < 1", 0 <= weight.warmup < 1
+    for name in ("layer_lc", "layer_et"):
+        layer = getattr(objective, name)
+        yield f"objective.{name}", layer, "a layer from 1", layer is None or layer >= 1
+    temperature, momentum = objective.temperature, objective.momentum
+    yield "objective.temperature", temperature, "0 < temperature <= 100", 0 < temperature <= 100
+    yield "objective.momentum", momentum, "0 <= momentum < 1", 0 <= momentum < 1
+
+
+def _training_ranges(t: TrainingConfig) -> Iterator[Range]:
+    yield "training.learning_rate", t.learning_rate, "0 < learning_rate <= 1", 0 < t.learning_rate <= 1
+    for name in ("batch_size", "micro_batch_size", "log_every", "chunk_mib"):
+        yield f"training.{name}", getattr(t, name), "at least 1", getattr(t, name) >= 1
+    yield "training.epochs", t.epochs, "0 < epochs <= 10000", 0 < t.epochs <= 10000
+    yield "training.max_steps", t.max_steps, "-1 (by epochs) or at least 1", t.max_steps == -1 or t.max_steps >= 1
+    yield "training.schedule", t.schedule, f"one of {', '.join(SCHEDULES)}", t.schedule in SCHEDULES
+    yield "training.warmup_ratio", t.warmup_ratio, "0 <= warmup_ratio < 1", 0 <= t.warmup_ratio < 1
+    yield "training.weight_decay", t.weight_decay, "0 <= weight_decay < 1", 0 <= t.weight_decay < 1
+    yield "training.max_grad_norm", t.max_grad_norm, "0 (no clipping) or more", 0 <= t.max_grad_norm < float("inf")
+    yield "training.seed", t.seed, "0 <= seed < 2**32", 0 <= t.seed < 2**32
+    for name in ("grad_norms_every", "eval_every", "save_every"):
+        yield f"training.{name}", getattr(t, name), "0 (never) or more", getattr(t, name) >= 0
+    limit = t.save_total_limit
+    yield "training.save_total_limit", limit, "none (keep all) or at least 1", limit is None or limit >= 1
+    for tracker, module in (("tensorboard", "tensorboard"), ("wandb", "wandb")):
+        installed = tracker not in t.report_to or importlib.util.find_spec(module) is not None
+        yield "training.report_to", tracker, f"the package {module}: pip install {module}", installed
+
+
+def _lora_ranges(lora: LoraConfig) -> Iterator[Range]:
+    yield "lora.r", lora.r, "at least 1", lora.r >= 1
+    yield "lora.alpha", lora.alpha, "at least 1", lora.alpha >= 1
+    yield "lora.dropout", lora.dropout, "0 <= dropout < 1", 0 <= lora.dropout < 1
+
+
+def _check_batches(training: TrainingConfig) -> None:
+    if training.batch_size % training.micro_batch_size:
+        raise ValueError(
+            f"training.batch_size {training.batch_size} is not a multiple of training.micro_batch_size "
+            f"{training.micro_batch_size}: need whole micro-batches in a step"
+        )
+
+
+def _check_objective(objective: ObjectiveConfig) -> None:
+    if objective.method != "mixture" and (objective.lc, objective.et) != ("none", "none"):
+        raise ValueError(f"objective.lc and objective.et are read by method: mixture, got method: {objective.method}")
+    if objective.method == "mixture" and (objective.lc, objective.et) == ("none", "none"):
+        raise ValueError("objective.method mixture: need objective.lc or objective.et to be logits or feature")
+    method = method_of(objective)
+    for term in ("lc", "et"):
+        layer = getattr(objective, f"layer_{term}")
+        if layer is not None and getattr(method, term) == "none":
+            raise ValueError(f"objective.layer_{term} {layer}: method {objective.method} has no {term} term")
+
+
+def _check_source(name: str, source: SourceConfig) -> None:
+    if (source.path is None) == (source.hub is None):
+        raise ValueError(f"{name}: need either path or hub, got path {source.path!r}, hub {source.hub!r}")
+    if source.path_en is not None and source.path is None:
+        raise ValueError(f"{name}.path_en {source.path_en!r}: need path beside it, to join by id")
+    for option in ("path", "path_en"):
+        path = getattr(source, option)
+        if path is not None and not Path(path).is_file():
+            raise ValueError(f"{name}.{option}: no such file {path!r} (from {Path.cwd()})")
+    if not 0 < source.weight <= 1000:
+        raise ValueError(f"{name}.weight: need 0 < weight <= 1000, got {source.weight!r}")
+    if not source.language.strip():
+        raise ValueError(f"{name}.language: need a language code such as zh, got {source.language!r}")

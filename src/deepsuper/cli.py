@@ -1,0 +1,127 @@
+"""The command line: parses and calls, no logic."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from jsonargparse import ArgumentParser, Namespace
+
+from deepsuper.config import RunConfig
+
+DESCRIPTION = "Deep supervision fine-tuning: make English-centric language models good at other languages."
+EPILOG = "Every value of a recipe can be changed on the command line: --training.learning_rate 1e-5"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs one command. A user's mistake ends in one line and exit status 2, an interrupt in 130."""
+    # Large pages make the gradient of a big vocabulary cheaper; torch reads this when it first allocates.
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    for noisy in ("httpx", "transformers", "accelerate"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    line = list(sys.argv[1:] if arguments is None else arguments)
+    parsed = make_parser().parse_args(_with_config(line))
+    try:
+        COMMANDS[parsed.command](parsed[parsed.command], line)
+    except ValueError as error:
+        sys.exit(_fail(str(error), 2))
+    except KeyboardInterrupt:
+        sys.exit(_fail("interrupted; a run goes on with --resume", 130))
+    except RuntimeError as error:
+        if type(error).__name__ != "Diverged":
+            raise
+        sys.exit(_fail(str(error), 1))
+
+
+def make_parser() -> ArgumentParser:
+    """The parser of all commands."""
+    parser = ArgumentParser(prog="deepsuper", description=DESCRIPTION, epilog=EPILOG)
+    commands = parser.add_subcommands(dest="command", required=True)
+    train = _recipe_parser("Train a model as a recipe says; leaves a run folder.")
+    train.add_argument("--resume", action="store_true", help="go on from the newest checkpoint of output_dir")
+    commands.add_subcommand("train", train, help="train a model as a recipe says")
+    show = _recipe_parser("Print the objective of a recipe as a formula, with layers, weights and options.")
+    commands.add_subcommand("show", show, help="print the objective of a recipe as a formula")
+    merge = ArgumentParser(description="Add the changes of a LoRA adapter into its base model.")
+    merge.add_argument("adapter", type=str, help="the adapter folder of a run")
+    merge.add_argument("output", type=str, help="the model folder to write")
+    commands.add_subcommand("merge", merge, help="add a LoRA adapter into its base model")
+    commands.add_subcommand("demo", _demo_parser(), help="fine-tune a real model on real rows in ten minutes")
+    return parser
+
+
+def _recipe_parser(description: str) -> ArgumentParser:
+    parser = ArgumentParser(description=description + " " + EPILOG)
+    parser.add_argument("--config", action="config", help="the recipe: a YAML file; RECIPE.yaml alone means the same")
+    parser.add_class_arguments(RunConfig)
+    return parser
+
+
+def _demo_parser() -> ArgumentParser:
+    parser = ArgumentParser(
+        description="Fine-tune the packaged gemma-3-270m on parallel questions, by the translated rows alone (TFT) and "
+        "with deep supervision, and compare both with the untouched model on held-out articles."
+    )
+    parser.add_argument("--lang", choices=["zh", "vi", "ar"], default="zh", help="the target language")
+    parser.add_argument("--output_dir", type=str, default=None, help="the run folder (default runs/demo-LANG)")
+    parser.add_argument("--seed", type=int, default=42, help="of the order of the rows")
+    return parser
+
+
+def _with_config(line: list[str]) -> list[str]:
+    """`train RECIPE.yaml ...` as `train --config RECIPE.yaml ...`."""
+    if len(line) > 1 and line[0] in ("train", "show") and not line[1].startswith("-"):
+        return [line[0], "--config", *line[1:]]
+    return line
+
+
+def _run_config(parsed: Namespace) -> RunConfig:
+    fields = {name: parsed[name] for name in RunConfig.__dataclass_fields__}
+    instantiated = _recipe_parser("").instantiate_classes(Namespace(**fields))  # type: ignore[no-untyped-call]
+    return RunConfig(**{name: instantiated[name] for name in fields})
+
+
+def _train(parsed: Namespace, line: list[str]) -> None:
+    from deepsuper.training import train
+
+    folder = train(_run_config(parsed), resume=parsed.resume, command=["deepsuper", *line])
+    logging.getLogger("deepsuper").info("run folder: %s", folder)
+
+
+def _show(parsed: Namespace, line: list[str]) -> None:
+    from deepsuper.checks import check
+    from deepsuper.methods import build_objective
+    from deepsuper.models import load_config, num_layers
+    from deepsuper.training import describe
+
+    config = _run_config(parsed)
+    check(config)
+    depth = num_layers(load_config(config.model))
+    check(config, depth)
+    print(f"{config.objective.method} of {config.model.name} ({depth} layers)")
+    print(describe(config, build_objective(config.objective, depth)))
+
+
+def _merge(parsed: Namespace, line: list[str]) -> None:
+    from deepsuper.models import merge_adapter
+
+    print(merge_adapter(Path(parsed.adapter), Path(parsed.output)))
+
+
+def _demo(parsed: Namespace, line: list[str]) -> None:
+    from deepsuper.demo import run_demo
+
+    run_demo(parsed.lang, Path(parsed.output_dir or f"runs/demo-{parsed.lang}"), seed=parsed.seed)
+
+
+def _fail(message: str, status: int) -> int:
+    print(f"deepsuper: error: {message}", file=sys.stderr)
+    return status
+
+
+COMMANDS: dict[str, Any] = {"train": _train, "show": _show, "merge": _merge, "demo": _demo}

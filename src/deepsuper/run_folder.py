@@ -1,0 +1,148 @@
+"""What a run leaves behind: resolved configuration, manifest, metrics, checkpoints, model or adapter."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from deepsuper.config import RunConfig
+
+PACKAGES = ("deepsuper", "torch", "transformers", "accelerate", "peft", "datasets", "tokenizers", "numpy")
+
+
+class RunFolder:
+    """The files of one run. Those that are read again are written aside and renamed."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.config = path / "config.yaml"
+        self.manifest = path / "manifest.json"
+        self.metrics = path / "metrics.jsonl"
+        self.skipped = path / "skipped.jsonl"
+        self.checkpoints = path / "checkpoints"
+        self.model = path / "model"
+        self.adapter = path / "adapter"
+
+    def check_new(self) -> None:
+        """Raises: ValueError where a run is here already."""
+        if self.config.exists() or self.metrics.exists():
+            raise ValueError(f"output_dir {self.path}: holds a run: go on with --resume, or choose another folder")
+
+    def check_same(self, config: RunConfig) -> None:
+        """Raises: ValueError where there is no run to resume, or where it was started with other values."""
+        if not self.config.exists():
+            raise ValueError(f"output_dir {self.path}: no config.yaml, so no run to resume: start it without --resume")
+        before = dict(_flat(yaml.safe_load(self.config.read_text(encoding="utf-8"))))
+        now = dict(_flat(yaml.safe_load(dump(config))))
+        for name in sorted(before.keys() | now.keys()):
+            if before.get(name) != now.get(name):
+                raise ValueError(
+                    f"{name}: the run was started with {before.get(name)!r}, got {now.get(name)!r}: "
+                    "resume with the same values, or choose another output_dir"
+                )
+
+    def start(self, config: RunConfig, manifest: Mapping[str, Any]) -> None:
+        """Writes the configuration and the manifest."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        write_text(self.manifest, json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
+        write_text(self.config, dump(config))
+
+    def last_checkpoint(self) -> Path | None:
+        """The newest whole checkpoint: its trainer state is written last."""
+        whole = [p for p in self.checkpoints.glob("checkpoint-*") if _reads(p / "trainer_state.json")]
+        return max(whole, key=lambda p: int(p.name.rpartition("-")[2]), default=None)
+
+    def rewind(self, step: int) -> None:
+        """Forgets the metrics after `step`: they will be made again."""
+        if self.metrics.exists():
+            kept = [line for line in _whole_lines(self.metrics) if json.loads(line)["step"] <= step]
+            write_text(self.metrics, "".join(line + "\n" for line in kept))
+
+    def log(self, record: Mapping[str, Any]) -> None:
+        """Adds one line to the metrics."""
+        with self.metrics.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record) + "\n")
+
+    def read_metrics(self) -> list[dict[str, Any]]:
+        """Every logged record, in order."""
+        return [json.loads(line) for line in _whole_lines(self.metrics)]
+
+
+def dump(config: RunConfig) -> str:
+    """The configuration as YAML, every value resolved."""
+    text: str = yaml.safe_dump(asdict(config), sort_keys=False, allow_unicode=True)
+    return text
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes aside and renames: a reader sees the old file or the new one."""
+    aside = path.with_name(path.name + ".partial")
+    aside.write_text(text, encoding="utf-8")
+    os.replace(aside, path)
+
+
+def make_manifest(
+    config: RunConfig, source: str, command: Sequence[str] | None, notes: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Versions, seed, command and the hashes of what went in: data files and base model."""
+    files = [p for s in (*config.data.train, *config.data.held_out) for p in (s.path, s.path_en) if p is not None]
+    return {
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": list(sys.argv if command is None else command),
+        "seed": config.training.seed,
+        "python": platform.python_version(),
+        "packages": {name: _version(name) for name in PACKAGES},
+        "data": {path: sha256(Path(path)) for path in dict.fromkeys(files)},
+        "base_model": {"name": config.model.name, "revision": config.model.revision, "files": _model_hashes(source)},
+        **notes,
+    }
+
+
+def sha256(path: Path) -> str:
+    """The file's SHA-256, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _model_hashes(source: str) -> dict[str, str]:
+    """Hashes of the weights of a local folder; a hub model is named by its revision."""
+    return {p.name: sha256(p) for p in sorted(Path(source).glob("*.safetensors"))} if Path(source).is_dir() else {}
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _flat(value: Any, name: str = "") -> Iterable[tuple[str, Any]]:
+    if isinstance(value, dict) and value:
+        for key, inner in value.items():
+            yield from _flat(inner, f"{name}.{key}" if name else str(key))
+    else:
+        yield name, value
+
+
+def _whole_lines(path: Path) -> list[str]:
+    """The lines that were written to their end; a killed run may leave half of one."""
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    return text.split("\n")[:-1]
+
+
+def _reads(path: Path) -> bool:
+    try:
+        return isinstance(json.loads(path.read_text(encoding="utf-8")), dict)
+    except (OSError, ValueError):
+        return False

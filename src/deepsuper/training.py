@@ -1,0 +1,246 @@
+"""One run from configuration to model folder."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import TrainingArguments, set_seed
+
+from deepsuper.checks import check
+from deepsuper.collate import Collator
+from deepsuper.config import RunConfig
+from deepsuper.corpora import SkippedRow, load_corpus, write_skipped
+from deepsuper.methods import build_objective, formula, method_of
+from deepsuper.model_card import write_card
+from deepsuper.models import (
+    add_lora,
+    load_config,
+    load_model,
+    load_tokenizer,
+    merge_adapter,
+    num_layers,
+    save_folder,
+    source_of,
+)
+from deepsuper.objective import Objective
+from deepsuper.parallel import EncodedRow, to_device
+from deepsuper.run_folder import RunFolder, make_manifest
+from deepsuper.supervised import Supervised
+from deepsuper.templates import encode_rows
+from deepsuper.trainer import SupervisedTrainer
+
+log = logging.getLogger("deepsuper")
+CALIBRATION_ROWS = 64
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Everything that can be known, and be wrong, before a weight is loaded."""
+
+    objective: Objective
+    tokenizer: Any
+    train: list[EncodedRow]
+    held_out: list[EncodedRow]
+    skipped: list[SkippedRow]
+    counts: dict[str, int]
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The target languages of the run."""
+        return tuple(dict.fromkeys(row.language for row in self.train))
+
+
+def prepare(config: RunConfig) -> Prepared:
+    """Checks every value and reads every row. Raises: ValueError naming option, or file and line, and remedy."""
+    check(config)
+    depth = num_layers(load_config(config.model))
+    check(config, depth)
+    tokenizer = load_tokenizer(config.model)
+    kind = method_of(config.objective).corpus
+    parts: dict[str, list[EncodedRow]] = {}
+    skipped: list[SkippedRow] = []
+    counts: dict[str, int] = {}
+    for part, sources in (("train", config.data.train), ("held_out", config.data.held_out)):
+        corpus = load_corpus(sources, config.data, kind=kind, seed=config.training.seed)
+        encoded = encode_rows(corpus.rows, tokenizer, config.data, kind, progress=is_main())
+        skipped += [*corpus.skipped, *encoded.skipped]
+        parts[part] = encoded.rows
+        counts[f"{part}_rows"] = len(encoded.rows)
+        counts |= {f"{part}_{name}_cut": number for name, number in encoded.cut.items()}
+    counts["skipped_rows"] = len(skipped)
+    if not parts["train"]:
+        raise ValueError("data.train: no row fits into data.max_length: raise it")
+    return Prepared(
+        build_objective(config.objective, depth), tokenizer, parts["train"], parts["held_out"], skipped, counts
+    )
+
+
+def train(config: RunConfig, *, resume: bool = False, command: Sequence[str] | None = None) -> Path:
+    """Trains as `config` says and returns the run folder. `resume` goes on from its newest whole checkpoint.
+
+    Raises: ValueError as `prepare` does; Diverged where a loss stops being finite.
+    """
+    folder = RunFolder(Path(config.output_dir))
+    if resume:
+        folder.check_same(config)
+    elif is_main():
+        folder.check_new()
+    prepared = prepare(config)
+    arguments = make_arguments(config, folder, len(prepared.train))
+    if is_main():
+        if not resume:
+            notes = {"rows": prepared.counts, "objective": describe(config, prepared.objective)}
+            folder.start(config, make_manifest(config, source_of(config.model), command, notes))
+        if prepared.skipped:
+            write_skipped(prepared.skipped, folder.skipped)
+        _report(config, prepared)
+    set_seed(config.training.seed)
+    trainer = make_trainer(config, prepared, arguments, folder)
+    checkpoint = folder.last_checkpoint() if resume else None
+    if is_main():
+        folder.rewind(_step(checkpoint) if checkpoint else 0)
+    if checkpoint is None and trainer.supervised.needs_calibration:
+        _calibrate(trainer, prepared)
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    if prepared.held_out and not _evaluated(trainer):
+        trainer.evaluate()
+    _save(trainer, config, prepared, folder)
+    return folder.path
+
+
+def make_trainer(
+    config: RunConfig, prepared: Prepared, arguments: TrainingArguments, folder: RunFolder
+) -> SupervisedTrainer:
+    """Loads the weights and puts model, objective and rows together. Raises: ValueError for an unknown kind of head."""
+    model = load_model(config.model)
+    if config.training.gradient_checkpointing:
+        model.config.use_cache = False
+    if config.lora is not None:
+        model = add_lora(model, config.lora)
+        if config.training.gradient_checkpointing:
+            model.enable_input_require_grads()
+    languages = prepared.languages
+    supervised = Supervised(model, prepared.objective, chunk_mib=config.training.chunk_mib, languages=languages)
+    supervised.check_lens()
+    tokenizer = prepared.tokenizer
+    if config.training.gradient_checkpointing:
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    return SupervisedTrainer(
+        supervised,
+        folder=folder,
+        grad_norms_every=config.training.grad_norms_every,
+        args=arguments,
+        train_dataset=prepared.train,
+        eval_dataset=prepared.held_out or None,
+        data_collator=Collator(tokenizer.pad_token_id, tokenizer.bos_token_id, prepared.objective, languages),
+    )
+
+
+def make_arguments(config: RunConfig, folder: RunFolder, rows: int) -> TrainingArguments:
+    """The configuration in Trainer's words. Raises: ValueError where the processes do not divide the batch."""
+    t = config.training
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    if t.batch_size % (t.micro_batch_size * processes):
+        raise ValueError(
+            f"training.batch_size {t.batch_size}: need a multiple of micro_batch_size x processes = "
+            f"{t.micro_batch_size} x {processes}"
+        )
+    fsdp = {"fsdp": True, "fsdp_config": {"version": 2, "reshard_after_forward": True}} if t.fsdp else {}
+    return TrainingArguments(
+        output_dir=str(folder.checkpoints),
+        per_device_train_batch_size=t.micro_batch_size,
+        per_device_eval_batch_size=t.micro_batch_size,
+        gradient_accumulation_steps=t.batch_size // (t.micro_batch_size * processes),
+        learning_rate=t.learning_rate,
+        num_train_epochs=t.epochs,
+        max_steps=t.max_steps,
+        lr_scheduler_type=t.schedule,
+        warmup_steps=t.warmup_ratio,
+        weight_decay=t.weight_decay,
+        max_grad_norm=t.max_grad_norm,
+        seed=t.seed,
+        bf16=t.bf16,
+        use_cpu=not torch.cuda.is_available(),
+        optim=t.optimizer,
+        logging_strategy="steps",
+        logging_steps=t.log_every,
+        logging_nan_inf_filter=False,
+        eval_strategy="steps" if t.eval_every and config.data.held_out else "no",
+        eval_steps=t.eval_every or None,
+        save_strategy="steps" if t.save_every else "no",
+        save_steps=t.save_every or 500,
+        save_total_limit=t.save_total_limit,
+        report_to=t.report_to or "none",
+        remove_unused_columns=False,
+        dataloader_pin_memory=torch.cuda.is_available(),
+        ddp_find_unused_parameters=False if processes > 1 else None,
+        **fsdp,
+    )
+
+
+def describe(config: RunConfig, objective: Objective) -> str:
+    """The objective as a formula."""
+    depth = objective.terms["tft"].layer
+    return formula(objective, depth, english=method_of(config.objective).corpus == "english")
+
+
+def is_main() -> bool:
+    """Whether this process is the one that writes."""
+    return int(os.environ.get("RANK", "0")) == 0
+
+
+def _report(config: RunConfig, prepared: Prepared) -> None:
+    log.info("%s\n%s", config.objective.method, describe(config, prepared.objective))
+    log.info("rows: %s", ", ".join(f"{name} {number:,}" for name, number in prepared.counts.items()))
+    if prepared.skipped:
+        log.warning("%d rows were skipped; they are in skipped.jsonl of the run folder", len(prepared.skipped))
+
+
+def _calibrate(trainer: SupervisedTrainer, prepared: Prepared) -> None:
+    """The first running means of a centred feature, from the first rows of each language."""
+    rows = [
+        r
+        for language in prepared.languages
+        for r in [r for r in prepared.train if r.language == language][:CALIBRATION_ROWS]
+    ]
+    size, device = trainer.args.per_device_train_batch_size, trainer.args.device
+    trainer.supervised.to(device)
+    batches = (to_device(trainer.data_collator(rows[n : n + size]), device) for n in range(0, len(rows), size))
+    trainer.supervised.train()
+    with trainer.compute_loss_context_manager():
+        trainer.supervised.calibrate(batches)
+
+
+def _evaluated(trainer: SupervisedTrainer) -> bool:
+    return any(
+        "eval_loss" in entry and entry["step"] == trainer.state.global_step for entry in trainer.state.log_history
+    )
+
+
+def _step(checkpoint: Path) -> int:
+    return int(checkpoint.name.rpartition("-")[2])
+
+
+def _save(trainer: SupervisedTrainer, config: RunConfig, prepared: Prepared, folder: RunFolder) -> None:
+    """Writes model or adapter aside, renames it, and adds the model card."""
+    trainer.accelerator.wait_for_everyone()
+    state = trainer.accelerator.get_state_dict(trainer.model_wrapped) if config.training.fsdp else None
+    if not trainer.is_world_process_zero():
+        return
+    target = folder.model if config.lora is None else folder.adapter
+    model = trainer.supervised.model
+    if state is not None:
+        state = {key.removeprefix("model."): value for key, value in state.items() if key.startswith("model.")}
+    model.config.use_cache = True  # type: ignore[union-attr]
+    save_folder(model, prepared.tokenizer, target, state)
+    write_card(target, config, describe(config, prepared.objective), folder.read_metrics(), prepared.counts)
+    if config.lora is not None and config.lora.merge:
+        shutil.rmtree(folder.model, ignore_errors=True)
+        merge_adapter(target, folder.model)

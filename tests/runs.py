@@ -1,0 +1,59 @@
+"""Small runs on disk: a tiny model folder, a file of parallel rows, a configuration."""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from deepsuper.config import DataConfig, ModelConfig, ObjectiveConfig, RunConfig, SourceConfig, TrainingConfig
+from tiny import make_model, make_tokenizer
+
+
+def make_run(folder: Path, *, family: str = "llama", rows: int = 24, **changes: Any) -> RunConfig:
+    """A configuration whose model and rows lie in `folder`. `changes`: fields of ObjectiveConfig or TrainingConfig."""
+    base = folder / f"base-{family}"
+    if not base.exists():
+        make_model(family).save_pretrained(base)
+        make_tokenizer().save_pretrained(base)
+    data = folder / "rows.jsonl"
+    data.write_text("".join(json.dumps(row) + "\n" for row in make_records(rows)))
+    training = TrainingConfig(
+        learning_rate=1e-3, batch_size=4, micro_batch_size=4, epochs=1.0, bf16=False, log_every=1, seed=3
+    )
+    objective = ObjectiveConfig(layer_lc=1, layer_et=3)
+    for name, value in changes.items():
+        if name in ObjectiveConfig.__dataclass_fields__:
+            objective = replace(objective, **{name: value})
+        else:
+            training = replace(training, **{name: value})
+    sources = [SourceConfig(language="zh", path=str(data))]
+    return RunConfig(
+        model=ModelConfig(name=str(base), attention="eager" if family == "gemma2" else "auto"),
+        data=DataConfig(train=sources, held_out=sources, template="plain", max_length=64),
+        objective=objective,
+        training=training,
+        output_dir=str(folder / "run"),
+    )
+
+
+def make_records(count: int) -> list[dict[str, Any]]:
+    rng = random.Random(1)
+
+    def words(longest: int) -> str:
+        return "".join(rng.choice("abcdefgh ") for _ in range(rng.randint(3, longest))).strip() or "a"
+
+    names = ("instruction", "input", "output", "instruction_en", "input_en", "output_en")
+    return [{"id": n, **{name: words(12) for name in names}} for n in range(count)]
+
+
+def losses(run: Path, prefix: str = "loss") -> list[dict[str, float]]:
+    """The logged losses of each step."""
+    records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    return [
+        {k: v for k, v in r.items() if k.startswith(prefix) or k == "step"}
+        for r in records
+        if any(k.startswith(prefix) for k in r)
+    ]

@@ -1,0 +1,232 @@
+"""The laws of a run: the same losses however the batch is cut, killed or spread; an ordinary model at the end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from deepsuper.config import LoraConfig, RunConfig
+from deepsuper.models import merge_adapter
+from deepsuper.run_folder import RunFolder, dump
+from deepsuper.trainer import Diverged
+from deepsuper.training import prepare, train
+from runs import losses, make_run
+
+METHODS = ["sft", "tft", "dft-logits", "dft-feature"]
+
+
+def close(a, b, tolerance=1e-4):
+    assert [set(x) for x in a] == [set(y) for y in b]
+    for x, y in zip(a, b, strict=True):
+        assert x == pytest.approx(y, rel=tolerance, abs=1e-6)
+
+
+def free_of_layers(run: RunConfig, method: str) -> RunConfig:
+    layers = {} if method.startswith("dft") else {"layer_lc": None, "layer_et": None}
+    return replace(run, objective=replace(run.objective, method=method, **layers))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_run_leaves_an_ordinary_model_folder_with_its_papers(tmp_path, method):
+    run = free_of_layers(make_run(tmp_path, log_every=2), method)
+    out = train(run, command=["deepsuper", "train"])
+    model = AutoModelForCausalLM.from_pretrained(out / "model")
+    tokenizer = AutoTokenizer.from_pretrained(out / "model")
+    ids = tokenizer("abc", return_tensors="pt").input_ids
+    assert model.generate(ids, max_new_tokens=2, do_sample=False).shape[1] > ids.shape[1]
+    base = AutoModelForCausalLM.from_pretrained(run.model.name)
+    assert not torch.equal(model.lm_head.weight, base.lm_head.weight)
+    assert {p.suffix for p in (out / "model").iterdir()} <= {".json", ".safetensors", ".md"}
+    assert method in (out / "model" / "README.md").read_text()
+    assert (out / "config.yaml").read_text() == dump(run)
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert manifest["seed"] == 3 and manifest["command"] == ["deepsuper", "train"]
+    assert (
+        len(manifest["data"][run.data.train[0].path]) == len(manifest["base_model"]["files"]["model.safetensors"]) == 64
+    )
+    assert not list(out.glob("**/*.partial"))
+    logged, held_out = losses(out), losses(out, "eval_loss")
+    assert [r["step"] for r in logged] == [2, 4, 6] and len(held_out) == 1
+    terms = {"loss_tft", "loss_lc", "loss_et"} if method.startswith("dft") else {"loss_tft"}
+    assert set(logged[0]) == terms | {"step", "loss"} and set(held_out[0]) == {f"eval_{t}" for t in terms} | {
+        "step",
+        "eval_loss",
+    }
+
+
+def test_the_logged_loss_is_the_sum_of_its_terms(tmp_path):
+    from deepsuper.config import WeightConfig
+
+    run = make_run(tmp_path, lc_weight=WeightConfig(0.5), et_weight=WeightConfig(2.0))
+    for r in losses(train(run)):
+        assert r["loss"] == pytest.approx(r["loss_tft"] + 0.5 * r["loss_lc"] + 2.0 * r["loss_et"], rel=1e-5)
+
+
+@pytest.mark.parametrize("method", ["dft-logits", "dft-feature"])
+def test_accumulated_micro_batches_train_as_one_batch(tmp_path, method):
+    runs = []
+    for micro in (4, 1):
+        run = make_run(tmp_path, micro_batch_size=micro, grad_norms_every=1, method=method, similarity="centered")
+        out = train(replace(run, output_dir=str(tmp_path / f"run{micro}")))
+        runs.append((losses(out), losses(out, "grad_norm_"), losses(out, "eval_loss")))
+    for whole, cut in zip(*runs, strict=True):
+        close(whole, cut)
+
+
+def test_the_held_out_loss_does_not_depend_on_the_micro_batch(tmp_path):
+    evaluated = []
+    for micro, rows in ((4, 22), (2, 22)):
+        run = make_run(tmp_path, rows=rows, batch_size=4, micro_batch_size=micro, learning_rate=1e-9)
+        evaluated.append(losses(train(replace(run, output_dir=str(tmp_path / str(micro)))), "eval_loss"))
+    close(*evaluated, tolerance=1e-5)
+
+
+def test_gradient_norms_are_logged_when_asked(tmp_path):
+    out = train(make_run(tmp_path, grad_norms_every=3))
+    with_norms = [r["step"] for r in losses(out, "grad_norm_")]
+    assert with_norms == [3, 6]
+    assert set(losses(out, "grad_norm_")[0]) == {"step", "grad_norm_tft", "grad_norm_lc", "grad_norm_et"}
+
+
+def test_checkpointing_changes_no_loss(tmp_path):
+    plain = losses(train(make_run(tmp_path)))
+    run = make_run(tmp_path, gradient_checkpointing=True)
+    close(plain, losses(train(replace(run, output_dir=str(tmp_path / "again")))))
+
+
+def start(run: RunConfig, *arguments: str, processes: int = 1) -> subprocess.Popen[str]:
+    path = Path(run.output_dir).parent / f"{Path(run.output_dir).name}.yaml"
+    path.write_text(dump(run))
+    launch = [sys.executable]
+    if processes > 1:
+        with socket.socket() as s:
+            s.bind(("localhost", 0))
+            port = s.getsockname()[1]
+        launch += ["-m", "torch.distributed.run", f"--nproc_per_node={processes}", f"--master_port={port}"]
+    command = [*launch, "-m", "deepsuper", "train", str(path), *arguments]
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> str:
+    output, _ = process.communicate(timeout=600)
+    assert process.returncode == 0, output[-3000:]
+    return output
+
+
+@pytest.mark.parametrize("method", ["dft-logits", "dft-feature"])
+def test_a_killed_run_resumes_to_the_same_losses(tmp_path, method):
+    run = make_run(
+        tmp_path, rows=48, epochs=10.0, save_every=4, log_every=3, eval_every=8, method=method, similarity="centered"
+    )
+    whole = replace(run, output_dir=str(tmp_path / "whole"))
+    train(whole)
+    process = start(run)
+    folder = RunFolder(Path(run.output_dir))
+    deadline = time.monotonic() + 120
+    while not (folder.last_checkpoint() and len(folder.read_metrics()) > 4) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert not folder.model.exists(), "the run ended before it could be killed"
+    finish(start(run, "--resume"))
+    killed, unbroken = folder.read_metrics(), RunFolder(Path(whole.output_dir)).read_metrics()
+    drop = {"train_runtime", "train_samples_per_second", "train_steps_per_second", "train_loss"}
+    close(
+        [{k: v for k, v in r.items() if k not in drop} for r in killed],
+        [{k: v for k, v in r.items() if k not in drop} for r in unbroken],
+    )
+    a, b = (AutoModelForCausalLM.from_pretrained(Path(r.output_dir) / "model") for r in (run, whole))
+    assert torch.allclose(a.lm_head.weight, b.lm_head.weight, atol=1e-5)
+
+
+@pytest.mark.parametrize("method", ["dft-logits", "dft-feature"])
+@pytest.mark.parametrize("fsdp", [False, True])
+def test_two_processes_train_as_one(tmp_path, method, fsdp):
+    run = make_run(tmp_path, micro_batch_size=2, eval_every=3, method=method, similarity="centered", grad_norms_every=2)
+    alone = train(replace(run, output_dir=str(tmp_path / "alone")))
+    both = replace(run, training=replace(run.training, fsdp=fsdp))
+    finish(start(both, processes=2))
+    for prefix in ("loss", "eval_loss", "grad_norm_"):
+        close(losses(alone, prefix), losses(Path(run.output_dir), prefix))
+    a, b = (AutoModelForCausalLM.from_pretrained(p / "model") for p in (alone, Path(run.output_dir)))
+    assert torch.allclose(a.lm_head.weight, b.lm_head.weight, atol=1e-5)
+
+
+def test_a_loss_that_is_not_a_number_stops_the_run_naming_step_and_term(tmp_path, monkeypatch):
+    from deepsuper import supervised
+
+    calls = []
+
+    def poisoned(*args):
+        calls.append(1)
+        return torch.full((4,), float("nan"), requires_grad=True) if len(calls) > 4 else supervised.torch.ones(4)
+
+    monkeypatch.setattr(supervised, "cosine_loss", poisoned)
+    with pytest.raises(Diverged, match=r"step 3: the loss of term lc is not finite.*objective\.lc_weight"):
+        train(make_run(tmp_path, method="dft-feature"))
+
+
+def test_a_lora_run_leaves_an_adapter_that_merges(tmp_path):
+    run = replace(make_run(tmp_path, learning_rate=1e-2), lora=LoraConfig(r=4, alpha=8, merge=True))
+    out = train(run)
+    assert (out / "adapter" / "adapter_model.safetensors").is_file()
+    merged = AutoModelForCausalLM.from_pretrained(out / "model")
+    base = AutoModelForCausalLM.from_pretrained(run.model.name)
+    changed = [n for n, p in base.named_parameters() if not torch.equal(p, merged.get_parameter(n))]
+    assert changed and all("proj" in name for name in changed)
+    again = merge_adapter(out / "adapter", tmp_path / "merged")
+    twice = AutoModelForCausalLM.from_pretrained(again)
+    assert all(torch.equal(p, twice.get_parameter(n)) for n, p in merged.named_parameters())
+    with pytest.raises(ValueError, match="exists: choose another folder"):
+        merge_adapter(out / "adapter", tmp_path / "merged")
+
+
+def test_a_lora_run_resumes_to_the_same_losses(tmp_path):
+    run = replace(make_run(tmp_path, save_every=2, learning_rate=1e-2), lora=LoraConfig(r=4))
+    whole = train(run)
+    before = losses(whole)
+    for leftover in ("checkpoint-6", "checkpoint-4"):
+        if (whole / "checkpoints" / leftover).exists():
+            (whole / "checkpoints" / leftover / "trainer_state.json").unlink()
+    run = replace(run, training=replace(run.training, save_total_limit=None), output_dir=str(tmp_path / "b"))
+    other = train(run)
+    for step in (4, 6):
+        (other / "checkpoints" / f"checkpoint-{step}" / "trainer_state.json").write_text("{")
+    assert RunFolder(other).last_checkpoint().name == "checkpoint-2"
+    close(before, losses(train(run, resume=True)))
+
+
+def test_a_run_never_writes_over_another(tmp_path):
+    run = make_run(tmp_path, max_steps=1)
+    with pytest.raises(ValueError, match="no run to resume"):
+        train(run, resume=True)
+    train(run)
+    with pytest.raises(ValueError, match="holds a run"):
+        train(run)
+    other = replace(run, training=replace(run.training, learning_rate=2e-3))
+    with pytest.raises(ValueError, match=r"training\.learning_rate: the run was started with 0\.001, got 0\.002"):
+        train(other, resume=True)
+
+
+def test_bad_rows_are_named_before_a_weight_is_loaded(tmp_path, monkeypatch):
+    run = make_run(tmp_path)
+    (Path(run.model.name) / "model.safetensors").unlink()
+    with Path(run.data.train[0].path).open("a") as file:
+        file.write('{"id": 99}\n')
+    with pytest.raises(ValueError, match=r"rows\.jsonl:25: field 'instruction' is missing"):
+        train(run)
+    skip = replace(run, data=replace(run.data, on_bad_row="skip"))
+    assert prepare(skip).counts["skipped_rows"] == 2  # once in each part that reads the file
