@@ -115,7 +115,7 @@ class TrainingConfig:
     eval_every: int = 0
     save_every: int = 0
     save_total_limit: int | None = 2
-    optimizer: str = "adamw_torch"
+    optimizer: str = "adamw_torch_fused"
     report_to: list[str] = field(default_factory=list)
     fsdp: bool = False
     chunk_mib: int = 256

@@ -1,0 +1,5 @@
+"""The main job on real rows in ten minutes: untouched model, TFT and deep supervision on held-out articles."""
+
+from deepsuper.demo.run import run_demo
+
+__all__ = ["run_demo"]

@@ -1,0 +1,167 @@
+"""The demo: answers of the untouched model, two trainings, and what they changed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from deepsuper.config import (
+    DataConfig,
+    ModelConfig,
+    ObjectiveConfig,
+    RunConfig,
+    SourceConfig,
+    TrainingConfig,
+)
+from deepsuper.corpora import Row
+from deepsuper.demo.answers import answer
+from deepsuper.demo.dataset import load_split
+from deepsuper.demo.pictures import draw
+from deepsuper.demo.scoring import exact_match, f1, in_language
+from deepsuper.metrics import Interval, mean_interval, paired_interval
+from deepsuper.models import load_model, load_tokenizer
+from deepsuper.run_folder import RunFolder, write_text
+from deepsuper.training import train
+
+MODEL = "gemma-3-270m"
+STEPS = 75
+DEMO_OBJECTIVE = ObjectiveConfig(method="dft-feature", similarity="centered")
+"""The variant that earned it: see the study in docs/results.md."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One model's answers to the held-out questions, with their scores."""
+
+    answers: list[str]
+    f1: list[float]
+    exact_match: list[float]
+    in_language: list[bool | None]
+
+    def intervals(self) -> dict[str, Interval]:
+        """Measure -> mean with its interval."""
+        spoken = [float(flag) for flag in self.in_language if flag is not None]
+        return {
+            "F1": mean_interval(self.f1),
+            "exact match": mean_interval(self.exact_match),
+            "in language": mean_interval(spoken or [0.0]),
+        }
+
+
+def run_demo(
+    language: str, output_dir: Path, *, seed: int = 42, steps: int = STEPS, questions: int | None = None
+) -> Path:
+    """Trains and compares; returns the run folder. `questions`: evaluate on the first ones only.
+
+    Raises: ValueError where `output_dir` holds a demo already, or the packaged model is not installed.
+    """
+    console, split = Console(), load_split(language)
+    held_out = split.held_out[:questions]
+    if (output_dir / "scores.json").exists() or (output_dir / "tft" / "config.yaml").exists():
+        raise ValueError(
+            f"output_dir {output_dir}: holds a demo: choose another folder with --output_dir, or delete it"
+        )
+    base = ModelConfig(name=MODEL)
+    tokenizer, model = load_tokenizer(base), load_model(base)
+    console.rule(f"{MODEL}, untouched, asked in {language}")
+    scored = {"untouched": score(answer(model, tokenizer, held_out, "plain", title="untouched"), held_out, language)}
+    _show_answers(console, held_out[:4], scored)
+    del model
+    write_rows(split.train, output_dir / "data" / "train.jsonl")
+    write_rows(held_out, output_dir / "data" / "held_out.jsonl")
+    runs = {"TFT": ObjectiveConfig(method="tft"), "deep supervision": DEMO_OBJECTIVE}
+    metrics = {}
+    for name, objective in runs.items():
+        console.rule(name)
+        folder = RunFolder(output_dir / name.lower().replace(" ", "-"))
+        train(make_config(objective, language, output_dir / "data", folder.path, seed=seed, steps=steps))
+        metrics[name] = folder.read_metrics()
+        tuned = load_model(ModelConfig(name=str(folder.model)))
+        scored[name] = score(answer(tuned, tokenizer, held_out, "plain", title=name), held_out, language)
+    console.rule("held-out articles")
+    _show_answers(console, held_out[:4], scored)
+    report(console, scored, held_out, language, output_dir)
+    draw(output_dir / "demo.png", metrics, {name: s.intervals() for name, s in scored.items()})
+    console.print(f"models, answers, scores and a picture (demo.png): {output_dir}")
+    return output_dir
+
+
+def make_config(
+    objective: ObjectiveConfig, language: str, data: Path, output_dir: Path, *, seed: int, steps: int
+) -> RunConfig:
+    """The demo's run: 8 rows a step, bf16 autocast."""
+    return RunConfig(
+        model=ModelConfig(name=MODEL),
+        data=DataConfig(
+            train=[SourceConfig(language=language, path=str(data / "train.jsonl"))],
+            held_out=[SourceConfig(language=language, path=str(data / "held_out.jsonl"))],
+            template="plain",
+            on_bad_row="error",
+        ),
+        objective=objective,
+        training=TrainingConfig(
+            learning_rate=1e-5, batch_size=8, micro_batch_size=8, max_steps=steps, log_every=5, seed=seed
+        ),
+        output_dir=str(output_dir),
+    )
+
+
+def score(answers: Sequence[str], rows: Sequence[Row], language: str) -> Scored:
+    """The scores of `answers` against the rows' own."""
+    pairs = list(zip(answers, rows, strict=True))
+    return Scored(
+        list(answers),
+        [f1(said, row.output, language) for said, row in pairs],
+        [exact_match(said, row.output, language) for said, row in pairs],
+        [in_language(said, language) for said, _ in pairs],
+    )
+
+
+def write_rows(rows: Sequence[Row], path: Path) -> None:
+    """Writes rows as JSON lines, in the form that `data.train` reads."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fields = [{k: v for k, v in asdict(row).items() if k not in ("language", "where")} for row in rows]
+    write_text(path, "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in fields))
+
+
+def report(
+    console: Console, scored: Mapping[str, Scored], rows: Sequence[Row], language: str, output_dir: Path
+) -> None:
+    """Prints the table of scores; writes scores.json and answers.jsonl."""
+    table = Table(
+        "model", "F1", "exact match", f"answers in {language}", title=f"{len(rows)} held-out questions, 95% intervals"
+    )
+    record: dict[str, Any] = {"language": language, "questions": len(rows)}
+    for name, one in scored.items():
+        intervals = one.intervals()
+        table.add_row(name, *(_percent(interval) for interval in intervals.values()))
+        record[name] = {measure: asdict(interval) for measure, interval in intervals.items()}
+    gold = score([row.output for row in rows], rows, language).intervals()["in language"]
+    table.add_row("the right answers", "", "", _percent(gold))
+    difference = paired_interval(scored["deep supervision"].f1, scored["TFT"].f1)
+    record["deep supervision - TFT, F1"] = asdict(difference)
+    console.print(table)
+    console.print(f"deep supervision - TFT, F1, question by question: {_percent(difference)}")
+    write_text(output_dir / "scores.json", json.dumps(record, indent=2, ensure_ascii=False) + "\n")
+    lines = [
+        {"id": r.id, "question": r.instruction, "right": r.output, **{k: s.answers[n] for k, s in scored.items()}}
+        for n, r in enumerate(rows)
+    ]
+    write_text(output_dir / "answers.jsonl", "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
+
+
+def _show_answers(console: Console, rows: Sequence[Row], scored: Mapping[str, Scored]) -> None:
+    table = Table("question", "right answer", *scored)
+    for n, row in enumerate(rows):
+        table.add_row(row.instruction, row.output, *(one.answers[n] for one in scored.values()))
+    console.print(table)
+
+
+def _percent(interval: Interval) -> str:
+    return f"{100 * interval.mean:.1f} ({100 * interval.low:.1f} to {100 * interval.high:.1f})"

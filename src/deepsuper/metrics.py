@@ -1,0 +1,39 @@
+"""Uncertainty of a mean over questions: bootstrap intervals, alone and paired. Thin, over scipy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean and its 95% confidence interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
+def mean_interval(values: Sequence[float], *, resamples: int = 2000, seed: int = 0) -> Interval:
+    """The mean of `values` with a percentile bootstrap interval. Raises: ValueError where there is none."""
+    if len(values) == 0:
+        raise ValueError("need at least one value for a mean")
+    data = np.asarray(values, dtype=float)
+    if len(data) == 1 or np.ptp(data) == 0.0:
+        return Interval(float(data.mean()), float(data.mean()), float(data.mean()))
+    result = stats.bootstrap(
+        (data,), np.mean, n_resamples=resamples, method="percentile", rng=np.random.default_rng(seed)
+    )
+    low, high = result.confidence_interval
+    return Interval(float(data.mean()), float(low), float(high))
+
+
+def paired_interval(a: Sequence[float], b: Sequence[float], *, resamples: int = 2000, seed: int = 0) -> Interval:
+    """The mean of `a - b`, question by question. Raises: ValueError where they have different lengths."""
+    if len(a) != len(b):
+        raise ValueError(f"need as many values on both sides, got {len(a)} and {len(b)}")
+    return mean_interval(np.subtract(a, b).tolist(), resamples=resamples, seed=seed)
