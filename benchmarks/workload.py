@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from deepsuper.corpora import Row
-from deepsuper.models import load_model, load_tokenizer
-from deepsuper.templates import encode_rows
 
 from deepsuper import Collator, Feature, Logits, Objective, ParallelBatch
 from deepsuper.config import DataConfig, ModelConfig
+from deepsuper.corpora import Row
 from deepsuper.lens import text_config
+from deepsuper.models import load_model, load_tokenizer
+from deepsuper.templates import encode_rows
 
 
 def load_base(name: str) -> tuple[torch.nn.Module, Any]:
@@ -43,9 +43,9 @@ def objectives(model: torch.nn.Module) -> dict[str, Objective]:
 
 def demo_rows(count: int) -> list[Row]:
     """The first packaged XQuAD rows for training, Chinese."""
-    from deepsuper.demo.dataset import load_split
+    from deepsuper.demo.dataset import load_rows
 
-    return load_split("zh").train[:count]
+    return load_rows("zh", "train")[:count]
 
 
 def load_batches(model_name: str, tokenizer: Any, objective: Objective, count: int, rows: int) -> list[ParallelBatch]:

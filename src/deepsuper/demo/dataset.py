@@ -1,67 +1,31 @@
-"""XQuAD in two languages, split by article: no paragraph is in both parts."""
+"""The packaged rows: XQuAD in Chinese, Vietnamese and Arabic beside English; no article is in both parts."""
 
 from __future__ import annotations
 
-import gzip
-import json
-import re
-from dataclasses import dataclass
-from importlib import resources
-from typing import Any
+from pathlib import Path
 
-from deepsuper.corpora import FIELDS, Row, make_row, normalize
+from deepsuper.config import DataConfig, SourceConfig
+from deepsuper.corpora import Row, load_corpus
 
 LANGUAGES = ("zh", "vi", "ar")
-HELD_OUT_EVERY = 6
-"""Every sixth article is held out: 8 of 48."""
-_SENTENCE_END = re.compile(r"(?<=[。！？])|(?<=[.!?؟])\s+")
 
 
-@dataclass(frozen=True)
-class Split:
-    """Rows to train on and rows to evaluate on, from different articles."""
-
-    train: list[Row]
-    held_out: list[Row]
-
-
-def load_split(language: str) -> Split:
-    """The packaged rows, contexts cut to the answer's sentence in both languages. Raises: ValueError for others."""
+def rows_file(language: str, part: str) -> Path:
+    """The file of one part, "train" or "held_out". Raises: ValueError for a language that is not packaged."""
     if language not in LANGUAGES:
         raise ValueError(f"lang: need one of {', '.join(LANGUAGES)}, got {language!r}")
-    records = _records(language)
-    titles = list(dict.fromkeys(record["title"] for record in records))
-    held_out = set(titles[HELD_OUT_EVERY - 1 :: HELD_OUT_EVERY])
-    split = Split([], [])
-    for record in records:
-        part = split.held_out if record["title"] in held_out else split.train
-        part.append(_row(record, language))
-    return split
+    return Path(__file__).parent / "rows" / f"{language}.{part}.jsonl.gz"
 
 
-def titles_of(language: str) -> dict[str, str]:
-    """Row id -> title of its article."""
-    return {str(record["id"]): str(record["title"]) for record in _records(language)}
+def data_config(language: str) -> DataConfig:
+    """What the demo trains on and holds out."""
+    train, held_out = (
+        [SourceConfig(language=language, path=str(rows_file(language, part)))] for part in ("train", "held_out")
+    )
+    return DataConfig(train=train, held_out=held_out, template="plain")
 
 
-def _records(language: str) -> list[dict[str, Any]]:
-    packed = resources.files("deepsuper.demo").joinpath(f"xquad.{language}.jsonl.gz").read_bytes()
-    return [json.loads(line) for line in gzip.decompress(packed).decode("utf-8").splitlines()]
-
-
-def _row(record: dict[str, Any], language: str) -> Row:
-    cut = {
-        f"input{side}": sentence_with(record[f"output{side}"], record[f"input{side}"].strip()) for side in ("", "_en")
-    }
-    return normalize(make_row({**record, **cut}, language, FIELDS["parallel"]))
-
-
-def sentence_with(answer: str, context: str) -> str:
-    """The sentence or sentences of `context` that hold the first occurrence of `answer`; all of it where none does."""
-    start = context.find(answer)
-    if start < 0:
-        return context
-    ends = [match.end() for match in _SENTENCE_END.finditer(context)] + [len(context)]
-    begin = max((end for end in ends if end <= start), default=0)
-    stop = min(end for end in ends if end >= start + len(answer))
-    return context[begin:stop].strip()
+def load_rows(language: str, part: str) -> list[Row]:
+    """The rows of one part."""
+    config = data_config(language)
+    return load_corpus(config.train if part == "train" else config.held_out, config, kind="parallel").rows

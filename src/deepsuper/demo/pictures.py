@@ -50,5 +50,5 @@ def _draw_scores(axes: Any, scores: Mapping[str, Mapping[str, Interval]]) -> Non
         places = [x + (n - (len(scores) - 1) / 2) * width for x in range(len(measures))]
         axes.bar(places, means, width, yerr=errors, capsize=3, label=name)
     axes.set_xticks(range(len(measures)), measures)
-    axes.set(ylabel="%", ylim=(0, 100), title="Held-out articles, 95% intervals")
-    axes.legend(fontsize=8)
+    axes.set(ylabel="%", ylim=(0, 118), yticks=range(0, 101, 20), title="Held-out articles, 95% intervals")
+    axes.legend(fontsize=8, loc="upper center", ncols=len(scores))

@@ -11,17 +11,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from deepsuper.config import (
-    DataConfig,
-    ModelConfig,
-    ObjectiveConfig,
-    RunConfig,
-    SourceConfig,
-    TrainingConfig,
-)
+from deepsuper.config import ModelConfig, ObjectiveConfig, RunConfig, TrainingConfig
 from deepsuper.corpora import Row
 from deepsuper.demo.answers import answer
-from deepsuper.demo.dataset import load_split
+from deepsuper.demo.dataset import data_config, load_rows
 from deepsuper.demo.pictures import draw
 from deepsuper.demo.scoring import exact_match, f1, in_language
 from deepsuper.metrics import Interval, mean_interval, paired_interval
@@ -61,8 +54,7 @@ def run_demo(
 
     Raises: ValueError where `output_dir` holds a demo already, or the packaged model is not installed.
     """
-    console, split = Console(), load_split(language)
-    held_out = split.held_out[:questions]
+    console, held_out = Console(), load_rows(language, "held_out")[:questions]
     if (output_dir / "scores.json").exists() or (output_dir / "tft" / "config.yaml").exists():
         raise ValueError(
             f"output_dir {output_dir}: holds a demo: choose another folder with --output_dir, or delete it"
@@ -73,14 +65,12 @@ def run_demo(
     scored = {"untouched": score(answer(model, tokenizer, held_out, "plain", title="untouched"), held_out, language)}
     _show_answers(console, held_out[:4], scored)
     del model
-    write_rows(split.train, output_dir / "data" / "train.jsonl")
-    write_rows(held_out, output_dir / "data" / "held_out.jsonl")
     runs = {"TFT": ObjectiveConfig(method="tft"), "deep supervision": DEMO_OBJECTIVE}
     metrics = {}
     for name, objective in runs.items():
         console.rule(name)
         folder = RunFolder(output_dir / name.lower().replace(" ", "-"))
-        train(make_config(objective, language, output_dir / "data", folder.path, seed=seed, steps=steps))
+        train(make_config(objective, language, folder.path, seed=seed, steps=steps))
         metrics[name] = folder.read_metrics()
         tuned = load_model(ModelConfig(name=str(folder.model)))
         scored[name] = score(answer(tuned, tokenizer, held_out, "plain", title=name), held_out, language)
@@ -92,18 +82,11 @@ def run_demo(
     return output_dir
 
 
-def make_config(
-    objective: ObjectiveConfig, language: str, data: Path, output_dir: Path, *, seed: int, steps: int
-) -> RunConfig:
+def make_config(objective: ObjectiveConfig, language: str, output_dir: Path, *, seed: int, steps: int) -> RunConfig:
     """The demo's run: 8 rows a step, bf16 autocast."""
     return RunConfig(
         model=ModelConfig(name=MODEL),
-        data=DataConfig(
-            train=[SourceConfig(language=language, path=str(data / "train.jsonl"))],
-            held_out=[SourceConfig(language=language, path=str(data / "held_out.jsonl"))],
-            template="plain",
-            on_bad_row="error",
-        ),
+        data=data_config(language),
         objective=objective,
         training=TrainingConfig(
             learning_rate=1e-5, batch_size=8, micro_batch_size=8, max_steps=steps, log_every=5, seed=seed
@@ -121,13 +104,6 @@ def score(answers: Sequence[str], rows: Sequence[Row], language: str) -> Scored:
         [exact_match(said, row.output, language) for said, row in pairs],
         [in_language(said, language) for said, _ in pairs],
     )
-
-
-def write_rows(rows: Sequence[Row], path: Path) -> None:
-    """Writes rows as JSON lines, in the form that `data.train` reads."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fields = [{k: v for k, v in asdict(row).items() if k not in ("language", "where")} for row in rows]
-    write_text(path, "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in fields))
 
 
 def report(
@@ -157,7 +133,9 @@ def report(
 
 
 def _show_answers(console: Console, rows: Sequence[Row], scored: Mapping[str, Scored]) -> None:
-    table = Table("question", "right answer", *scored)
+    table = Table(show_lines=True)
+    for name in ("question", "right answer", *scored):
+        table.add_column(name, overflow="fold")
     for n, row in enumerate(rows):
         table.add_row(row.instruction, row.output, *(one.answers[n] for one in scored.values()))
     console.print(table)

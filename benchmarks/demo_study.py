@@ -1,0 +1,133 @@
+"""Which variant of deep supervision earns its place in the demo: held-out F1 of each, over seeds.
+
+    python benchmarks/demo_study.py                         zh, every variant, seeds 1 2 3 (hours on 2 cores)
+    python benchmarks/demo_study.py --lang vi --seeds 1 --variants tft feature-centered
+    python benchmarks/demo_study.py --report                the table of what is there already
+
+Each training is the demo's (gemma-3-270m, packaged XQuAD rows, split by article). Results are added to
+runs/demo-study/LANG.jsonl one by one: a study that was stopped goes on where it was. A seed orders the rows; the
+differences to TFT are paired by question and seed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import statistics
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from deepsuper.config import ModelConfig, ObjectiveConfig, WeightConfig
+from deepsuper.demo.answers import answer
+from deepsuper.demo.dataset import load_rows
+from deepsuper.demo.run import MODEL, STEPS, make_config, score
+from deepsuper.metrics import mean_interval, paired_interval
+from deepsuper.models import load_model, load_tokenizer
+from deepsuper.training import train
+
+LIGHT = WeightConfig(0.1)
+LOGITS = ObjectiveConfig(method="dft-logits")
+FEATURE = ObjectiveConfig(method="dft-feature")
+VARIANTS = {
+    "tft": ObjectiveConfig(method="tft"),
+    # The paper's terms read literally: eq. 8 with weights 1.
+    "logits": LOGITS,
+    "feature": FEATURE,
+    # What the design's trials suggest instead.
+    "feature-centered": replace(FEATURE, similarity="centered"),
+    "logits-light": replace(LOGITS, lc_weight=LIGHT, et_weight=LIGHT),
+    # The rest of what the paper leaves open.
+    "logits-positional": replace(LOGITS, alignment="positional"),
+    "logits-positional-light": replace(LOGITS, alignment="positional", lc_weight=LIGHT, et_weight=LIGHT),
+    "feature-contrastive": replace(FEATURE, similarity="contrastive"),
+    "feature-centered-light": replace(FEATURE, similarity="centered", lc_weight=LIGHT, et_weight=LIGHT),
+    "et-logits-light": ObjectiveConfig(method="et-logits", et_weight=LIGHT),
+    "lc-logits-light": ObjectiveConfig(method="lc-logits", lc_weight=LIGHT),
+}
+
+
+def one(variant: str, seed: int, args: argparse.Namespace) -> dict[str, Any]:
+    """Trains and scores one model; `variant` "untouched" is the base model."""
+    held_out = load_rows(args.lang, "held_out")[: args.questions]
+    name = MODEL
+    if variant != "untouched":
+        folder = args.output_dir / f"{args.lang}-{variant}-{seed}"
+        shutil.rmtree(folder, ignore_errors=True)
+        config = make_config(VARIANTS[variant], args.lang, folder, seed=seed, steps=args.steps)
+        train(config, command=["benchmarks/demo_study.py"])
+        name = str(folder / "model")
+    base = ModelConfig(name=name)
+    tokenizer = load_tokenizer(ModelConfig(name=MODEL))
+    scored = score(answer(load_model(base), tokenizer, held_out, "plain", title=variant), held_out, args.lang)
+    if variant != "untouched":
+        shutil.rmtree(folder / "model")
+    return {
+        "variant": variant,
+        "seed": seed,
+        "steps": args.steps,
+        "questions": len(held_out),
+        "f1": scored.f1,
+        "exact_match": scored.exact_match,
+        "in_language": scored.in_language,
+    }
+
+
+def report(records: list[dict[str, Any]]) -> str:
+    """A Markdown table: mean over seeds, range over seeds, and the paired difference to TFT with its interval."""
+    lines = [
+        "| variant | seeds | F1 | F1 of each seed | exact match | in language | F1 less TFT (95%) |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    tft = {r["seed"]: r for r in records if r["variant"] == "tft"}
+    for variant in dict.fromkeys(r["variant"] for r in records):
+        mine = [r for r in records if r["variant"] == variant]
+        f1s = [100 * statistics.mean(r["f1"]) for r in mine]
+        spoken = [100.0 * flag for r in mine for flag in r["in_language"] if flag is not None]
+        exact = 100 * mean_interval([v for r in mine for v in r["exact_match"]]).mean
+        lines.append(
+            f"| {variant} | {len(mine)} | {statistics.mean(f1s):.1f} | {', '.join(f'{f:.1f}' for f in f1s)} "
+            f"| {exact:.1f} | {statistics.mean(spoken or [0.0]):.1f} | {_difference(mine, tft)} |"
+        )
+    return "\n".join(lines)
+
+
+def _difference(mine: list[dict[str, Any]], tft: dict[int, dict[str, Any]]) -> str:
+    """Questions are what is resampled: each is the mean of its differences over the seeds that both have."""
+    pairs = [
+        (r["f1"], tft[r["seed"]]["f1"]) for r in mine if r["seed"] in tft and r["variant"] not in ("tft", "untouched")
+    ]
+    if not pairs:
+        return ""
+    ours = [statistics.mean(values) for values in zip(*(a for a, _ in pairs), strict=True)]
+    theirs = [statistics.mean(values) for values in zip(*(b for _, b in pairs), strict=True)]
+    interval = paired_interval(ours, theirs)
+    return f"{100 * interval.mean:+.1f} ({100 * interval.low:+.1f} to {100 * interval.high:+.1f})"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--lang", default="zh")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=list(VARIANTS))
+    parser.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument("--questions", type=int, help="evaluate on the first ones only")
+    parser.add_argument("--output_dir", type=Path, default=Path("runs/demo-study"))
+    parser.add_argument("--report", action="store_true", help="only print the table")
+    args = parser.parse_args()
+    args.output_dir.mkdir(parents=True, exist_ok=True)
+    results = args.output_dir / f"{args.lang}.jsonl"
+    records = [json.loads(line) for line in results.read_text().splitlines()] if results.exists() else []
+    done = {(r["variant"], r["seed"]) for r in records}
+    jobs = [("untouched", 0), *((variant, seed) for seed in args.seeds for variant in args.variants)]
+    for variant, seed in [] if args.report else jobs:
+        if (variant, seed) not in done:
+            records.append(one(variant, seed, args))
+            with results.open("a") as file:
+                file.write(json.dumps(records[-1]) + "\n")
+    print(report(records))
+
+
+if __name__ == "__main__":
+    main()
