@@ -73,6 +73,12 @@ def _demo_parser() -> ArgumentParser:
     return parser
 
 
+def parse_recipe(line: Sequence[str]) -> RunConfig:
+    """The configuration of `RECIPE.yaml --name value ...`, as `deepsuper train` reads it; nothing is checked yet."""
+    parsed = make_parser().parse_args(_with_config(["show", *line]))
+    return _run_config(parsed["show"])
+
+
 def _with_config(line: list[str]) -> list[str]:
     """`train RECIPE.yaml ...` as `train --config RECIPE.yaml ...`."""
     if len(line) > 1 and line[0] in ("train", "show") and not line[1].startswith("-"):
@@ -82,7 +88,7 @@ def _with_config(line: list[str]) -> list[str]:
 
 def _run_config(parsed: Namespace) -> RunConfig:
     fields = {name: parsed[name] for name in RunConfig.__dataclass_fields__}
-    instantiated = _recipe_parser("").instantiate_classes(Namespace(**fields))  # type: ignore[no-untyped-call]
+    instantiated = _recipe_parser("").instantiate(Namespace(**fields))  # type: ignore[no-untyped-call]
     return RunConfig(**{name: instantiated[name] for name in fields})
 
 
