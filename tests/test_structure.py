@@ -1,0 +1,82 @@
+"""The levels of the design: a module imports only from lower ones; below level 3 torch is the only heavy import."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+SOURCE = Path(__file__).parents[1] / "src" / "deepsuper"
+LEVELS = {
+    "parallel": 0,
+    "config": 0,
+    "metrics": 0,
+    "cross_entropy": 0,
+    "lens": 1,
+    "corpora": 1,
+    "means": 1,
+    "objective": 1,
+    "collate": 2,
+    "templates": 2,
+    "tree": 2,
+    "run_folder": 2,
+    "methods": 3,
+    "supervised": 3,
+    "checks": 4,
+    "models": 4,
+    "model_card": 4,
+    "trainer": 4,
+    "training": 5,
+    "demo": 6,
+    "cli": 7,
+}
+HEAVY = {"transformers", "accelerate", "peft", "datasets", "matplotlib", "trl", "gguf"}
+
+
+def imports_of(file: Path, *, top_level: bool) -> set[str]:
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    nodes = tree.body if top_level else list(ast.walk(tree))
+    names = set()
+    for node in nodes:
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+    return names
+
+
+def room(file: Path) -> str:
+    return file.relative_to(SOURCE).parts[0].removesuffix(".py")
+
+
+def test_a_module_imports_only_from_lower_levels():
+    files = [f for f in SOURCE.rglob("*.py") if room(f) not in ("__init__", "__main__")]
+    assert {room(f) for f in files} == set(LEVELS)
+    for file in files:
+        for name in imports_of(file, top_level=False):
+            parts = name.split(".")
+            if parts[0] == "deepsuper" and parts[1] != room(file):
+                assert LEVELS[parts[1]] < LEVELS[room(file)], f"{file.name} imports {name}"
+
+
+def test_below_level_three_torch_is_the_only_heavy_import():
+    for file in SOURCE.glob("*.py"):
+        if LEVELS.get(room(file), 9) < 3:
+            assert not {n.split(".")[0] for n in imports_of(file, top_level=True)} & HEAVY, file.name
+
+
+def test_the_contents_page_loads_without_transformers():
+    code = "import sys, deepsuper; assert 'transformers' not in sys.modules; print(sorted(deepsuper.__all__))"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    import deepsuper
+
+    assert all(hasattr(deepsuper, name) for name in deepsuper.__all__)
+
+
+def test_files_and_functions_stay_readable():
+    for file in SOURCE.rglob("*.py"):
+        assert len(file.read_text(encoding="utf-8").splitlines()) <= 300, file.name
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef):
+                assert node.end_lineno - node.lineno < 50, f"{file.name}: {node.name}"
