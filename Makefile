@@ -18,9 +18,8 @@ check: $(INSTALLED)
 	$(BIN)/mypy
 
 bench: $(INSTALLED)
-	$(BIN)/pip install -q -c constraints.txt -e '.[bench]'
+	$(BIN)/pip install -q -c constraints.txt -e '.[demo]'
 	$(BIN)/python benchmarks/steps.py
-	$(BIN)/python benchmarks/peers.py
 
 docs: $(INSTALLED)
 	$(BIN)/python docs/make_cli.py
