@@ -8,10 +8,11 @@ from typing import Any
 
 import torch
 
-from deepsuper import Collator, Feature, Logits, Objective, ParallelBatch
-from deepsuper.config import DataConfig, ModelConfig
+from deepsuper import Collator, Objective, ParallelBatch
+from deepsuper.config import DataConfig, ModelConfig, ObjectiveConfig
 from deepsuper.corpora import Row
 from deepsuper.lens import text_config
+from deepsuper.methods import build_objective
 from deepsuper.models import load_model, load_tokenizer
 from deepsuper.templates import encode_rows
 
@@ -30,15 +31,13 @@ def load_base(name: str) -> tuple[torch.nn.Module, Any]:
 def objectives(model: torch.nn.Module) -> dict[str, Objective]:
     """The methods that are compared, with layers at the paper's proportions of the depth."""
     depth = text_config(model).num_hidden_layers
-    i, j = max(1, round(depth * 2 / 32)), round(depth * 15 / 32)
-    tft = {"tft": Logits(depth, "tft")}
-    logits = {**tft, "lc": Logits(i, "lc"), "et": Logits(j, "et")}
-    return {
-        "tft": Objective(tft),
-        "logits-positional": Objective(logits, alignment="positional"),
-        "logits-conditional": Objective(logits),
-        "feature": Objective({**tft, "lc": Feature(i, i), "et": Feature(j, depth)}),
+    configs = {
+        "tft": ObjectiveConfig(method="tft"),
+        "logits-positional": ObjectiveConfig(method="dft-logits", alignment="positional"),
+        "logits-conditional": ObjectiveConfig(method="dft-logits"),
+        "feature": ObjectiveConfig(method="dft-feature"),
     }
+    return {name: build_objective(config, depth) for name, config in configs.items()}
 
 
 def demo_rows(count: int) -> list[Row]:

@@ -53,7 +53,8 @@ def recipe(path: Path, tmp_path: Path):
 @pytest.mark.parametrize("path", RECIPES, ids=lambda p: p.stem)
 def test_a_recipe_is_valid_and_named_for_what_it_does(path, tmp_path):
     config = recipe(path, tmp_path)
-    check(config, DEPTH[config.model.name])
+    check(config)
+    build_objective(config.objective, DEPTH[config.model.name])
     parts = path.name.removesuffix(".yaml").split(".")
     assert ".".join(parts) in config.output_dir and config.objective.method in parts
     assert f"recipes/{path.relative_to(ROOT / 'recipes')}" in path.read_text()

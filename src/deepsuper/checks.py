@@ -16,16 +16,13 @@ from deepsuper.config import (
     TrainingConfig,
     WeightConfig,
 )
-from deepsuper.methods import build_objective, method_of
+from deepsuper.methods import method_of
 
 SCHEDULES = ("linear", "cosine", "constant", "constant_with_warmup", "polynomial", "inverse_sqrt")
 
 
-def check(config: RunConfig, num_layers: int | None = None) -> None:
-    """Raises: ValueError naming the first option at fault, its value and its range.
-
-    Layers are checked where `num_layers`, the depth of the model, is known.
-    """
+def check(config: RunConfig) -> None:
+    """Raises: ValueError naming the first option at fault, its value and its range. Layers: see `build_objective`."""
     for name, value, need, good in _ranges(config):
         if not good:
             raise ValueError(f"{name}: need {need}, got {value!r}")
@@ -34,8 +31,6 @@ def check(config: RunConfig, num_layers: int | None = None) -> None:
     for part, sources in (("train", config.data.train), ("held_out", config.data.held_out)):
         for n, source in enumerate(sources):
             _check_source(f"data.{part}[{n}]", source)
-    if num_layers is not None:
-        build_objective(config.objective, num_layers)
 
 
 Range = tuple[str, Any, str, bool]

@@ -102,17 +102,12 @@ def _train(parsed: Namespace, line: list[str]) -> None:
 
 
 def _show(parsed: Namespace, line: list[str]) -> None:
-    from deepsuper.checks import check
-    from deepsuper.methods import build_objective
-    from deepsuper.models import load_config, num_layers
-    from deepsuper.training import describe
+    from deepsuper.training import describe, resolve
 
     config = _run_config(parsed)
-    check(config)
-    depth = num_layers(load_config(config.model))
-    check(config, depth)
-    print(f"{config.objective.method} of {config.model.name} ({depth} layers)")
-    print(describe(config, build_objective(config.objective, depth)))
+    objective = resolve(config)
+    print(f"{config.objective.method} of {config.model.name} ({objective.terms['tft'].layer} layers)")
+    print(describe(config, objective))
 
 
 def _merge(parsed: Namespace, line: list[str]) -> None:

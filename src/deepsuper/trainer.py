@@ -51,6 +51,7 @@ class SupervisedTrainer(Trainer):  # type: ignore[misc]
         self._sums: dict[str, torch.Tensor] = {}
         self._squares: dict[str, torch.Tensor] = {}
         self._nan_step: dict[str, torch.Tensor] = {}
+        self._logged_until = 0
         self.add_callback(_Commit(supervised))
 
     @property
@@ -134,8 +135,6 @@ class SupervisedTrainer(Trainer):  # type: ignore[misc]
         means = {"loss" if name == "total" else f"loss_{name}": value / max(1, steps) for name, value in sums.items()}
         return {**means, **{f"grad_norm_{name}": value**0.5 for name, value in squares.items()}}
 
-    _logged_until = 0
-
     def _reduced(self, values: Mapping[str, torch.Tensor]) -> dict[str, float]:
         """Sums over the ranks, on the host."""
         if not values:
@@ -198,9 +197,7 @@ class SupervisedTrainer(Trainer):  # type: ignore[misc]
         folder = Path(output_dir or self.args.output_dir)
         folder.mkdir(parents=True, exist_ok=True)
         if state_dict is not None:
-            state_dict = {
-                key.removeprefix("model."): value for key, value in state_dict.items() if key.startswith("model.")
-            }
+            state_dict = of_model(state_dict)
         self.supervised.model.save_pretrained(folder, state_dict=state_dict)  # type: ignore[operator]
         sums = {f"sums.{name}": value for name, value in self._sums.items()}
         extra = {**self.supervised.extra_state_dict(), **sums, "logged_until": torch.tensor(self._logged_until)}
@@ -217,6 +214,11 @@ class SupervisedTrainer(Trainer):  # type: ignore[misc]
         sums = {key.removeprefix("sums."): extra.pop(key) for key in list(extra) if key.startswith("sums.")}
         self._sums = sums if self.is_world_process_zero() else {k: torch.zeros_like(v) for k, v in sums.items()}
         self.supervised.load_extra_state_dict(extra)
+
+
+def of_model(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The entries of a `Supervised` module's state that are its model's, under the model's own names."""
+    return {key.removeprefix("model."): value for key, value in state.items() if key.startswith("model.")}
 
 
 def load_weights(model: Any, folder: Path) -> None:

@@ -34,7 +34,7 @@ from deepsuper.parallel import EncodedRow, to_device
 from deepsuper.run_folder import RunFolder, make_manifest
 from deepsuper.supervised import Supervised
 from deepsuper.templates import encode_rows
-from deepsuper.trainer import SupervisedTrainer
+from deepsuper.trainer import SupervisedTrainer, of_model
 
 log = logging.getLogger("deepsuper")
 CALIBRATION_ROWS = 64
@@ -57,11 +57,15 @@ class Prepared:
         return tuple(dict.fromkeys(row.language for row in self.train))
 
 
+def resolve(config: RunConfig) -> Objective:
+    """The objective of a run on its model. Raises: ValueError naming an option out of range, layers included."""
+    check(config)
+    return build_objective(config.objective, num_layers(load_config(config.model)))
+
+
 def prepare(config: RunConfig) -> Prepared:
     """Checks every value and reads every row. Raises: ValueError naming option, or file and line, and remedy."""
-    check(config)
-    depth = num_layers(load_config(config.model))
-    check(config, depth)
+    objective = resolve(config)
     tokenizer = load_tokenizer(config.model)
     kind = method_of(config.objective).corpus
     parts: dict[str, list[EncodedRow]] = {}
@@ -77,9 +81,7 @@ def prepare(config: RunConfig) -> Prepared:
     counts["skipped_rows"] = len(skipped)
     if not parts["train"]:
         raise ValueError("data.train: no row fits into data.max_length: raise it")
-    return Prepared(
-        build_objective(config.objective, depth), tokenizer, parts["train"], parts["held_out"], skipped, counts
-    )
+    return Prepared(objective, tokenizer, parts["train"], parts["held_out"], skipped, counts)
 
 
 def train(config: RunConfig, *, resume: bool = False, command: Sequence[str] | None = None) -> Path:
@@ -237,7 +239,7 @@ def _save(trainer: SupervisedTrainer, config: RunConfig, prepared: Prepared, fol
     target = folder.model if config.lora is None else folder.adapter
     model = trainer.supervised.model
     if state is not None:
-        state = {key.removeprefix("model."): value for key, value in state.items() if key.startswith("model.")}
+        state = of_model(state)
     model.config.use_cache = True  # type: ignore[union-attr]
     save_folder(model, prepared.tokenizer, target, state)
     write_card(target, config, describe(config, prepared.objective), folder.read_metrics(), prepared.counts)
