@@ -18,8 +18,9 @@ check: $(INSTALLED)
 	$(BIN)/mypy
 
 bench: $(INSTALLED)
-	$(BIN)/pip install -q -c constraints.txt -e '.[demo]'
+	$(BIN)/pip install -q -c constraints.txt -e '.[demo,bench]'
 	$(BIN)/python benchmarks/steps.py
+	$(BIN)/python benchmarks/peers.py
 
 docs: $(INSTALLED)
 	$(BIN)/python docs/make_cli.py

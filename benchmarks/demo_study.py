@@ -12,43 +12,24 @@ differences to TFT are paired by question and seed.
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import statistics
-from dataclasses import replace
+import sys
 from pathlib import Path
-from typing import Any
 
-from deepsuper.config import ModelConfig, ObjectiveConfig, WeightConfig
+sys.path.insert(0, str(Path(__file__).parent))
+
+from deepsuper.config import ModelConfig
 from deepsuper.demo.answers import answer
 from deepsuper.demo.dataset import load_rows
 from deepsuper.demo.run import MODEL, STEPS, make_config, score
 from deepsuper.metrics import mean_interval, paired_interval
 from deepsuper.models import load_model, load_tokenizer
 from deepsuper.training import train
-
-LIGHT = WeightConfig(0.1)
-LOGITS = ObjectiveConfig(method="dft-logits")
-FEATURE = ObjectiveConfig(method="dft-feature")
-VARIANTS = {
-    "tft": ObjectiveConfig(method="tft"),
-    # The paper's terms read literally: eq. 8 with weights 1.
-    "logits": LOGITS,
-    "feature": FEATURE,
-    # What the design's trials suggest instead.
-    "feature-centered": replace(FEATURE, similarity="centered"),
-    "logits-light": replace(LOGITS, lc_weight=LIGHT, et_weight=LIGHT),
-    # The rest of what the paper leaves open.
-    "logits-positional": replace(LOGITS, alignment="positional"),
-    "logits-positional-light": replace(LOGITS, alignment="positional", lc_weight=LIGHT, et_weight=LIGHT),
-    "feature-contrastive": replace(FEATURE, similarity="contrastive"),
-    "feature-centered-light": replace(FEATURE, similarity="centered", lc_weight=LIGHT, et_weight=LIGHT),
-    "et-logits-light": ObjectiveConfig(method="et-logits", et_weight=LIGHT),
-    "lc-logits-light": ObjectiveConfig(method="lc-logits", lc_weight=LIGHT),
-}
+from study import VARIANTS, Record, make_parser, run_study
 
 
-def one(variant: str, seed: int, args: argparse.Namespace) -> dict[str, Any]:
+def one(variant: str, seed: int, args: argparse.Namespace) -> Record:
     """Trains and scores one model; `variant` "untouched" is the base model."""
     held_out = load_rows(args.lang, "held_out")[: args.questions]
     name = MODEL
@@ -64,8 +45,6 @@ def one(variant: str, seed: int, args: argparse.Namespace) -> dict[str, Any]:
     if variant != "untouched":
         shutil.rmtree(folder / "model")
     return {
-        "variant": variant,
-        "seed": seed,
         "steps": args.steps,
         "questions": len(held_out),
         "f1": scored.f1,
@@ -74,8 +53,8 @@ def one(variant: str, seed: int, args: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def report(records: list[dict[str, Any]]) -> str:
-    """A Markdown table: mean over seeds, range over seeds, and the paired difference to TFT with its interval."""
+def report(records: list[Record]) -> str:
+    """A Markdown table: mean over seeds, each seed, and the paired difference to TFT with its interval."""
     lines = [
         "| variant | seeds | F1 | F1 of each seed | exact match | in language | F1 less TFT (95%) |",
         "| --- | --- | --- | --- | --- | --- | --- |",
@@ -93,7 +72,7 @@ def report(records: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def _difference(mine: list[dict[str, Any]], tft: dict[int, dict[str, Any]]) -> str:
+def _difference(mine: list[Record], tft: dict[int, Record]) -> str:
     """Questions are what is resampled: each is the mean of its differences over the seeds that both have."""
     pairs = [
         (r["f1"], tft[r["seed"]]["f1"]) for r in mine if r["seed"] in tft and r["variant"] not in ("tft", "untouched")
@@ -107,26 +86,13 @@ def _difference(mine: list[dict[str, Any]], tft: dict[int, dict[str, Any]]) -> s
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser(__doc__, list(VARIANTS), "runs/demo-study")
     parser.add_argument("--lang", default="zh")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=list(VARIANTS))
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--questions", type=int, help="evaluate on the first ones only")
-    parser.add_argument("--output_dir", type=Path, default=Path("runs/demo-study"))
-    parser.add_argument("--report", action="store_true", help="only print the table")
     args = parser.parse_args()
-    args.output_dir.mkdir(parents=True, exist_ok=True)
     results = args.output_dir / f"{args.lang}.jsonl"
-    records = [json.loads(line) for line in results.read_text().splitlines()] if results.exists() else []
-    done = {(r["variant"], r["seed"]) for r in records}
-    jobs = [("untouched", 0), *((variant, seed) for seed in args.seeds for variant in args.variants)]
-    for variant, seed in [] if args.report else jobs:
-        if (variant, seed) not in done:
-            records.append(one(variant, seed, args))
-            with results.open("a") as file:
-                file.write(json.dumps(records[-1]) + "\n")
-    print(report(records))
+    print(report(run_study(args, results, lambda variant, seed: one(variant, seed, args))))
 
 
 if __name__ == "__main__":

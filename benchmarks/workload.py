@@ -14,6 +14,7 @@ from deepsuper.corpora import Row
 from deepsuper.lens import text_config
 from deepsuper.methods import build_objective
 from deepsuper.models import load_model, load_tokenizer
+from deepsuper.parallel import EncodedRow
 from deepsuper.templates import encode_rows
 
 
@@ -47,12 +48,17 @@ def demo_rows(count: int) -> list[Row]:
     return load_rows("zh", "train")[:count]
 
 
+def encoded_rows(model_name: str, tokenizer: Any, count: int) -> list[EncodedRow]:
+    """The first `count` demo rows as tokens; very short ones for `tiny`, whose tokens are characters."""
+    data = DataConfig(train=[], template="plain", max_length=96 if model_name == "tiny" else 512)
+    rows = demo_rows(count)
+    if model_name == "tiny":
+        rows = [Row(r.id, r.language, "q", "c", "a b", "q", "c", "a") for r in rows]
+    return encode_rows(rows, tokenizer, data, "parallel").rows
+
+
 def load_batches(model_name: str, tokenizer: Any, objective: Objective, count: int, rows: int) -> list[ParallelBatch]:
     """`count` batches of `rows` rows each, the same rows for every objective."""
-    data = DataConfig(train=[], template="plain", max_length=96 if model_name == "tiny" else 512)
-    chosen = demo_rows(count * rows)
-    if model_name == "tiny":
-        chosen = [Row(r.id, r.language, "q", "c", "a b", "q", "c", "a") for r in chosen]
-    encoded = encode_rows(chosen, tokenizer, data, "parallel").rows
+    encoded = encoded_rows(model_name, tokenizer, count * rows)
     collate = Collator(tokenizer.pad_token_id, tokenizer.bos_token_id, objective)
     return [collate(encoded[n * rows : (n + 1) * rows]) for n in range(count)]

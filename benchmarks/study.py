@@ -1,0 +1,57 @@
+"""What the studies share: the variants of deep supervision, and a loop over variants and seeds that can be stopped."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from deepsuper.config import ObjectiveConfig, WeightConfig
+
+LIGHT = WeightConfig(0.1)
+LOGITS = ObjectiveConfig(method="dft-logits")
+FEATURE = ObjectiveConfig(method="dft-feature")
+VARIANTS = {
+    "tft": ObjectiveConfig(method="tft"),
+    # The paper's terms read literally: eq. 8 with weights 1.
+    "logits": LOGITS,
+    "feature": FEATURE,
+    # What the design's trials suggest instead.
+    "feature-centered": replace(FEATURE, similarity="centered"),
+    "logits-light": replace(LOGITS, lc_weight=LIGHT, et_weight=LIGHT),
+    # The rest of what the paper leaves open.
+    "logits-positional": replace(LOGITS, alignment="positional"),
+    "logits-positional-light": replace(LOGITS, alignment="positional", lc_weight=LIGHT, et_weight=LIGHT),
+    "feature-contrastive": replace(FEATURE, similarity="contrastive"),
+    "feature-centered-light": replace(FEATURE, similarity="centered", lc_weight=LIGHT, et_weight=LIGHT),
+    "et-logits-light": ObjectiveConfig(method="et-logits", et_weight=LIGHT),
+    "lc-logits-light": ObjectiveConfig(method="lc-logits", lc_weight=LIGHT),
+}
+Record = dict[str, Any]
+
+
+def make_parser(description: str | None, variants: list[str], output_dir: str) -> argparse.ArgumentParser:
+    """The options of every study; `variants` are the default ones."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--variants", nargs="+", default=variants, choices=list(VARIANTS))
+    parser.add_argument("--output_dir", type=Path, default=Path(output_dir))
+    parser.add_argument("--report", action="store_true", help="only print the table of what is there already")
+    return parser
+
+
+def run_study(args: argparse.Namespace, results: Path, one: Callable[[str, int], Record]) -> list[Record]:
+    """`one(variant, seed)` for each pair that `results` lacks, added to it as it ends; "untouched", seed 0, first."""
+    results.parent.mkdir(parents=True, exist_ok=True)
+    records: list[Record] = [json.loads(line) for line in results.read_text().splitlines()] if results.exists() else []
+    done = {(r["variant"], r["seed"]) for r in records}
+    jobs = [("untouched", 0), *((variant, seed) for seed in args.seeds for variant in args.variants)]
+    for variant, seed in [] if args.report else jobs:
+        if (variant, seed) not in done:
+            records.append({"variant": variant, "seed": seed, **one(variant, seed)})
+            with results.open("a") as file:
+                file.write(json.dumps(records[-1]) + "\n")
+    return records

@@ -1,0 +1,76 @@
+"""Every script in benchmarks/ runs at toy size, so that it works on the day it is needed."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from runs import make_run
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+
+
+def run(script: str, *options: object) -> str:
+    """Standard output of one script, in a process of its own."""
+    command = [sys.executable, str(BENCHMARKS / script), *map(str, options)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout
+
+
+def test_steps_compares_time_and_memory_of_each_method():
+    out = run("steps.py", "--model", "tiny", "--steps", 2, "--rows", 2)
+    floors = dict(re.findall(r"([a-z-]+) (\d+\.\d+)", out.splitlines()[0]))
+    assert float(floors["tft"]) == 1.0 < float(floors["logits-conditional"])
+    assert len(re.findall(r"^time ", out, re.M)) == 4 and len(re.findall(r"^peak ", out, re.M)) == 6
+    assert "x the naive implementation's memory" in out
+
+
+def test_peers_compute_the_same_loss():
+    out = run("peers.py", "--model", "tiny", "--steps", 2, "--rows", 2, "--turns", 1)
+    first = re.search(r"deepsuper (\d+\.\d+), transformers.Trainer (\d+\.\d+)", out)
+    assert first and float(first[1]) == pytest.approx(float(first[2]), rel=0.01)
+    assert re.search(r"^transformers.Trainer .* deepsuper takes \d+\.\d+ x its time", out, re.M)
+
+
+def test_llama_shapes_reports_every_method():
+    out = run("llama_shapes.py", "--shape", "tiny", "--query", 12, "--response", 8, "--steps", 2)
+    names = re.findall(r"^(\S+) +\d+ tokens/s .* GiB", out, re.M)
+    assert names == ["tft", "logits-positional", "logits-conditional", "feature"]
+
+
+def test_the_alpaca_study_is_resumed_and_reports_held_out_losses(tmp_path):
+    made = make_run(tmp_path, rows=45)
+    options = ["--data", made.data.train[0].path, "--model", made.model.name, "--output_dir", tmp_path / "study"]
+    options += ["--batch_size", 4, "--micro_batch_size", 4, "--max_steps", 2]
+    out = run("alpaca_study.py", *options, "--variants", "tft", "--seeds", 1, 2)
+    results = tmp_path / "study" / "results.jsonl"
+    before = results.read_text()
+    records = [json.loads(line) for line in before.splitlines()]
+    assert [(r["variant"], r["seed"]) for r in records] == [("untouched", 0), ("tft", 1), ("tft", 2)]
+    assert len({r["held_out_loss"] for r in records}) == 3 and "| tft | 2 |" in out
+    held_out = (tmp_path / "study" / "held_out.jsonl").read_text().splitlines()
+    trained = (tmp_path / "study" / "train.jsonl").read_text().splitlines()
+    assert len(held_out) == 3 and len(trained) == 42 and not set(held_out) & set(trained)
+    out = run("alpaca_study.py", *options, "--variants", "tft", "feature-centered", "--seeds", 1)
+    assert results.read_text().startswith(before) and len(results.read_text().splitlines()) == 4
+    assert re.search(r"\| feature-centered \| 1 \| \d\.\d{4} \| \d\.\d{4} \| [+-]0\.\d{4}", out)
+
+
+def test_the_demo_study_pairs_its_variants_with_tft(tmp_path):
+    """The report alone, from records by hand: its training is the demo's, which has a test with the real model."""
+    f1 = {"tft": [0.5, 1.0], "logits": [0.25, 0.75]}
+    lines = [
+        {"variant": variant, "seed": seed, "f1": scores, "exact_match": [0.0, 1.0], "in_language": [True, None]}
+        for variant, scores in f1.items()
+        for seed in (1, 2)
+    ]
+    (tmp_path / "zh.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    out = run("demo_study.py", "--report", "--output_dir", tmp_path)
+    assert "| tft | 2 | 75.0 | 75.0, 75.0 | 50.0 | 100.0 |  |" in out
+    assert "| logits | 2 | 50.0 | 50.0, 50.0 | 50.0 | 100.0 | -25.0 (-25.0 to -25.0) |" in out
