@@ -31,8 +31,7 @@ HELD_OUT_EVERY = 20
 def split(data: Path, folder: Path, limit: int | None) -> dict[str, str]:
     """Writes the two parts of `data` into `folder`; every 20th line is held out. Returns part -> file."""
     folder.mkdir(parents=True, exist_ok=True)
-    opened = gzip.open(data, "rt", encoding="utf-8") if data.suffix == ".gz" else data.open(encoding="utf-8")
-    with opened as file:
+    with gzip.open(data) if data.suffix == ".gz" else data.open("rb") as file:
         lines = file.readlines()[:limit]
     parts = {
         "train": [line for n, line in enumerate(lines) if n % HELD_OUT_EVERY],
@@ -40,7 +39,7 @@ def split(data: Path, folder: Path, limit: int | None) -> dict[str, str]:
     }
     files = {part: folder / f"{part}.jsonl" for part in parts}
     for part, file in files.items():
-        file.write_text("".join(parts[part]), encoding="utf-8")
+        file.write_bytes(b"".join(parts[part]))
     return {part: str(file) for part, file in files.items()}
 
 

@@ -44,8 +44,7 @@ def floor_flops(model: nn.Module, objective: Objective, batch: ParallelBatch) ->
         total += 3.0 * costs.block * tokens * layer
     for term in terms.values():
         if isinstance(term, Logits):
-            trained = term.train_head or term.targets == "tft"
-            total += (3.0 if trained else 2.0) * costs.head * batch[f"targets_{term.targets}"].shape[1]  # type: ignore[literal-required]
+            total += (3.0 if term.trains_head else 2.0) * costs.head * batch[f"targets_{term.targets}"].shape[1]  # type: ignore[literal-required]
     features = [term for term in terms.values() if isinstance(term, Feature)]
     if features:
         english = int(batch["english_lengths"].sum())

@@ -128,7 +128,8 @@ def main() -> None:
         first = first or (seconds, floor)
         print(
             f"{name:20s} {tokens / seconds:9.0f} tokens/s  {floor / seconds / peak:6.1%} of the peak  "
-            f"{memory / 2**30:6.2f} GiB  {seconds / first[0]:.2f} x the first method's time, floor {floor / first[1]:.2f}",
+            f"{memory / 2**30:6.2f} GiB  {seconds / first[0]:.2f} x the first method's time, "
+            f"floor {floor / first[1]:.2f}",
             flush=True,
         )
 

@@ -56,7 +56,7 @@ def take(step: Step, batch: ParallelBatch, optimizer: torch.optim.Optimizer, bf1
 def measure_time(args: argparse.Namespace) -> None:
     model, tokenizer = load_base(args.model)
     methods = objectives(model)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-6, foreach=False)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-6, fused=True)
     steps, batches = {}, {}
     for name, objective in methods.items():
         batches[name] = load_batches(args.model, tokenizer, objective, args.steps + 1, args.rows)
@@ -88,7 +88,7 @@ def peak_of_one(args: argparse.Namespace) -> None:
     naive = args.one.endswith("+naive")
     model, tokenizer = load_base(args.model)
     objective = objectives(model)[args.one.removesuffix("+naive")]
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-6, foreach=False)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-6, fused=True)
     step = make_step(model, objective, naive)
     before = peak_resident()
     for batch in load_batches(args.model, tokenizer, objective, 3, args.rows):

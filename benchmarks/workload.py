@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from deepsuper import Collator, Objective, ParallelBatch
+from deepsuper.allocator import settle
 from deepsuper.config import DataConfig, ModelConfig, ObjectiveConfig
 from deepsuper.corpora import Row
 from deepsuper.lens import text_config
@@ -19,7 +20,8 @@ from deepsuper.templates import encode_rows
 
 
 def load_base(name: str) -> tuple[torch.nn.Module, Any]:
-    """A model with its tokenizer; `tiny` is a random one of the test suite, for toy runs."""
+    """A model with its tokenizer, in memory as a run has it; `tiny` is a random one of the test suite, for toy runs."""
+    settle()
     if name == "tiny":
         sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
         from tiny import make_model, make_tokenizer

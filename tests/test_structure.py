@@ -9,6 +9,7 @@ from pathlib import Path
 
 SOURCE = Path(__file__).parents[1] / "src" / "deepsuper"
 LEVELS = {
+    "allocator": 0,
     "parallel": 0,
     "config": 0,
     "metrics": 0,
@@ -19,6 +20,7 @@ LEVELS = {
     "objective": 1,
     "collate": 2,
     "templates": 2,
+    "tied": 2,
     "tree": 2,
     "run_folder": 2,
     "methods": 3,

@@ -152,10 +152,12 @@ def test_a_killed_run_resumes_to_the_same_losses(tmp_path, method):
     assert torch.allclose(a.lm_head.weight, b.lm_head.weight, atol=1e-5)
 
 
-@pytest.mark.parametrize("method", ["dft-logits", "dft-feature"])
+@pytest.mark.parametrize(("family", "method"), [("llama", "dft-feature"), ("gemma3", "dft-logits")])
 @pytest.mark.parametrize("fsdp", [False, True])
-def test_two_processes_train_as_one(tmp_path, method, fsdp):
-    run = make_run(tmp_path, micro_batch_size=2, eval_every=3, method=method, similarity="centered", grad_norms_every=2)
+def test_two_processes_train_as_one(tmp_path, family, method, fsdp):
+    """Llama with a W_out of its own, Gemma-3 with one that is the embedding too."""
+    options = {"method": method, "similarity": "centered", "grad_norms_every": 2}
+    run = make_run(tmp_path, family=family, micro_batch_size=2, eval_every=3, **options)
     alone = train(replace(run, output_dir=str(tmp_path / "alone")))
     both = replace(run, training=replace(run.training, fsdp=fsdp))
     finish(start(both, processes=2))

@@ -8,7 +8,7 @@ from typing import Any, cast
 import torch
 from torch import nn
 
-from deepsuper.cross_entropy import cross_entropy
+from deepsuper.cross_entropy import Give, cross_entropy
 
 _NORMS = ("norm", "final_layernorm", "final_layer_norm", "ln_f", "final_norm")
 
@@ -52,7 +52,6 @@ class Lens:
         self.scale: float = getattr(config, "logit_scale", None) or 1.0 / (
             getattr(config, "logits_scaling", None) or 1.0
         )
-        self._cast: tuple[torch.dtype, torch.Tensor] | None = None
 
     @property
     def head(self) -> nn.Linear:
@@ -82,10 +81,12 @@ class Lens:
         divisor: torch.Tensor | float,
         train_head: bool = True,
         norm: bool = True,
+        give: Give | None = None,
     ) -> torch.Tensor:
         """The summed -log P(labels | h) over `divisor`, read at `layer`. Eq. 1, 2, 4, 6. Shapes: (N, D), (N,) -> ().
 
         The head is frozen with `weight.detach()`, never with `requires_grad_(False)`: Gemma ties it to the embeddings.
+        `give` takes the gradient of a head that is trained, where the kernel can hand it over.
         """
         weight = self.head.weight if train_head else self.head.weight.detach()
         h = self.states(h, layer, norm=norm, train=train_head)
@@ -93,29 +94,14 @@ class Lens:
             return _liger_loss(h, weight, labels, self.softcap) / divisor
         return cross_entropy(
             h,
-            weight,
+            weight if give is None else weight.detach(),
             labels,
             divisor=divisor,
-            cast_weight=self._cast_weight(),
             softcap=self.softcap,
             scale=self.scale,
             chunk_mib=self.chunk_mib,
+            give=give if train_head else None,
         )
-
-    def _cast_weight(self) -> torch.Tensor:
-        """W_out in the type of the matrix product, made once for all terms of a step (`forget` drops it)."""
-        weight = self.head.weight.detach()
-        device = weight.device.type
-        dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else weight.dtype
-        if dtype == weight.dtype:
-            return weight
-        if self._cast is None or self._cast[0] != dtype:
-            self._cast = (dtype, weight.to(dtype))
-        return self._cast[1]
-
-    def forget(self) -> None:
-        """Drops the cast of W_out: the next step has new weights."""
-        self._cast = None
 
 
 def _liger_loss(h: torch.Tensor, weight: torch.Tensor, labels: torch.Tensor, softcap: float | None) -> torch.Tensor:

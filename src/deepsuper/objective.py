@@ -33,6 +33,11 @@ class Logits:
     train_head: bool = False
     lens_norm: bool = True
 
+    @property
+    def trains_head(self) -> bool:
+        """Whether W_out gets a gradient: always from the answer, else where `train_head` says so."""
+        return self.train_head or self.targets == "tft"
+
 
 @dataclass(frozen=True)
 class Feature:

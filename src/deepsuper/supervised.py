@@ -12,6 +12,7 @@ from deepsuper.lens import Lens, base_model, text_config
 from deepsuper.means import RunningMeans
 from deepsuper.objective import Feature, Logits, Objective, contrastive_loss, cosine_loss, pool
 from deepsuper.parallel import ParallelBatch
+from deepsuper.tied import TiedGradient
 from deepsuper.tree import Segment, Tree
 
 Counts = Mapping[str, torch.Tensor | float]
@@ -32,6 +33,7 @@ class Supervised(nn.Module):
         self.objective = objective
         self.lens = Lens(model, chunk_mib)
         self.tree = Tree(model)
+        self.tied = TiedGradient(model)
         objective.check(self.lens.num_layers)
         hidden = text_config(model).hidden_size
         self.means = nn.ModuleDict(
@@ -59,13 +61,13 @@ class Supervised(nn.Module):
 
         `counts` are those of the whole global batch, where this batch is one micro-batch of it.
         """
-        self.lens.forget()
         self.states = {}
         divisors = self.term_counts(batch) if counts is None else counts
         english = self._english(batch)
         target, english = self._target(batch, english)
         losses = {}
-        for name, term in self.objective.terms.items():
+        for name in self._cheapest_first():
+            term = self.objective.terms[name]
             divisor = divisors[name] if isinstance(divisors[name], torch.Tensor) else max(1.0, float(divisors[name]))
             state = target[term.layer]
             if isinstance(term, Logits):
@@ -74,8 +76,12 @@ class Supervised(nn.Module):
                 losses[name] = self._feature_loss(name, term, state, english[term.layer_en], batch) / divisor
             if self.grad_norms:
                 self.states[name] = (losses[name], state)
-        self.lens.forget()
-        return losses
+        return {name: losses[name] for name in self.objective.terms}
+
+    def _cheapest_first(self) -> list[str]:
+        """The names of the terms; those that make a gradient of W_out, as large as W_out, come last."""
+        terms = self.objective.terms
+        return sorted(terms, key=lambda name: isinstance(term := terms[name], Logits) and term.trains_head)
 
     def term_counts(self, batch: ParallelBatch) -> dict[str, int]:
         """Predicted tokens (logits) or rows (features) of each term: the weight of a batch's mean. Never waits."""
@@ -119,7 +125,8 @@ class Supervised(nn.Module):
             if name in self.objective.branches:
                 ids = batch["et_ids"] if name == "et" else batch["lc_ids"]
                 segments.append(Segment(ids, self.objective.branches[name], after_prefix=True))
-        states = self.tree.run(segments, batch["prefix_lengths"], taps)
+        with self.tied.joined():
+            states = self.tree.run(segments, batch["prefix_lengths"], taps)
         if self.objective.joint_english:
             start, width = batch["trunk_ids"].shape[1], batch["english_ids"].shape[1]
             english = {layer: states[layer][:, start : start + width] for layer in layers}
@@ -129,9 +136,14 @@ class Supervised(nn.Module):
         self, term: Logits, state: torch.Tensor, batch: ParallelBatch, divisor: torch.Tensor | float
     ) -> torch.Tensor:
         rows, columns, labels = batch[f"targets_{term.targets}"]  # type: ignore[literal-required]
-        train_head = term.train_head or term.targets == "tft"
         return self.lens.loss(
-            state[rows, columns], labels, term.layer, divisor=divisor, train_head=train_head, norm=term.lens_norm
+            state[rows, columns],
+            labels,
+            term.layer,
+            divisor=divisor,
+            train_head=term.trains_head,
+            norm=term.lens_norm,
+            give=self.tied.add if self.tied.takes else None,
         )
 
     def _feature_loss(

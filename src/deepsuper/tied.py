@@ -1,0 +1,74 @@
+"""A W_out that is also the embedding: both of its gradients in one tensor.
+
+Autograd would make a second dense gradient for the embedding, as large as W_out and almost all zeros, only to add the
+two. In a model of 262,144 words that is a quarter of a training step on a CPU, and the largest tensor of its backward.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+
+from deepsuper.lens import base_model
+
+
+class TiedGradient:
+    """Takes the gradients of W_out during backward; the embedding's few rows are then added where they lie.
+
+    It stands aside (`takes` is false) where W_out and the embedding are two tensors, frozen or sharded.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self._model = base_model(model)
+        self._node: Any = None
+        self._grad: torch.Tensor | None = None
+
+    @contextmanager
+    def joined(self) -> Iterator[None]:
+        """The pass within it looks words up through an alias of the embedding, by which backward comes back here."""
+        self._node = self._grad = None
+        embedding = self._model.get_input_embeddings()
+        weight = embedding.weight
+        tied = self._model.get_output_embeddings().weight is weight
+        if not (tied and type(weight) is nn.Parameter and weight.requires_grad and torch.is_grad_enabled()):
+            yield
+            return
+        alias: torch.Tensor = _Join.apply(weight, self)  # type: ignore[no-untyped-call]
+        self._node = alias.grad_fn
+        embedding._parameters["weight"], embedding.sparse = alias, True
+        try:
+            yield
+        finally:
+            embedding._parameters["weight"], embedding.sparse = weight, False
+
+    @property
+    def takes(self) -> bool:
+        """Whether the gradient of W_out may be given to `add` instead of to autograd."""
+        return self._node is not None
+
+    def add(self, grad: torch.Tensor) -> None:
+        """Takes one gradient of W_out, if this backward goes on to the embedding at all. Shape: (V, D)."""
+        if torch._C._will_engine_execute_node(self._node):
+            self._grad = grad if self._grad is None else self._grad.add_(grad)
+
+    def take(self, rows: torch.Tensor) -> torch.Tensor:
+        """The whole gradient: that of W_out with the embedding's (sparse) rows added. Shape: (V, D)."""
+        grad, self._grad = self._grad, None
+        return rows.to_dense() if grad is None else grad.add_(rows)
+
+
+class _Join(torch.autograd.Function):
+    """An alias of the tied weight. All of its uses as W_out lie above the embedding, so backward ends here."""
+
+    @staticmethod
+    def forward(ctx: Any, weight: torch.Tensor, joined: TiedGradient) -> torch.Tensor:
+        ctx.joined = joined
+        return weight.view_as(weight)
+
+    @staticmethod
+    def backward(ctx: Any, rows: torch.Tensor) -> tuple[torch.Tensor, None]:
+        return ctx.joined.take(rows), None
