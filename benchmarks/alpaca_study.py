@@ -70,7 +70,7 @@ def one(variant: str, seed: int, args: argparse.Namespace) -> Record:
     if variant == "untouched":
         prepared = prepare(config)
         folder.path.mkdir(parents=True)
-        metrics = make_trainer(config, prepared, make_arguments(config, folder, len(prepared.train)), folder).evaluate()
+        metrics = make_trainer(config, prepared, make_arguments(config, folder), folder).evaluate()
     else:
         train(config, command=["benchmarks/alpaca_study.py"])
         metrics = [r for r in folder.read_metrics() if "eval_loss_tft" in r][-1]

@@ -181,6 +181,22 @@ def test_a_loss_that_is_not_a_number_stops_the_run_naming_step_and_term(tmp_path
         train(make_run(tmp_path, method="dft-feature"))
 
 
+def test_each_term_goes_to_the_tracker_that_is_asked_for(tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    out = train(make_run(tmp_path, max_steps=2, report_to=["tensorboard"], grad_norms_every=1))
+    # One file in the folder itself; transformers puts the arguments of the run into one below it.
+    events = min(out.rglob("events.out.tfevents.*"), key=lambda path: len(path.parts))
+    reader = EventAccumulator(str(events.parent))
+    reader.Reload()
+    logged = losses(out)
+    for term in ("", "_tft", "_lc", "_et"):
+        points = reader.Scalars(f"train/loss{term}")
+        assert [(p.step, pytest.approx(p.value)) for p in points] == [(r["step"], r[f"loss{term}"]) for r in logged]
+    assert {f"train/grad_norm_{term}" for term in ("tft", "lc", "et")} <= set(reader.Tags()["scalars"])
+    assert "eval/loss_lc" in reader.Tags()["scalars"]
+
+
 def test_a_lora_run_leaves_an_adapter_that_merges(tmp_path):
     run = replace(make_run(tmp_path, learning_rate=1e-2), lora=LoraConfig(r=4, alpha=8, merge=True))
     out = train(run)

@@ -155,6 +155,22 @@ def test_hooks_leave_generation_alone() -> None:
     torch.testing.assert_close(model(input_ids=ids).logits, before)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch's own compiler
+@pytest.mark.parametrize("family", ["llama", "gemma3"])
+def test_flex_attention_masks_the_same_tree(family: str) -> None:
+    """The kernel that skips the masked blocks on a GPU; on a CPU it has a forward pass alone."""
+    model = make_model(family, seed=1).eval()
+    objective = conditional()
+    batch = Collator(PAD, BOS, objective)(make_rows(3))
+    supervised = Supervised(model, objective)
+    with torch.no_grad():
+        expected = supervised(batch)
+        model.set_attn_implementation("flex_attention")
+        losses = supervised(batch)
+    for name, value in expected.items():
+        torch.testing.assert_close(losses[name], value, rtol=1e-4, atol=1e-5)
+
+
 def test_windows_are_measured_in_positions() -> None:
     model = make_model("gemma3", seed=1)
     assert model.config.sliding_window < 12, "the tiny model must have a window shorter than the texts"

@@ -39,6 +39,9 @@ Range = tuple[str, Any, str, bool]
 def _ranges(config: RunConfig) -> Iterator[Range]:
     yield "model.name", config.model.name, "a hub name, a folder or a packaged model", bool(config.model.name.strip())
     yield "output_dir", config.output_dir, "a folder", bool(config.output_dir.strip())
+    attention = config.model.attention
+    usable = attention != "flash_attention_2" or _installed("flash_attn")
+    yield "model.attention", attention, "the package flash-attn, or another attention", usable
     yield from _data_ranges(config.data)
     yield from _objective_ranges(config.objective)
     yield from _training_ranges(config.training)
@@ -79,9 +82,25 @@ def _training_ranges(t: TrainingConfig) -> Iterator[Range]:
         yield f"training.{name}", getattr(t, name), "0 (never) or more", getattr(t, name) >= 0
     limit = t.save_total_limit
     yield "training.save_total_limit", limit, "none (keep all) or at least 1", limit is None or limit >= 1
-    for tracker, module in (("tensorboard", "tensorboard"), ("wandb", "wandb")):
-        installed = tracker not in t.report_to or importlib.util.find_spec(module) is not None
-        yield "training.report_to", tracker, f"the package {module}: pip install {module}", installed
+    yield from _library_names(t)
+
+
+def _library_names(t: TrainingConfig) -> Iterator[Range]:
+    """The names that transformers knows, which it would ask for only once the weights are loaded."""
+    from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK
+    from transformers.training_args import OptimizerNames
+
+    optimizers = [str(name.value) for name in OptimizerNames]
+    yield "training.optimizer", t.optimizer, f"one of {', '.join(optimizers)}", t.optimizer in optimizers
+    for tracker in t.report_to:
+        known = tracker in INTEGRATION_TO_CALLBACK
+        yield "training.report_to", tracker, f"one of {', '.join(INTEGRATION_TO_CALLBACK)}", known
+        if tracker in ("tensorboard", "wandb"):
+            yield "training.report_to", tracker, f"the package {tracker}: pip install {tracker}", _installed(tracker)
+
+
+def _installed(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None
 
 
 def _lora_ranges(lora: LoraConfig) -> Iterator[Range]:

@@ -96,7 +96,8 @@ class Supervised(nn.Module):
         Squares, because those of micro-batches and ranks add up. Needs `grad_norms` true during forward.
         """
         squares = {}
-        for name, (loss, state) in self.states.items():
+        for name in self.objective.terms:
+            loss, state = self.states[name]
             (grad,) = torch.autograd.grad(loss, state, retain_graph=True)
             squares[name] = grad.float().square().sum() * weights[name] ** 2
         self.states = {}

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+from rich.progress import track
 from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import Trainer, TrainerCallback
@@ -158,7 +159,8 @@ class SupervisedTrainer(Trainer):  # type: ignore[misc]
         names = list(self.supervised.objective.terms)
         sums = torch.zeros(2, len(names), dtype=torch.float64)
         with torch.no_grad(), self.compute_loss_context_manager():
-            for start in range(0, len(rows), size * ranks):
+            batches = range(0, len(rows), size * ranks)
+            for start in track(batches, "Held-out rows", disable=rank > 0 or self.args.disable_tqdm, transient=True):
                 mine = rows[start + rank * size : start + (rank + 1) * size]
                 # A rank without rows left still runs the collectives of its forward pass, and counts nothing.
                 batch = collate(mine or rows[:1])

@@ -95,7 +95,7 @@ def train(config: RunConfig, *, resume: bool = False, command: Sequence[str] | N
     elif is_main():
         folder.check_new()
     prepared = prepare(config)
-    arguments = make_arguments(config, folder, len(prepared.train))
+    arguments = make_arguments(config, folder)
     if is_main():
         if not resume:
             notes = {"rows": prepared.counts, "objective": describe(config, prepared.objective)}
@@ -145,7 +145,7 @@ def make_trainer(
     )
 
 
-def make_arguments(config: RunConfig, folder: RunFolder, rows: int) -> TrainingArguments:
+def make_arguments(config: RunConfig, folder: RunFolder) -> TrainingArguments:
     """The configuration in Trainer's words. Raises: ValueError where the processes do not divide the batch."""
     t = config.training
     processes = int(os.environ.get("WORLD_SIZE", "1"))
@@ -207,11 +207,9 @@ def _report(config: RunConfig, prepared: Prepared) -> None:
 
 def _calibrate(trainer: SupervisedTrainer, prepared: Prepared) -> None:
     """The first running means of a centred feature, from the first rows of each language."""
-    rows = [
-        r
-        for language in prepared.languages
-        for r in [r for r in prepared.train if r.language == language][:CALIBRATION_ROWS]
-    ]
+    rows: list[EncodedRow] = []
+    for language in prepared.languages:
+        rows += [row for row in prepared.train if row.language == language][:CALIBRATION_ROWS]
     size, device = trainer.args.per_device_train_batch_size, trainer.args.device
     trainer.supervised.to(device)
     batches = (to_device(trainer.data_collator(rows[n : n + size]), device) for n in range(0, len(rows), size))
