@@ -113,6 +113,8 @@ def _liger_loss(h: torch.Tensor, weight: torch.Tensor, labels: torch.Tensor, sof
     device = h.device.type
     if torch.is_autocast_enabled(device):
         h, weight = (t.to(torch.get_autocast_dtype(device)) for t in (h, weight))
-    return cast(
-        torch.Tensor, liger_fused_linear_cross_entropy(h, weight, labels, reduction="sum", softcap=softcap)
-    ).float()
+    # It works in chunks of few rows where the vocabulary is large: sums of bf16 would lose most of the gradient's bits.
+    loss = liger_fused_linear_cross_entropy(
+        h, weight, labels, reduction="sum", softcap=softcap, accum_dtype=torch.float32
+    )
+    return cast(torch.Tensor, loss).float()
