@@ -19,12 +19,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from deepsuper.config import ModelConfig
-from deepsuper.demo.answers import answer
 from deepsuper.demo.dataset import load_rows
-from deepsuper.demo.run import MODEL, STEPS, make_config, score
+from deepsuper.demo.run import MODEL, STEPS, ask, make_config
 from deepsuper.metrics import mean_interval, paired_interval
-from deepsuper.models import load_model, load_tokenizer
 from deepsuper.training import train
 from study import VARIANTS, Record, make_parser, run_study
 
@@ -39,9 +36,7 @@ def one(variant: str, seed: int, args: argparse.Namespace) -> Record:
         config = make_config(VARIANTS[variant], args.lang, folder, seed=seed, steps=args.steps)
         train(config, command=["benchmarks/demo_study.py"])
         name = str(folder / "model")
-    base = ModelConfig(name=name)
-    tokenizer = load_tokenizer(ModelConfig(name=MODEL))
-    scored = score(answer(load_model(base), tokenizer, held_out, "plain", title=variant), held_out, args.lang)
+    scored = ask(name, held_out, args.lang, title=variant)
     if variant != "untouched":
         shutil.rmtree(folder / "model")
     return {

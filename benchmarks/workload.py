@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,6 @@ from typing import Any
 import torch
 
 from deepsuper import Collator, Objective, ParallelBatch
-from deepsuper.allocator import settle
 from deepsuper.config import DataConfig, ModelConfig, ObjectiveConfig
 from deepsuper.corpora import Row
 from deepsuper.lens import text_config
@@ -20,8 +20,8 @@ from deepsuper.templates import encode_rows
 
 
 def load_base(name: str) -> tuple[torch.nn.Module, Any]:
-    """A model with its tokenizer, in memory as a run has it; `tiny` is a random one of the test suite, for toy runs."""
-    settle()
+    """A model with its tokenizer; `tiny` is a random one of the test suite, for toy runs."""
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # as the command line does
     if name == "tiny":
         sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
         from tiny import make_model, make_tokenizer

@@ -9,7 +9,6 @@ from pathlib import Path
 
 SOURCE = Path(__file__).parents[1] / "src" / "deepsuper"
 LEVELS = {
-    "allocator": 0,
     "parallel": 0,
     "config": 0,
     "metrics": 0,

@@ -26,7 +26,7 @@ def answer(
     side, tokenizer.padding_side = tokenizer.padding_side, "left"
     model.eval()
     try:
-        with Progress(transient=True) as progress, torch.inference_mode(), _autocast():
+        with Progress(transient=True) as progress, torch.inference_mode():
             task = progress.add_task(title, total=len(rows))
             for start in range(0, len(rows), batch_size):
                 chosen = order[start : start + batch_size]
@@ -40,10 +40,31 @@ def answer(
 
 def _generate(model: Any, tokenizer: Any, prompts: list[str]) -> list[str]:
     batch = tokenizer(prompts, return_tensors="pt", padding=True).to(model.device)
-    output = model.generate(**batch, max_new_tokens=LONGEST_ANSWER, do_sample=False)
-    texts = tokenizer.batch_decode(output[:, batch["input_ids"].shape[1] :], skip_special_tokens=True)
-    return [text.strip().partition("\n")[0].strip() for text in texts]
+    start = batch["input_ids"].shape[1]
+    output = model.generate(
+        **batch,
+        max_new_tokens=LONGEST_ANSWER,
+        do_sample=False,
+        stopping_criteria=[_LineEnds(tokenizer, start)],
+    )
+    return [_first_line(text) for text in _texts(tokenizer, output, start)]
 
 
-def _autocast() -> torch.autocast:
-    return torch.autocast("cuda" if torch.cuda.is_available() else "cpu", dtype=torch.bfloat16)
+class _LineEnds:
+    """Whether each answer of a batch has its first line: nothing after it is read."""
+
+    def __init__(self, tokenizer: Any, start: int) -> None:
+        self.tokenizer, self.start = tokenizer, start
+
+    def __call__(self, ids: torch.Tensor, scores: Any, **kwargs: Any) -> torch.Tensor:
+        done = ["\n" in text.lstrip() for text in _texts(self.tokenizer, ids, self.start)]
+        return torch.tensor(done, device=ids.device)
+
+
+def _texts(tokenizer: Any, ids: torch.Tensor, start: int) -> list[str]:
+    texts: list[str] = tokenizer.batch_decode(ids[:, start:], skip_special_tokens=True)
+    return texts
+
+
+def _first_line(text: str) -> str:
+    return text.strip().partition("\n")[0].strip()
