@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch.autograd.function import once_differentiable
 
-Give = Callable[[torch.Tensor], None]
-SLICE_BYTES = 2**26
+PIECE_BYTES = 2**26
 """Size of the piece of W_out that is cast, and whose gradient is made, at a time."""
 
 
@@ -18,12 +18,31 @@ def chunk_rows(vocabulary: int, chunk_mib: int) -> int:
     return max(1, chunk_mib * 2**20 // (4 * vocabulary))
 
 
-def slices(weight: torch.Tensor, dtype: torch.dtype) -> Iterator[tuple[slice, torch.Tensor]]:
-    """W_out in pieces of `SLICE_BYTES`, each in the type of the matrix product."""
-    rows = max(1, SLICE_BYTES // (weight.shape[1] * dtype.itemsize))
-    for start in range(0, len(weight), rows):
-        words = slice(start, start + rows)
-        yield words, weight[words].to(dtype)
+def pieces(weight: torch.Tensor, dtype: torch.dtype) -> Iterator[slice]:
+    """The vocabulary in pieces of which W_out takes `PIECE_BYTES` in `dtype`."""
+    words = max(1, PIECE_BYTES // (weight.shape[1] * dtype.itemsize))
+    yield from (slice(start, start + words) for start in range(0, len(weight), words))
+
+
+@dataclass(frozen=True)
+class Product:
+    """A gradient of W_out that is not multiplied out: the sum of left^T right. Shapes: (N, V), (N, D) each."""
+
+    factors: Sequence[tuple[torch.Tensor, torch.Tensor]]
+
+    def times(self, factor: torch.Tensor) -> Product:
+        """The product times a number, which costs no pass over the vocabulary."""
+        return Product([(left, (right * factor).to(right.dtype)) for left, right in self.factors])
+
+    def add_to(self, total: torch.Tensor, *, fresh: bool) -> None:
+        """Adds the product to `total`, or sets it, a piece of the vocabulary at a time. Shape: (V, D)."""
+        for words in pieces(total, total.dtype):
+            for n, (left, right) in enumerate(self.factors):
+                product = left[:, words].T @ right
+                total[words] = product if fresh and n == 0 else total[words] + product
+
+
+Give = Callable[[Product | torch.Tensor], None]
 
 
 class _ChunkedCrossEntropy(torch.autograd.Function):
@@ -44,17 +63,19 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         give: Give | None,
     ) -> torch.Tensor:
         needs_h, needs_w = (with_grad and need for need in ctx.needs_input_grad[:2])
-        needs_w = needs_w or (needs_h and give is not None)
         grad_h = torch.zeros_like(h, dtype=torch.float32) if needs_h else None
-        grad_w = torch.empty_like(weight) if needs_w else None
+        # The factors of W_out's gradient are smaller than it, unless there are more rows than a state has numbers.
+        keeps_factors = give is not None and len(h) <= h.shape[1]
+        grad_w = torch.empty_like(weight) if needs_w or (needs_h and give is not None and not keeps_factors) else None
+        factors: list[tuple[torch.Tensor, torch.Tensor]] = []
         total = torch.zeros((), device=h.device, dtype=torch.float32)
         buffer = torch.empty(min(rows, len(h)), len(weight), device=h.device)
         with torch.autocast(h.device.type, enabled=False):
             for start in range(0, len(h), rows):
                 piece, gold = h[start : start + rows].to(dtype), labels[start : start + rows].unsqueeze(1)
                 logits = buffer[: len(piece)]
-                for words, w in slices(weight, dtype):
-                    logits[:, words] = piece @ w.T
+                for words in pieces(weight, dtype):
+                    logits[:, words] = piece @ weight[words].to(dtype).T
                 slope = _cap(logits.mul_(scale), softcap, needs_h or needs_w)
                 peak = logits.logsumexp(dim=1, keepdim=True)
                 total += (peak - logits.gather(1, gold)).sum()
@@ -64,16 +85,17 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
                 grad.scatter_add_(1, gold, grad.new_full(gold.shape, -1.0))
                 if slope is not None:
                     grad.mul_(slope)
-                grad.mul_(scale).div_(divisor)
-                for words, w in slices(weight, dtype):
-                    part = grad[:, words].to(dtype)
-                    if grad_h is not None:
-                        grad_h[start : start + rows] += part @ w
-                    if grad_w is not None:
-                        product = part.T @ piece
-                        grad_w[words] = product if start == 0 else grad_w[words] + product
+                grad = grad.mul_(scale).div_(divisor).to(dtype, copy=keeps_factors)
+                if grad_h is not None:
+                    for words in pieces(weight, dtype):
+                        grad_h[start : start + rows] += grad[:, words] @ weight[words].to(dtype)
+                if grad_w is not None:
+                    Product([(grad, piece)]).add_to(grad_w, fresh=start == 0)
+                elif keeps_factors:
+                    factors.append((grad, piece))
         # Not save_for_backward: that would hold a second reference, and autograd would copy what it could take.
-        ctx.grads, ctx.h_dtype, ctx.give = (grad_h, grad_w), h.dtype, give
+        ctx.grads, ctx.h_dtype = (grad_h, grad_w), h.dtype
+        ctx.give, ctx.product = give, Product(factors)
         return total / divisor
 
     @staticmethod
@@ -84,8 +106,8 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         if not kept:
             ctx.grads = ()
         grad_h, grad_w = grads
-        if ctx.give is not None and grad_w is not None:
-            ctx.give(grad_w)
+        if ctx.give is not None:
+            ctx.give(ctx.product.times(grad_output) if grad_w is None else grad_w)
             grad_w = None
         return None if grad_h is None else grad_h.to(ctx.h_dtype), grad_w, *[None] * 8
 

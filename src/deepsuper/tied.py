@@ -1,7 +1,7 @@
 """A W_out that is also the embedding: both of its gradients in one tensor.
 
-Autograd would make a second dense gradient for the embedding, as large as W_out and almost all zeros, only to add the
-two. In a model of 262,144 words that is a quarter of a training step on a CPU, and the largest tensor of its backward.
+Autograd would make a second dense gradient for the embedding, as large as W_out and almost all zeros, only to add the two.
+In a model of 262,144 words that takes a quarter of a training step on a CPU.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from deepsuper.cross_entropy import Product
 from deepsuper.lens import base_model
 
 
@@ -25,12 +26,13 @@ class TiedGradient:
     def __init__(self, model: nn.Module) -> None:
         self._model = base_model(model)
         self._node: Any = None
+        self._products: list[Product] = []
         self._grad: torch.Tensor | None = None
 
     @contextmanager
     def joined(self) -> Iterator[None]:
         """The pass within it looks words up through an alias of the embedding, by which backward comes back here."""
-        self._node = self._grad = None
+        self._node, self._products, self._grad = None, [], None
         embedding = self._model.get_input_embeddings()
         weight = embedding.weight
         tied = self._model.get_output_embeddings().weight is weight
@@ -50,14 +52,26 @@ class TiedGradient:
         """Whether the gradient of W_out may be given to `add` instead of to autograd."""
         return self._node is not None
 
-    def add(self, grad: torch.Tensor) -> None:
-        """Takes one gradient of W_out, if this backward goes on to the embedding at all. Shape: (V, D)."""
-        if torch._C._will_engine_execute_node(self._node):
+    def add(self, grad: Product | torch.Tensor) -> None:
+        """Takes one gradient of W_out, if this backward goes on to the embedding at all. Shape: (V, D).
+
+        A product is multiplied out at the end of backward, when the activations are gone.
+        """
+        if not torch._C._will_engine_execute_node(self._node):
+            return
+        if isinstance(grad, Product):
+            self._products.append(grad)
+        else:
             self._grad = grad if self._grad is None else self._grad.add_(grad)
 
     def take(self, rows: torch.Tensor) -> torch.Tensor:
         """The whole gradient: that of W_out with the embedding's (sparse) rows added. Shape: (V, D)."""
-        grad, self._grad = self._grad, None
+        grad, products = self._grad, self._products
+        self._grad, self._products = None, []
+        for product in products:
+            fresh = grad is None
+            grad = torch.empty_like(self._model.get_output_embeddings().weight) if grad is None else grad
+            product.add_to(grad, fresh=fresh)
         return rows.to_dense() if grad is None else grad.add_(rows)
 
 

@@ -23,7 +23,7 @@ from deepsuper.run_folder import RunFolder, write_text
 from deepsuper.training import train
 
 MODEL = "gemma-3-270m"
-STEPS = 60
+STEPS = 45
 DEMO_OBJECTIVE = ObjectiveConfig(method="dft-feature")
 """The paper's equations 5 and 7: of the variants in docs/results.md the one that lost least against TFT."""
 
