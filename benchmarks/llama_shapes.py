@@ -1,6 +1,7 @@
 """Full tuning at LLaMA-2-7B's shapes, random weights: tokens a second, share of the matrix peak, peak memory.
 
     python benchmarks/llama_shapes.py                     one GPU of 80 GB: bf16, sequences of 2,048 tokens
+    python benchmarks/llama_shapes.py --floors            the floor of each method over TFT alone, on any machine
     python benchmarks/llama_shapes.py --shape tiny --query 12 --response 8 --steps 2     a toy run on a CPU
 
 A row is x^tgt and y^tgt of `--query` and `--response` tokens, and an English side of the same lengths. Weights,
@@ -96,6 +97,16 @@ def measure(
     return statistics.median(times[1:]), batch["trunk_ids"].numel(), floor, peak
 
 
+def print_floors(args: argparse.Namespace) -> None:
+    """What the methods cost at least over the first one, from shapes alone."""
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(SHAPES[args.shape], dtype=torch.bfloat16)
+    methods = {name: o for name, o in objectives(model).items() if name in (args.methods or objectives(model))}
+    floors = {name: floor_flops(model, o, make_batch(args, model.config.vocab_size, o)) for name, o in methods.items()}
+    for name, floor in floors.items():
+        print(f"{name:20s} floor {floor / next(iter(floors.values())):.3f}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shape", choices=list(SHAPES), default="llama-2-7b")
@@ -105,7 +116,11 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--checkpointing", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--methods", nargs="+")
+    parser.add_argument("--floors", action="store_true", help="print the FLOP floors and stop")
     args = parser.parse_args()
+    if args.floors:
+        print_floors(args)
+        return
     torch.manual_seed(0)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if device.type == "cpu" and args.shape != "tiny":

@@ -42,6 +42,11 @@ def test_llama_shapes_reports_every_method():
     out = run("llama_shapes.py", "--shape", "tiny", "--query", 12, "--response", 8, "--steps", 2)
     names = re.findall(r"^(\S+) +\d+ tokens/s .* GiB", out, re.M)
     assert names == ["tft", "logits-positional", "logits-conditional", "feature"]
+    # By hand, for 7 billion parameters and 2,048 tokens: two products with the head for each of 2,047 English words.
+    block, head = 4 * 4096**2 + 3 * 4096 * 11008, 4096 * 32000
+    tft = 6 * (32 * block * 2047 + head * 1024)
+    floors = dict(re.findall(r"^(\S+) +floor (\S+)", run("llama_shapes.py", "--floors"), re.M))
+    assert float(floors["logits-positional"]) == pytest.approx(1 + 4 * head * 2047 / tft, abs=1e-3)
 
 
 def test_the_alpaca_study_is_resumed_and_reports_held_out_losses(tmp_path):

@@ -1,7 +1,7 @@
 """A W_out that is also the embedding: both of its gradients in one tensor.
 
-Autograd would make a second dense gradient for the embedding, as large as W_out and almost all zeros, only to add the two.
-In a model of 262,144 words that takes a quarter of a training step on a CPU.
+Autograd would make a second dense gradient for the embedding, as large as W_out and almost all zeros, only to add the
+two. In a model of 262,144 words that takes a quarter of a training step on a CPU.
 """
 
 from __future__ import annotations
