@@ -49,13 +49,13 @@ def test_the_joined_gradient_is_autograds(family, name, rows, monkeypatch):
 
 def test_the_embedding_gets_rows_and_no_second_gradient(monkeypatch):
     seen = []
-    take = tied.TiedGradient.take
+    take = tied.JoinedGradient.take
 
     def spy(self, rows):
         seen.append((rows.layout, len(self._products)))
         return take(self, rows)
 
-    monkeypatch.setattr(tied.TiedGradient, "take", spy)
+    monkeypatch.setattr(tied.JoinedGradient, "take", spy)
     supervised, losses = make("gemma3", OBJECTIVES["all"], joined=True)
     OBJECTIVES["all"].total(losses).backward()
     assert seen == [(torch.sparse_coo, 2)]
@@ -91,3 +91,13 @@ def test_a_frozen_embedding_and_a_pass_without_gradient_are_left_alone():
     supervised.model.lm_head.weight.requires_grad_(False)
     supervised(batch)["tft"].backward()
     assert not supervised.tied.takes and supervised.model.lm_head.weight.grad is None
+
+
+def test_a_pass_between_forward_and_backward_takes_nothing_away():
+    supervised, losses = make("gemma3", OBJECTIVES["all"], joined=True)
+    supervised(Collator(PAD, BOS, OBJECTIVES["all"])(make_rows(5, seed=7)))
+    OBJECTIVES["all"].total(losses).backward()
+    plain, expected = make("gemma3", OBJECTIVES["all"], joined=False)
+    OBJECTIVES["all"].total(expected).backward()
+    for name, grad in gradients(plain).items():
+        torch.testing.assert_close(gradients(supervised)[name], grad, rtol=1e-5, atol=1e-7)

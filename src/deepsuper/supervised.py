@@ -144,7 +144,7 @@ class Supervised(nn.Module):
             divisor=divisor,
             train_head=term.trains_head,
             norm=term.lens_norm,
-            give=self.tied.add if self.tied.takes else None,
+            give=self.tied.give,
         )
 
     def _feature_loss(
