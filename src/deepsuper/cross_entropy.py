@@ -70,29 +70,31 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         factors: list[tuple[torch.Tensor, torch.Tensor]] = []
         total = torch.zeros((), device=h.device, dtype=torch.float32)
         buffer = torch.empty(min(rows, len(h)), len(weight), device=h.device)
+        # Made once for all chunks: memory that is touched for the first time costs more than what is written there.
+        rounds = (needs_h or needs_w) and dtype != buffer.dtype and not keeps_factors
+        rounded = torch.empty_like(buffer, dtype=dtype) if rounds else None
         with torch.autocast(h.device.type, enabled=False):
             for start in range(0, len(h), rows):
                 piece, gold = h[start : start + rows].to(dtype), labels[start : start + rows].unsqueeze(1)
                 logits = buffer[: len(piece)]
                 for words in pieces(weight, dtype):
                     logits[:, words] = piece @ weight[words].to(dtype).T
-                slope = _cap(logits.mul_(scale), softcap, needs_h or needs_w)
-                peak = logits.logsumexp(dim=1, keepdim=True)
-                total += (peak - logits.gather(1, gold)).sum()
+                slope = _cap(logits if scale == 1.0 else logits.mul_(scale), softcap, needs_h or needs_w)
+                total -= torch.log_softmax(logits, dim=1, out=logits).gather(1, gold).sum()
                 if not (needs_h or needs_w):
                     continue
-                grad = logits.sub_(peak).exp_()
-                grad.scatter_add_(1, gold, grad.new_full(gold.shape, -1.0))
-                if slope is not None:
-                    grad.mul_(slope)
-                grad = grad.mul_(scale).div_(divisor).to(dtype, copy=keeps_factors)
+                grad = _gradient(logits, gold, slope)
+                grad = grad.to(dtype, copy=keeps_factors) if rounded is None else rounded[: len(piece)].copy_(grad)
                 if grad_h is not None:
                     for words in pieces(weight, dtype):
                         grad_h[start : start + rows] += grad[:, words] @ weight[words].to(dtype)
+                piece = (piece * (scale / divisor)).to(dtype)  # here, not in `grad`: no pass over the vocabulary
                 if grad_w is not None:
                     Product([(grad, piece)]).add_to(grad_w, fresh=start == 0)
                 elif keeps_factors:
                     factors.append((grad, piece))
+        if grad_h is not None:
+            grad_h.mul_(scale / divisor)
         # Not save_for_backward: that would hold a second reference, and autograd would copy what it could take.
         ctx.grads, ctx.h_dtype = (grad_h, grad_w), h.dtype
         ctx.give, ctx.product = give, Product(factors)
@@ -120,6 +122,12 @@ def _cap(logits: torch.Tensor, softcap: float | None, with_slope: bool) -> torch
     slope = 1.0 - logits.square() if with_slope else None
     logits.mul_(softcap)
     return slope
+
+
+def _gradient(log_p: torch.Tensor, gold: torch.Tensor, slope: torch.Tensor | None) -> torch.Tensor:
+    """d(-log P(gold)) / d(logits before the cap), written over `log_p`. Shapes: (N, V), (N, 1) -> (N, V)."""
+    grad = log_p.exp_().scatter_add_(1, gold, log_p.new_full(gold.shape, -1.0))
+    return grad if slope is None else grad.mul_(slope)
 
 
 def _times(grad: torch.Tensor, factor: torch.Tensor, *, in_place: bool) -> torch.Tensor:
