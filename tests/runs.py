@@ -12,7 +12,7 @@ from deepsuper.config import DataConfig, ModelConfig, ObjectiveConfig, RunConfig
 from tiny import make_model, make_tokenizer
 
 
-def make_run(folder: Path, *, family: str = "llama", rows: int = 24, **changes: Any) -> RunConfig:
+def make_run(folder: Path, *, family: str = "llama", rows: int = 24, language: str = "zh", **changes: Any) -> RunConfig:
     """A configuration whose model and rows lie in `folder`. `changes`: fields of ObjectiveConfig or TrainingConfig."""
     base = folder / f"base-{family}"
     if not base.exists():
@@ -29,7 +29,7 @@ def make_run(folder: Path, *, family: str = "llama", rows: int = 24, **changes: 
             objective = replace(objective, **{name: value})
         else:
             training = replace(training, **{name: value})
-    sources = [SourceConfig(language="zh", path=str(data))]
+    sources = [SourceConfig(language=language, path=str(data))]
     return RunConfig(
         model=ModelConfig(name=str(base), attention="eager" if family == "gemma2" else "auto"),
         data=DataConfig(train=sources, held_out=sources, template="plain", max_length=64),

@@ -84,6 +84,7 @@ def test_print_config_is_a_recipe(recipe, tmp_path, capsys):
         ("objective.temperature", "0", "0 < temperature"),
         ("objective.momentum", "1", "0 <= momentum < 1"),
         ("objective.lc", "feature", "read by method: mixture"),
+        ("objective.layers", "auto", "measures the layers itself, got layer_lc too"),
         ("objective.method", "tft", "has no lc term"),
         ("data.max_length", "1", "at least 2 tokens"),
         ("data.train", "[]", "at least one source"),

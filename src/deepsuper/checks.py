@@ -123,6 +123,11 @@ def _check_objective(objective: ObjectiveConfig) -> None:
     if objective.method == "mixture" and (objective.lc, objective.et) == ("none", "none"):
         raise ValueError("objective.method mixture: need objective.lc or objective.et to be logits or feature")
     method = method_of(objective)
+    given = [name for name in ("layer_lc", "layer_et") if getattr(objective, name) is not None]
+    if objective.layers == "auto" and given:
+        raise ValueError(f"objective.layers auto: measures the layers itself, got {given[0]} too: leave one out")
+    if objective.layers == "auto" and (method.lc, method.et) == ("none", "none"):
+        raise ValueError(f"objective.layers auto: method {objective.method} supervises no inner layer: leave it out")
     for term in ("lc", "et"):
         layer = getattr(objective, f"layer_{term}")
         if layer is not None and getattr(method, term) == "none":

@@ -11,7 +11,7 @@ from typing import Any
 
 from jsonargparse import SUPPRESS, ArgumentParser, Namespace
 
-from deepsuper.config import RunConfig
+from deepsuper.config import LayersConfig, ModelConfig, RunConfig
 
 DESCRIPTION = "Deep supervision fine-tuning: make English-centric language models good at other languages."
 EPILOG = "Every value of a recipe can be changed on the command line: --training.learning_rate 1e-5"
@@ -53,6 +53,7 @@ def make_parser() -> ArgumentParser:
     merge.add_argument("adapter", type=str, help="the adapter folder of a run")
     merge.add_argument("output", type=str, help="the model folder to write")
     commands.add_subcommand("merge", merge, help="add a LoRA adapter into its base model")
+    commands.add_subcommand("layers", _layers_parser(), help="find the critical layers i and j of a model")
     commands.add_subcommand("demo", _demo_parser(), help="fine-tune a real model on real rows in ten minutes")
     return parser
 
@@ -73,6 +74,38 @@ def _demo_parser() -> ArgumentParser:
     parser.add_argument("--output_dir", type=str, default=None, help="the run folder (default runs/demo-LANG)")
     parser.add_argument("--seed", type=int, default=42, help="of the order of the rows")
     return parser
+
+
+def _layers_parser() -> ArgumentParser:
+    parser = ArgumentParser(
+        description="Find the layers i and j that deep supervision needs: from the entropy of each layer on text of "
+        "the target language, as in the paper, and by two independent criteria. Writes layers.json, layers.png and the "
+        "lines for a recipe, layers.yaml."
+    )
+    _add_reading_arguments(parser, LayersConfig.sentences)
+    parser.add_argument("--criteria", type=str, default="entropy", help="of entropy,language,alignment; with commas")
+    parser.add_argument(
+        "--positions", choices=["text", "inner", "all"], default="text",
+        help="tokens that count: all but special ones, all but those and the first, or all",
+    )  # fmt: skip
+    parser.add_argument("--lens_norm", type=bool, default=True, help="the final norm before the head at inner layers")
+    parser.add_argument("--resamples", type=int, default=300, help="bootstrap samples of the sentences")
+    return parser
+
+
+def _add_reading_arguments(parser: ArgumentParser, sentences: int | None) -> None:
+    """What every command that reads sentences with a model asks for."""
+    parser.add_argument("model", type=str, help="a hub name, a folder, a run folder or a packaged model")
+    parser.add_argument("--lang", type=str, default="zh", help="the target language: zh, vi, ar, or any with --data")
+    parser.add_argument("--data", type=str, default=None, help="a file of sentences (default: packaged FLORES-200)")
+    parser.add_argument("--sentences", type=int, default=sentences, help="how many: the first ones")
+    parser.add_argument("--max_length", type=int, default=512, help="tokens of one sentence")
+    parser.add_argument("--dtype", choices=["float32", "bfloat16", "float16"], default="float32", help="of the weights")
+    parser.add_argument("--bf16", type=bool, default=True, help="bf16 autocast over them")
+    parser.add_argument("--revision", type=str, default=None, help="of a hub model")
+    parser.add_argument("--trust_remote_code", type=bool, default=False, help="run code that comes with the model")
+    parser.add_argument("--seed", type=int, default=0, help="of the bootstrap")
+    parser.add_argument("--output_dir", type=str, default=None, help="the folder to write")
 
 
 def parse_recipe(line: Sequence[str]) -> RunConfig:
@@ -108,6 +141,8 @@ def _show(parsed: Namespace, line: list[str]) -> None:
     objective = resolve(config)
     print(f"{config.objective.method} of {config.model.name} ({objective.terms['tft'].layer} layers)")
     print(describe(config, objective))
+    if config.objective.layers == "auto":
+        print("layers: auto: measured before training; the ones above are the paper's shares of the depth")
 
 
 def _merge(parsed: Namespace, line: list[str]) -> None:
@@ -122,9 +157,30 @@ def _demo(parsed: Namespace, line: list[str]) -> None:
     run_demo(parsed.lang, Path(parsed.output_dir or f"runs/demo-{parsed.lang}"), seed=parsed.seed)
 
 
+def _layers(parsed: Namespace, line: list[str]) -> None:
+    from deepsuper.layers import run_layers
+
+    criteria = tuple(name.strip() for name in parsed.criteria.split(","))
+    options = {name: parsed[name] for name in ("positions", "lens_norm", "resamples")}
+    config = LayersConfig(**_reading(parsed), criteria=criteria, **options)
+    run_layers(config, Path(parsed.output_dir or f"runs/layers-{_stem(parsed.model)}-{parsed.lang}"))
+
+
+def _reading(parsed: Namespace) -> dict[str, Any]:
+    """The fields that every configuration of a reading command has."""
+    model = ModelConfig(parsed.model, parsed.revision, parsed.dtype, trust_remote_code=parsed.trust_remote_code)
+    names = ("data", "sentences", "max_length", "bf16", "seed")
+    return {"model": model, "language": parsed.lang, **{name: parsed[name] for name in names}}
+
+
+def _stem(model: str) -> str:
+    """The last part of a hub name or path."""
+    return Path(model).name or "model"
+
+
 def _fail(message: str, status: int) -> int:
     print(f"deepsuper: error: {message}", file=sys.stderr)
     return status
 
 
-COMMANDS: dict[str, Any] = {"train": _train, "show": _show, "merge": _merge, "demo": _demo}
+COMMANDS: dict[str, Any] = {"train": _train, "show": _show, "merge": _merge, "layers": _layers, "demo": _demo}

@@ -67,6 +67,8 @@ class ObjectiveConfig:
     et: Kind = "none"
     layer_lc: int | None = None
     layer_et: int | None = None
+    layers: Literal["proportion", "auto"] = "proportion"
+    """Where `layer_lc` or `layer_et` is not given: the paper's shares of the depth, or measured before training."""
     lc_weight: WeightConfig = field(default_factory=WeightConfig)
     et_weight: WeightConfig = field(default_factory=WeightConfig)
     alignment: Literal["conditional", "positional"] = "conditional"
@@ -132,3 +134,25 @@ class RunConfig:
     training: TrainingConfig = field(default_factory=TrainingConfig)
     lora: LoraConfig | None = None
     output_dir: str = "runs/latest"
+
+
+Criterion = Literal["entropy", "language", "alignment"]
+
+
+@dataclass(frozen=True)
+class LayersConfig:
+    """What `deepsuper layers` reads and how: see docs/decisions.md for each option."""
+
+    model: ModelConfig
+    language: str
+    data: str | None = None
+    sentences: int | None = 200
+    """The first ones of the text; None: all."""
+    criteria: tuple[Criterion, ...] = ("entropy",)
+    positions: Literal["text", "inner", "all"] = "text"
+    lens_norm: bool = True
+    max_length: int = 512
+    bf16: bool = True
+    resamples: int = 300
+    """Bootstrap samples of the sentences."""
+    seed: int = 0

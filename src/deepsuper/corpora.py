@@ -6,7 +6,7 @@ import gzip
 import json
 import random
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -111,7 +111,7 @@ def load_source(source: SourceConfig, data: DataConfig, *, kind: CorpusKind) -> 
         named, records = source.path, _join(Path(source.path), Path(source.path_en), bad)
     else:
         assert source.path is not None, "config.check asks for a path or a hub name"
-        named, records = source.path, list(_file_records(Path(source.path), bad))
+        named, records = source.path, list(file_records(Path(source.path), bad))
     rows = _checked(records, source.language, FIELDS[kind], data.normalization, bad)
     if not rows:
         raise ValueError(f"{named}: no row to train on ({len(bad.skipped)} were skipped)")
@@ -121,9 +121,9 @@ def load_source(source: SourceConfig, data: DataConfig, *, kind: CorpusKind) -> 
 Record = tuple[str, Mapping[str, Any]]
 
 
-def _file_records(path: Path, bad: Skipper) -> Iterator[Record]:
-    """Where, and the object, of each line that holds JSON."""
-    for number, line in _lines(path):
+def file_records(path: Path, bad: Callable[[str, str, str], None]) -> Iterator[Record]:
+    """Where, and the object, of each line of JSON; `bad` is told where, problem and text of any other line."""
+    for number, line in numbered_lines(path):
         where = f"{path}:{number}"
         try:
             text = line.decode("utf-8").removeprefix("\ufeff")
@@ -144,7 +144,7 @@ def _file_records(path: Path, bad: Skipper) -> Iterator[Record]:
         yield where, record
 
 
-def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+def numbered_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """Numbered lines of a plain or gzip file. Raises: ValueError where it is missing or cut off."""
     if not path.is_file():
         raise ValueError(f"{path}: no such file")
@@ -162,7 +162,7 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
 def _join(path: Path, path_en: Path, bad: Skipper) -> list[Record]:
     """Rows of two files with the same id as one; the English file may name its fields with or without `_en`."""
     english: dict[str, Record] = {}
-    for where, record in _file_records(path_en, bad):
+    for where, record in file_records(path_en, bad):
         key = str(record.get("id"))
         if key in english:
             bad(where, f"id {key!r} is also at {english[key][0]}: need each id once", json.dumps(record))
@@ -170,7 +170,7 @@ def _join(path: Path, path_en: Path, bad: Skipper) -> list[Record]:
         english[key] = (where, record)
     joined: list[Record] = []
     used: set[str] = set()
-    for where, record in _file_records(path, bad):
+    for where, record in file_records(path, bad):
         key = str(record.get("id"))
         if key not in english:
             bad(where, f"id {key!r} is not in {path_en}: add it there", json.dumps(record))

@@ -24,6 +24,12 @@ def pieces(weight: torch.Tensor, dtype: torch.dtype) -> Iterator[slice]:
     yield from (slice(start, start + words) for start in range(0, len(weight), words))
 
 
+def matrix_dtype(weight: torch.Tensor) -> torch.dtype:
+    """The type of matrix products with `weight`: autocast's where it is on."""
+    device = weight.device.type
+    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else weight.dtype
+
+
 @dataclass(frozen=True)
 class Product:
     """A gradient of W_out that is not multiplied out: the sum of left^T right. Shapes: (N, V), (N, D) each."""
@@ -156,8 +162,7 @@ def cross_entropy(
     """
     if len(h) == 0:  # a batch may hold none of a term's text: the sum over nothing, still part of the graph
         return (h.sum() * 0.0).float()
-    device = h.device.type
-    dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else weight.dtype
+    dtype = matrix_dtype(weight)
     # The slope of a soft cap is as large as the logits.
     rows = chunk_rows(len(weight) * (1 if softcap is None else 2), chunk_mib)
     out: torch.Tensor = _ChunkedCrossEntropy.apply(  # type: ignore[no-untyped-call]

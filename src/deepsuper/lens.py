@@ -8,7 +8,8 @@ from typing import Any, cast
 import torch
 from torch import nn
 
-from deepsuper.cross_entropy import Give, cross_entropy
+from deepsuper.cross_entropy import Give, cross_entropy, matrix_dtype
+from deepsuper.reading import Reading, read
 
 _NORMS = ("norm", "final_layernorm", "final_layer_norm", "ln_f", "final_norm")
 
@@ -18,9 +19,17 @@ def base_model(model: nn.Module) -> Any:
     return model.get_base_model() if hasattr(model, "get_base_model") else model  # type: ignore[operator]
 
 
+def find_decoder(model: nn.Module) -> Any:
+    """The transformers decoder, without its head. Raises: ValueError where the model has none."""
+    base = base_model(model)
+    if not hasattr(base, "get_decoder"):
+        raise ValueError(f"no decoder layers found in {type(base).__name__}: deepsuper needs a causal language model")
+    return base.get_decoder()
+
+
 def find_blocks(model: nn.Module) -> nn.ModuleList:
     """The decoder's blocks. Raises: ValueError where the decoder has no list of num_hidden_layers modules."""
-    decoder = base_model(model).get_decoder()
+    decoder = find_decoder(model)
     length = text_config(model).num_hidden_layers
     for child in decoder.children():
         if isinstance(child, nn.ModuleList) and len(child) == length:
@@ -39,7 +48,7 @@ class Lens:
     """Reads hidden states of `model` in the vocabulary: final norm, W_out, scale and soft cap included."""
 
     def __init__(self, model: nn.Module, chunk_mib: int = 256) -> None:
-        decoder = base_model(model).get_decoder()
+        decoder = find_decoder(model)
         norms = [getattr(decoder, name) for name in _NORMS if hasattr(decoder, name)]
         if not norms:
             raise ValueError(f"{type(decoder).__name__} has no final norm under any of the names {', '.join(_NORMS)}")
@@ -102,6 +111,30 @@ class Lens:
             chunk_mib=self.chunk_mib,
             give=give if train_head else None,
         )
+
+    @torch.no_grad()
+    def read(self, states: torch.Tensor, *, groups: torch.Tensor | None = None) -> Reading:
+        """Entropy, and mass on each group, of what `states` gave. Shapes: (N, D), (V, G) -> (N,), (N, G)."""
+        weight = self.head.weight
+        if states.is_cuda and groups is None and self.softcap is None and importlib.util.find_spec("liger_kernel"):
+            entropy = _liger_entropy(states, weight, self.scale)
+            if entropy is not None:
+                return Reading(entropy, entropy.new_zeros(len(entropy), 0))
+        return read(states, weight, groups=groups, softcap=self.softcap, scale=self.scale)
+
+
+def _liger_entropy(h: torch.Tensor, weight: torch.Tensor, scale: float) -> torch.Tensor | None:
+    """Liger's fused entropy in nats; None where the installed version has none. Shapes: (N, D), (V, D) -> (N,)."""
+    try:
+        from liger_kernel.ops import (  # type: ignore[import-not-found,import-untyped,unused-ignore]
+            LigerFusedLinearScaledCrossEntropyFunction as Kernel,
+        )
+    except ImportError:
+        return None
+    dtype = matrix_dtype(weight)
+    labels = torch.zeros(len(h), dtype=torch.long, device=h.device)
+    _, entropy = Kernel.apply(h.to(dtype), weight.to(dtype), labels, 1.0 / scale, -100, 1, True)
+    return cast(torch.Tensor, entropy).float()
 
 
 def _liger_loss(h: torch.Tensor, weight: torch.Tensor, labels: torch.Tensor, softcap: float | None) -> torch.Tensor:

@@ -7,7 +7,7 @@ import importlib.util
 import os
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,27 @@ def load_model(config: ModelConfig) -> Any:
         use_safetensors=True,
         **attention,
     )
+
+
+def inside_run(config: ModelConfig) -> ModelConfig:
+    """`config` with the model or adapter of a run, where `config.name` is a run folder."""
+    for part in ("model", "adapter"):
+        folder = Path(config.name) / part
+        if (folder / "config.json").is_file() or (folder / "adapter_config.json").is_file():
+            return replace(config, name=str(folder))
+    return config
+
+
+def load_for_reading(config: ModelConfig) -> Any:
+    """A model to look into, on the GPU where there is one; `config.name` may be an adapter folder too."""
+    if (Path(config.name) / "adapter_config.json").is_file():
+        from peft import PeftConfig, PeftModel
+
+        base = replace(config, name=str(PeftConfig.from_pretrained(config.name).base_model_name_or_path))
+        model = PeftModel.from_pretrained(load_model(base), config.name).merge_and_unload()
+    else:
+        model = load_model(config)
+    return model.eval().to("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def num_layers(config: Any) -> int:

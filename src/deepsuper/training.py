@@ -6,7 +6,7 @@ import logging
 import os
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from deepsuper.checks import check
 from deepsuper.collate import Collator
 from deepsuper.config import RunConfig
 from deepsuper.corpora import SkippedRow, load_corpus, write_skipped
+from deepsuper.layers.auto import choose_for_run, chosen_for_run
 from deepsuper.methods import build_objective, formula, method_of
 from deepsuper.model_card import write_card
 from deepsuper.models import (
@@ -38,6 +39,7 @@ from deepsuper.trainer import SupervisedTrainer, of_model
 
 log = logging.getLogger("deepsuper")
 CALIBRATION_ROWS = 64
+SOME_QUESTIONS = 200
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,8 @@ class Prepared:
     held_out: list[EncodedRow]
     skipped: list[SkippedRow]
     counts: dict[str, int]
+    questions: dict[str, list[str]]
+    """Some questions of each target language, as text."""
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -71,17 +75,21 @@ def prepare(config: RunConfig) -> Prepared:
     parts: dict[str, list[EncodedRow]] = {}
     skipped: list[SkippedRow] = []
     counts: dict[str, int] = {}
+    questions: dict[str, list[str]] = {}
     for part, sources in (("train", config.data.train), ("held_out", config.data.held_out)):
         corpus = load_corpus(sources, config.data, kind=kind, seed=config.training.seed)
         encoded = encode_rows(corpus.rows, tokenizer, config.data, kind, progress=is_main())
         skipped += [*corpus.skipped, *encoded.skipped]
+        for row in corpus.rows if part == "train" else []:
+            if len(questions.setdefault(row.language, [])) < SOME_QUESTIONS:
+                questions[row.language].append(row.instruction)
         parts[part] = encoded.rows
         counts[f"{part}_rows"] = len(encoded.rows)
         counts |= {f"{part}_{name}_cut": number for name, number in encoded.cut.items()}
     counts["skipped_rows"] = len(skipped)
     if not parts["train"]:
         raise ValueError("data.train: no row fits into data.max_length: raise it")
-    return Prepared(objective, tokenizer, parts["train"], parts["held_out"], skipped, counts)
+    return Prepared(objective, tokenizer, parts["train"], parts["held_out"], skipped, counts, questions)
 
 
 def train(config: RunConfig, *, resume: bool = False, command: Sequence[str] | None = None) -> Path:
@@ -96,6 +104,8 @@ def train(config: RunConfig, *, resume: bool = False, command: Sequence[str] | N
         folder.check_new()
     prepared = prepare(config)
     arguments = make_arguments(config, folder)
+    if config.objective.layers == "auto":
+        prepared = _with_measured_layers(config, prepared, arguments, folder, resume=resume)
     if is_main():
         if not resume:
             notes = {"rows": prepared.counts, "objective": describe(config, prepared.objective)}
@@ -115,6 +125,18 @@ def train(config: RunConfig, *, resume: bool = False, command: Sequence[str] | N
         trainer.evaluate()
     _save(trainer, config, prepared, folder)
     return folder.path
+
+
+def _with_measured_layers(
+    config: RunConfig, prepared: Prepared, arguments: TrainingArguments, folder: RunFolder, *, resume: bool
+) -> Prepared:
+    """`prepared` with the objective at the layers that the base model shows; a resumed run keeps its own."""
+    with arguments.main_process_first(local=False, desc="choose layers"):
+        if is_main() and not resume:
+            choose_for_run(config, prepared.questions, folder.path)
+        i, j = chosen_for_run(folder.path)
+    objective = replace(config.objective, layer_lc=i, layer_et=j)
+    return replace(prepared, objective=build_objective(objective, num_layers(load_config(config.model))))
 
 
 def make_trainer(

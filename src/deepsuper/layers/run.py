@@ -1,0 +1,150 @@
+"""Texts and a model -> what each criterion says of the critical layers, and the layers to use."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from rich.console import Console
+from torch import nn
+
+from deepsuper.config import LayersConfig
+from deepsuper.drops import Choice
+from deepsuper.layers.criteria import Sample, Verdict, agreement, by_alignment, by_entropy, by_language
+from deepsuper.layers.measure import Curves, measure
+from deepsuper.lens import Lens
+from deepsuper.methods import default_layer
+from deepsuper.models import inside_run, load_for_reading, load_tokenizer
+from deepsuper.states import EncodedText, encode_texts, pooled_states
+from deepsuper.texts import Texts, load_texts
+from deepsuper.vocabulary import group_words, token_texts
+
+log = logging.getLogger("deepsuper")
+CRITERIA = ("entropy", "language", "alignment")
+SAMPLE_TOKENS = 24
+"""The heatmap shows the first sentence that is no longer, so that its tokens can be read."""
+
+
+@dataclass(frozen=True)
+class LayersReport:
+    """The layers to use, and everything that was seen. `fallback`: they are the paper's shares of the depth."""
+
+    config: LayersConfig
+    source: str
+    sentences: int
+    tokens: int
+    layer_lc: int
+    layer_et: int
+    fallback: bool
+    verdicts: tuple[Verdict, ...]
+    agreement: str
+    choice: Choice
+    curves: Curves
+    samples: list[Sample]
+    sample_tokens: list[str]
+
+
+def check_layers(config: LayersConfig) -> None:
+    """Raises: ValueError naming the first option out of range, before a weight is loaded."""
+    for name, value, need, good in (
+        ("sentences", config.sentences, "at least 2", config.sentences is None or config.sentences >= 2),
+        ("criteria", ",".join(config.criteria), f"some of {','.join(CRITERIA)}", set(config.criteria) <= set(CRITERIA)),
+        ("max_length", config.max_length, "at least 2 tokens", config.max_length >= 2),
+        ("resamples", config.resamples, "0 <= resamples <= 10000", 0 <= config.resamples <= 10_000),
+        ("lang", config.language, "a language code such as zh", bool(config.language.strip())),
+    ):
+        if not good:
+            raise ValueError(f"{name}: need {need}, got {value!r}")
+
+
+def read_texts(config: LayersConfig) -> Texts:
+    """The sentences to read, with English ones where a criterion needs them. Raises: as `load_texts` does."""
+    parallel = bool({"language", "alignment"} & set(config.criteria))
+    path = None if config.data is None else Path(config.data)
+    return load_texts(config.language, path, parallel=parallel).first(config.sentences)
+
+
+def select_layers(model: nn.Module, tokenizer: Any, texts: Texts, config: LayersConfig) -> LayersReport:
+    """Reads every layer once and asks each criterion. Raises: ValueError for a text that is too short."""
+    encoded = _encode(tokenizer, texts.target, config, texts.source)
+    _report_cut(encoded)
+    size = Lens(model).head.weight.shape[0]
+    with_language = "language" in config.criteria
+    groups = group_words(tokenizer, size, texts.target, texts.english or ()) if with_language else None
+    short = [n for n, text in enumerate(encoded) if len(text.ids) <= SAMPLE_TOKENS]
+    shown = short[0] if short else min(range(len(encoded)), key=lambda n: len(encoded[n].ids))
+    curves = measure(model, encoded, lens_norm=config.lens_norm, groups=groups, bf16=config.bf16, sample_of=shown)
+    samples = curves.resamples(config.resamples, config.seed)
+    entropy, choice = by_entropy(curves, samples)
+    verdicts = {"entropy": entropy}
+    if with_language:
+        verdicts["language"] = by_language(curves, samples)
+    if "alignment" in config.criteria:
+        verdicts["alignment"] = by_alignment(*_pooled_pair(model, tokenizer, texts, config), samples)
+    chosen = tuple(verdicts[name] for name in config.criteria)
+    i, j = (choice.layer_lc, choice.layer_et) if choice.found else (None, None)
+    ids = np.array(encoded[shown].ids)[np.array(encoded[shown].counted)]
+    return LayersReport(
+        config=config,
+        source=texts.source,
+        sentences=len(encoded),
+        tokens=int(curves.tokens.sum()),
+        layer_lc=default_layer("lc", curves.num_layers) if i is None else i,
+        layer_et=default_layer("et", curves.num_layers) if j is None else j,
+        fallback=i is None,
+        verdicts=chosen,
+        agreement=agreement(chosen),
+        choice=choice,
+        curves=curves,
+        samples=samples,
+        sample_tokens=token_texts(tokenizer, ids.tolist()),
+    )
+
+
+def _encode(tokenizer: Any, texts: tuple[str, ...], config: LayersConfig, source: str) -> list[EncodedText]:
+    return encode_texts(
+        tokenizer, texts, positions=config.positions, max_length=config.max_length, named=f"{source}: sentence"
+    )
+
+
+def _report_cut(encoded: list[EncodedText]) -> None:
+    cut = [text.cut for text in encoded if text.cut]
+    if cut:
+        log.warning("%d sentences were cut to max_length; %d tokens are left out", len(cut), sum(cut))
+
+
+def _pooled_pair(
+    model: nn.Module, tokenizer: Any, texts: Texts, config: LayersConfig
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Mean states of the English and the target sentences, the first token left out: it is an attention sink."""
+    assert texts.english is not None, "load_texts asks for English where it is needed"
+    sides = []
+    for name, side in (("English", texts.english), (texts.language, texts.target)):
+        encoded = encode_texts(
+            tokenizer, side, positions="inner", max_length=config.max_length, named=f"{texts.source}: {name} sentence"
+        )
+        sides.append(pooled_states(model, encoded, bf16=config.bf16, title=f"states of {name}"))
+    return sides[0], sides[1]
+
+
+def run_layers(config: LayersConfig, output_dir: Path) -> LayersReport:
+    """`deepsuper layers`: checks, loads, reads, prints, and writes layers.json, layers.yaml and layers.png.
+
+    Raises: ValueError naming the option, or file and line, at fault, before a weight is loaded where that can be.
+    """
+    from deepsuper.layers.report import print_report, write_report
+
+    check_layers(config)
+    texts = read_texts(config)
+    config = replace(config, model=inside_run(config.model))
+    tokenizer = load_tokenizer(config.model)
+    _encode(tokenizer, texts.target, config, texts.source)
+    report = select_layers(load_for_reading(config.model), tokenizer, texts, config)
+    print_report(Console(), report)
+    write_report(report, output_dir)
+    log.info("layers.json, layers.yaml and layers.png: %s", output_dir)
+    return report
