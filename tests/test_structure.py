@@ -36,6 +36,8 @@ LEVELS = {
     "model_card": 4,
     "trainer": 5,
     "layers": 5,
+    "logit_lens": 5,
+    "align": 5,
     "training": 6,
     "demo": 7,
     "cli": 8,

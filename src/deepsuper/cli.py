@@ -11,7 +11,7 @@ from typing import Any
 
 from jsonargparse import SUPPRESS, ArgumentParser, Namespace
 
-from deepsuper.config import LayersConfig, ModelConfig, RunConfig
+from deepsuper.config import AlignConfig, LayersConfig, ModelConfig, RunConfig
 
 DESCRIPTION = "Deep supervision fine-tuning: make English-centric language models good at other languages."
 EPILOG = "Every value of a recipe can be changed on the command line: --training.learning_rate 1e-5"
@@ -54,6 +54,8 @@ def make_parser() -> ArgumentParser:
     merge.add_argument("output", type=str, help="the model folder to write")
     commands.add_subcommand("merge", merge, help="add a LoRA adapter into its base model")
     commands.add_subcommand("layers", _layers_parser(), help="find the critical layers i and j of a model")
+    commands.add_subcommand("lens", _lens_parser(), help="show what a model would say at every layer of a text")
+    commands.add_subcommand("align", _align_parser(), help="measure how alike both languages' states are")
     commands.add_subcommand("demo", _demo_parser(), help="fine-tune a real model on real rows in ten minutes")
     return parser
 
@@ -93,6 +95,38 @@ def _layers_parser() -> ArgumentParser:
     return parser
 
 
+def _lens_parser() -> ArgumentParser:
+    parser = ArgumentParser(
+        description="Show the likeliest tokens of each layer and position of a text, with probability, entropy and "
+        "script: in the terminal, and as one page to walk through, also with a tuned model beside its base."
+    )
+    parser.add_argument("model", type=str, help="a hub name, a folder, a run folder or a packaged model")
+    parser.add_argument("text", type=str, help="what the model reads")
+    parser.add_argument("--tuned", type=str, default=None, help="a model after tuning, or its run folder, to compare")
+    parser.add_argument("--html", type=str, default="runs/lens.html", help="the page to write")
+    parser.add_argument("--top", type=int, default=5, help="tokens of each cell of the page")
+    parser.add_argument("--lens_norm", type=bool, default=True, help="the final norm before the head at inner layers")
+    parser.add_argument("--max_length", type=int, default=512, help="tokens of the text")
+    _add_weights_arguments(parser)
+    return parser
+
+
+def _align_parser() -> ArgumentParser:
+    parser = ArgumentParser(
+        description="Measure how alike the states of parallel sentences are, at each layer, in one model or before and "
+        "after tuning: cosine, retrieval, CKA, t-SNE (the paper's figure 4). Writes align.json, align.png and tsne.png."
+    )
+    _add_reading_arguments(parser, AlignConfig.sentences)
+    parser.add_argument("tuned", nargs="?", type=str, default=None, help="the model after tuning, or its run folder")
+    parser.add_argument("--layer", type=int, default=None, help="the layer of the t-SNE pictures (default: the last)")
+    parser.add_argument("--layer_et", type=int, default=None, help="j of equation 7 (default: the paper's share)")
+    parser.add_argument(
+        "--positions", choices=["text", "inner", "all"], default="inner",
+        help="tokens that are pooled: all but special ones, all but those and the first, or all",
+    )  # fmt: skip
+    return parser
+
+
 def _add_reading_arguments(parser: ArgumentParser, sentences: int | None) -> None:
     """What every command that reads sentences with a model asks for."""
     parser.add_argument("model", type=str, help="a hub name, a folder, a run folder or a packaged model")
@@ -100,12 +134,16 @@ def _add_reading_arguments(parser: ArgumentParser, sentences: int | None) -> Non
     parser.add_argument("--data", type=str, default=None, help="a file of sentences (default: packaged FLORES-200)")
     parser.add_argument("--sentences", type=int, default=sentences, help="how many: the first ones")
     parser.add_argument("--max_length", type=int, default=512, help="tokens of one sentence")
-    parser.add_argument("--dtype", choices=["float32", "bfloat16", "float16"], default="float32", help="of the weights")
-    parser.add_argument("--bf16", type=bool, default=True, help="bf16 autocast over them")
-    parser.add_argument("--revision", type=str, default=None, help="of a hub model")
-    parser.add_argument("--trust_remote_code", type=bool, default=False, help="run code that comes with the model")
+    _add_weights_arguments(parser)
+    parser.add_argument("--bf16", type=bool, default=True, help="bf16 autocast over the weights")
     parser.add_argument("--seed", type=int, default=0, help="of the bootstrap")
     parser.add_argument("--output_dir", type=str, default=None, help="the folder to write")
+
+
+def _add_weights_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--dtype", choices=["float32", "bfloat16", "float16"], default="float32", help="of the weights")
+    parser.add_argument("--revision", type=str, default=None, help="of a hub model")
+    parser.add_argument("--trust_remote_code", type=bool, default=False, help="run code that comes with the model")
 
 
 def parse_recipe(line: Sequence[str]) -> RunConfig:
@@ -166,11 +204,29 @@ def _layers(parsed: Namespace, line: list[str]) -> None:
     run_layers(config, Path(parsed.output_dir or f"runs/layers-{_stem(parsed.model)}-{parsed.lang}"))
 
 
+def _lens(parsed: Namespace, line: list[str]) -> None:
+    from deepsuper.logit_lens import run_lens
+
+    options = {name: parsed[name] for name in ("tuned", "top", "lens_norm", "max_length")}
+    run_lens(_model(parsed), parsed.text, Path(parsed.html), **options)
+
+
+def _align(parsed: Namespace, line: list[str]) -> None:
+    from deepsuper.align import run_align
+
+    options = {name: parsed[name] for name in ("tuned", "layer", "layer_et", "positions")}
+    config = AlignConfig(**_reading(parsed), **options)
+    run_align(config, Path(parsed.output_dir or f"runs/align-{_stem(parsed.tuned or parsed.model)}-{parsed.lang}"))
+
+
 def _reading(parsed: Namespace) -> dict[str, Any]:
     """The fields that every configuration of a reading command has."""
-    model = ModelConfig(parsed.model, parsed.revision, parsed.dtype, trust_remote_code=parsed.trust_remote_code)
     names = ("data", "sentences", "max_length", "bf16", "seed")
-    return {"model": model, "language": parsed.lang, **{name: parsed[name] for name in names}}
+    return {"model": _model(parsed), "language": parsed.lang, **{name: parsed[name] for name in names}}
+
+
+def _model(parsed: Namespace) -> ModelConfig:
+    return ModelConfig(parsed.model, parsed.revision, parsed.dtype, trust_remote_code=parsed.trust_remote_code)
 
 
 def _stem(model: str) -> str:
@@ -183,4 +239,12 @@ def _fail(message: str, status: int) -> int:
     return status
 
 
-COMMANDS: dict[str, Any] = {"train": _train, "show": _show, "merge": _merge, "layers": _layers, "demo": _demo}
+COMMANDS: dict[str, Any] = {
+    "train": _train,
+    "show": _show,
+    "merge": _merge,
+    "layers": _layers,
+    "lens": _lens,
+    "align": _align,
+    "demo": _demo,
+}

@@ -156,3 +156,23 @@ class LayersConfig:
     resamples: int = 300
     """Bootstrap samples of the sentences."""
     seed: int = 0
+
+
+@dataclass(frozen=True)
+class AlignConfig:
+    """What `deepsuper align` compares: see docs/decisions.md for each option."""
+
+    model: ModelConfig
+    language: str
+    tuned: str | None = None
+    data: str | None = None
+    sentences: int | None = 200
+    """The first ones of the text; None: all."""
+    layer: int | None = None
+    """The layer of the t-SNE pictures; None: L."""
+    layer_et: int | None = None
+    """The layer j whose target state the feature loss compares with h_L of English; None: the paper's share."""
+    positions: Literal["text", "inner", "all"] = "inner"
+    max_length: int = 512
+    bf16: bool = True
+    seed: int = 0

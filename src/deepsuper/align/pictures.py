@@ -1,0 +1,84 @@
+"""The measures over the layers, and the paper's figure 4: t-SNE of both languages before and after."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+PANELS = (
+    ("cosine of pairs", ("cosine", "centered cosine")),
+    ("retrieval accuracy, centred", ("centered retrieval en-tgt", "centered retrieval tgt-en")),
+    ("linear CKA", ("cka",)),
+    ("distance of the clouds / their spread", ("cloud distance",)),
+)
+
+
+def draw_layers(path: Path, record: Mapping[str, Any]) -> None:
+    """Writes a PNG of every measure at every layer, of each model."""
+    pyplot = _pyplot()
+    figure, axes = pyplot.subplots(2, 2, figsize=(11, 7), layout="constrained", sharex=True)
+    for panel, (title, measures) in zip(axes.flat, PANELS, strict=True):
+        for n, model in enumerate(record["models"]):
+            for measure, style in zip(measures, ("-", "--"), strict=False):
+                _draw_curve(panel, model["layers"], measure, f"C{n}", style, f"{labels(record)[n]}: {measure}")
+        panel.set(title=title)
+        panel.legend(fontsize=7)
+    for panel in axes[-1]:
+        panel.set_xlabel("layer")
+    figure.suptitle(f"English and {record['config']['language']}: {record['sentences']} sentences, {record['source']}")
+    _save(pyplot, figure, path)
+
+
+def _draw_curve(
+    axes: Any, layers: Sequence[Mapping[str, Any]], measure: str, color: str, style: str, label: str
+) -> None:
+    values = [layer[measure] for layer in layers]
+    if isinstance(values[0], dict):
+        axes.plot([value["mean"] for value in values], style, color=color, label=label)
+        low, high = ([value[end] for value in values] for end in ("low", "high"))
+        axes.fill_between(range(len(values)), low, high, color=color, alpha=0.15)
+    else:
+        axes.plot(values, style, color=color, label=label)
+
+
+def draw_tsne(path: Path, record: Mapping[str, Any]) -> None:
+    """Writes a PNG of the clouds, one model beside the other. Figure 4."""
+    pyplot = _pyplot()
+    models, language = record["models"], record["config"]["language"]
+    figure, axes = pyplot.subplots(
+        1, len(models), figsize=(5.2 * len(models), 4.8), layout="constrained", squeeze=False
+    )
+    for panel, model, name in zip(axes.flat, models, labels(record), strict=True):
+        english, target = np.split(np.array(model["tsne"]["points"]), 2)
+        panel.scatter(*english.T, s=9, color="C0", label="en")
+        panel.scatter(*target.T, s=9, color="C3", label=language)
+        panel.set(xticks=[], yticks=[])
+        panel.set_title(
+            f"{name}, layer {model['tsne']['layer']}: clouds {model['tsne']['distance']:.2f} apart", fontsize=10
+        )
+        panel.legend(fontsize=8)
+    _save(pyplot, figure, path)
+
+
+def labels(record: Mapping[str, Any]) -> list[str]:
+    """How the models are called in a picture."""
+    return ["before", "after"] if len(record["models"]) == 2 else [Path(record["models"][0]["name"]).name]
+
+
+def _pyplot() -> Any:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    return pyplot
+
+
+def _save(pyplot: Any, figure: Any, path: Path) -> None:
+    aside = path.with_name("partial-" + path.name)
+    figure.savefig(aside, dpi=130)
+    pyplot.close(figure)
+    aside.replace(path)
