@@ -79,3 +79,18 @@ def test_the_demo_study_pairs_its_variants_with_tft(tmp_path):
     out = run("demo_study.py", "--report", "--output_dir", tmp_path)
     assert "| tft | 2 | 75.0 | 75.0, 75.0 | 50.0 | 100.0 |  |" in out
     assert "| logits | 2 | 50.0 | 50.0, 50.0 | 50.0 | 100.0 | -25.0 (-25.0 to -25.0) |" in out
+
+
+def test_layers_compares_reading_every_layer_with_its_floor():
+    out = run("layers.py", "--model", "tiny", "--sentences", 3, "--turns", 1)
+    # By hand: 97 words of 32 numbers, five layers, three sentences of 63 counted letters behind BOS.
+    assert f"head products {2 * 97 * 32 * 5 * 3 * 63 / 1e12:.2f} TFLOP" in out
+    assert re.search(r"layers over the floor's time: \d+\.\d+", out) and re.search(r"memory: \d+ MiB above", out)
+
+
+def test_layers_study_says_what_each_choice_moves():
+    options = ("--models", "tiny", "--langs", "vi", "--sentences", 2, "--max_length", 32)
+    rows = [line.split(" | ") for line in run("layers_study.py", *options).splitlines()[2:]]
+    assert [row[2] for row in rows] == [
+        "default", "first token out", "special tokens in", "no final norm", "questions of XQuAD"
+    ]  # fmt: skip
