@@ -132,7 +132,7 @@ def _add_reading_arguments(parser: ArgumentParser, sentences: int | None) -> Non
     parser.add_argument("model", type=str, help="a hub name, a folder, a run folder or a packaged model")
     parser.add_argument("--lang", type=str, default="zh", help="the target language: zh, vi, ar, or any with --data")
     parser.add_argument("--data", type=str, default=None, help="a file of sentences (default: packaged FLORES-200)")
-    parser.add_argument("--sentences", type=int, default=sentences, help="how many: the first ones")
+    parser.add_argument("--sentences", type=int | None, default=sentences, help="how many: the first ones; null: all")
     parser.add_argument("--max_length", type=int, default=512, help="tokens of one sentence")
     _add_weights_arguments(parser)
     parser.add_argument("--bf16", type=bool, default=True, help="bf16 autocast over the weights")

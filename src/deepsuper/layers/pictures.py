@@ -31,7 +31,8 @@ def draw(path: Path, record: Mapping[str, Any]) -> None:
     for panel, name in zip(axes, panels, strict=False):
         PANELS[name](panel, record, by_name)
         panel.set_xlim(0, len(record["entropy"]) - 1)
-        _mark(panel, by_name.get(name))
+        for other in panels:
+            _mark(panel, by_name.get(other), own=other == name)
     axes[len(panels) - 1].set_xlabel("layer (0: embeddings, L: after the final norm)")
     _draw_heatmap(figure, axes[-1], record["sample"])
     aside = path.with_name("partial-" + path.name)
@@ -69,13 +70,15 @@ def _draw_alignment(axes: Any, record: Mapping[str, Any], verdicts: Mapping[str,
 PANELS = {"entropy": _draw_entropy, "language": _draw_language, "alignment": _draw_alignment}
 
 
-def _mark(axes: Any, verdict: Mapping[str, Any] | None) -> None:
-    """The layers that the criterion names, with their intervals."""
+def _mark(axes: Any, verdict: Mapping[str, Any] | None, *, own: bool) -> None:
+    """The layers that a criterion names: with intervals in its own panel, as thin lines in the others."""
     for name, key in (("i", "lc"), ("j", "et")):
         if verdict is None or verdict[f"layer_{key}"] is None:
             continue
         layer, (low, high) = verdict[f"layer_{key}"], verdict[f"interval_{key}"]
-        axes.axvline(layer, color="k", linewidth=1)
+        axes.axvline(layer, color="k", linewidth=1 if own else 0.7, linestyle="-" if own else ":")
+        if not own:
+            continue
         axes.axvspan(low - 0.15, high + 0.15, color="k", alpha=0.12)
         axes.annotate(
             f"{name} = {layer}", (layer, 0.97), xycoords=("data", "axes fraction"), va="top", fontsize=8,

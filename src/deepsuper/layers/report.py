@@ -20,16 +20,18 @@ def print_report(console: Console, report: LayersReport) -> None:
     """The verdicts as a table, the evidence, and the layers to use."""
     model, depth = report.config.model.name, report.curves.num_layers
     table = Table(title=f"{model}, layers 0..{depth}: {report.sentences} sentences, {report.tokens:,} tokens")
-    for name in ("criterion", "i (95%)", "j (95%)", "found in", "settled from", "why"):
+    for name in ("criterion", "i (95%)", "j (95%)", "found in", "settled from"):
         table.add_column(name, overflow="fold")
     for verdict in report.verdicts:
         table.add_row(*_cells(verdict))
     console.print(table)
+    for verdict in report.verdicts:
+        console.print(f"{verdict.criterion}: {verdict.reason}", highlight=False, soft_wrap=True)
     for drop in report.choice.drops:
         console.print(
-            f"drop of {drop.size:.2f} nats from layer {drop.start} to {drop.end}, {drop.signal:.1f} times its noise"
+            f"  drop of {drop.size:.2f} nats from layer {drop.start} to {drop.end}, {drop.signal:.1f} times its noise"
         )
-    console.print(report.agreement)
+    console.print(report.agreement, soft_wrap=True)
     console.print(yaml_lines(report), markup=False, highlight=False, soft_wrap=True)
 
 
@@ -41,7 +43,6 @@ def _cells(verdict: Verdict) -> list[str]:
         _layer(verdict.layer_et, verdict.interval_et),
         f"{verdict.found:.0%}",
         settled,
-        verdict.reason,
     ]
 
 
