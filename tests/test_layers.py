@@ -11,6 +11,7 @@ import yaml
 from deepsuper.cli import main
 from deepsuper.config import LayersConfig, ModelConfig
 from deepsuper.drops import Choice
+from deepsuper.figures import font_for
 from deepsuper.layers import select_layers
 from deepsuper.layers.criteria import agreement, by_alignment, by_entropy, by_language
 from deepsuper.layers.measure import Curves, measure
@@ -213,3 +214,8 @@ def test_gemma_shows_no_two_drops_but_an_english_stretch():
     assert language.layer_lc <= 3 and 12 <= language.layer_et <= 15
     curve = report.curves.mean_entropy()
     assert curve[0] < 0.1 and curve.argmax() == 11 and 6.0 < curve[11] < 8.0
+
+
+def test_a_font_is_named_only_where_it_has_the_letters():
+    assert font_for("plain text") == "DejaVu Sans"
+    assert font_for("\U0010fffd") is None  # a private character, which only the font of boxes claims to have

@@ -14,7 +14,7 @@ LEVELS = {
     "metrics": 0,
     "cross_entropy": 0,
     "drops": 0,
-    "fonts": 0,
+    "figures": 0,
     "vocabulary": 0,
     "reading": 1,
     "alignment": 1,

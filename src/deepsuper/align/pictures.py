@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from deepsuper.figures import figure
+
 PANELS = (
     ("cosine of pairs", ("cosine", "centered cosine")),
     ("retrieval accuracy, centred", ("centered retrieval en-tgt", "centered retrieval tgt-en")),
@@ -18,18 +20,18 @@ PANELS = (
 
 def draw_layers(path: Path, record: Mapping[str, Any]) -> None:
     """Writes a PNG of every measure at every layer, of each model."""
-    pyplot = _pyplot()
-    figure, axes = pyplot.subplots(2, 2, figsize=(11, 7), layout="constrained", sharex=True)
-    for panel, (title, measures) in zip(axes.flat, PANELS, strict=True):
-        for n, model in enumerate(record["models"]):
-            for measure, style in zip(measures, ("-", "--"), strict=False):
-                _draw_curve(panel, model["layers"], measure, f"C{n}", style, f"{labels(record)[n]}: {measure}")
-        panel.set(title=title)
-        panel.legend(fontsize=7)
-    for panel in axes[-1]:
-        panel.set_xlabel("layer")
-    figure.suptitle(f"English and {record['config']['language']}: {record['sentences']} sentences, {record['source']}")
-    _save(pyplot, figure, path)
+    with figure(path, figsize=(11, 7)) as drawn:
+        axes = drawn.subplots(2, 2, sharex=True)
+        for panel, (title, measures) in zip(axes.flat, PANELS, strict=True):
+            for n, model in enumerate(record["models"]):
+                for measure, style in zip(measures, ("-", "--"), strict=False):
+                    _draw_curve(panel, model["layers"], measure, f"C{n}", style, f"{labels(record)[n]}: {measure}")
+            panel.set(title=title)
+            panel.legend(fontsize=7)
+        for panel in axes[-1]:
+            panel.set_xlabel("layer")
+        language, count = record["config"]["language"], record["sentences"]
+        drawn.suptitle(f"English and {language}: {count} sentences, {record['source']}")
 
 
 def _draw_curve(
@@ -46,39 +48,19 @@ def _draw_curve(
 
 def draw_tsne(path: Path, record: Mapping[str, Any]) -> None:
     """Writes a PNG of the clouds, one model beside the other. Figure 4."""
-    pyplot = _pyplot()
     models, language = record["models"], record["config"]["language"]
-    figure, axes = pyplot.subplots(
-        1, len(models), figsize=(5.2 * len(models), 4.8), layout="constrained", squeeze=False
-    )
-    for panel, model, name in zip(axes.flat, models, labels(record), strict=True):
-        english, target = np.split(np.array(model["tsne"]["points"]), 2)
-        panel.scatter(*english.T, s=9, color="C0", label="en")
-        panel.scatter(*target.T, s=9, color="C3", label=language)
-        panel.set(xticks=[], yticks=[])
-        panel.set_title(
-            f"{name}, layer {model['tsne']['layer']}: clouds {model['tsne']['distance']:.2f} apart", fontsize=10
-        )
-        panel.legend(fontsize=8)
-    _save(pyplot, figure, path)
+    with figure(path, figsize=(5.2 * len(models), 4.8)) as drawn:
+        axes = drawn.subplots(1, len(models), squeeze=False)
+        for panel, model, name in zip(axes.flat, models, labels(record), strict=True):
+            english, target = np.split(np.array(model["tsne"]["points"]), 2)
+            panel.scatter(*english.T, s=9, color="C0", label="en")
+            panel.scatter(*target.T, s=9, color="C3", label=language)
+            panel.set(xticks=[], yticks=[])
+            layer, distance = model["tsne"]["layer"], model["tsne"]["distance"]
+            panel.set_title(f"{name}, layer {layer}: clouds {distance:.2f} apart", fontsize=10)
+            panel.legend(fontsize=8)
 
 
 def labels(record: Mapping[str, Any]) -> list[str]:
     """How the models are called in a picture."""
     return ["before", "after"] if len(record["models"]) == 2 else [Path(record["models"][0]["name"]).name]
-
-
-def _pyplot() -> Any:
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    return pyplot
-
-
-def _save(pyplot: Any, figure: Any, path: Path) -> None:
-    aside = path.with_name("partial-" + path.name)
-    figure.savefig(aside, dpi=130)
-    pyplot.close(figure)
-    aside.replace(path)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from deepsuper.figures import figure
 from deepsuper.metrics import Interval
 
 
@@ -13,18 +14,10 @@ def draw(
     path: Path, metrics: Mapping[str, Sequence[Mapping[str, Any]]], scores: Mapping[str, Mapping[str, Interval]]
 ) -> None:
     """Writes a PNG. `metrics`: run -> records of metrics.jsonl; `scores`: model -> measure -> interval (in [0, 1])."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, (left, right) = pyplot.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
-    _draw_losses(left, metrics)
-    _draw_scores(right, scores)
-    aside = path.with_name("partial-" + path.name)
-    figure.savefig(aside, dpi=130)
-    pyplot.close(figure)
-    aside.replace(path)
+    with figure(path, figsize=(11, 4.2)) as drawn:
+        left, right = drawn.subplots(1, 2)
+        _draw_losses(left, metrics)
+        _draw_scores(right, scores)
 
 
 def _draw_losses(axes: Any, metrics: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:

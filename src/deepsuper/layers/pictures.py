@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from deepsuper.fonts import font_for
+from deepsuper.figures import figure, font_for
 from deepsuper.vocabulary import BYTES, ENGLISH, NONE, OTHER, SHARED, TARGET
 
 COLOURS = {ENGLISH: "C0", TARGET: "C3", SHARED: "C4", BYTES: "C1", OTHER: "C2", NONE: "0.7"}
@@ -16,29 +16,20 @@ COLOURS = {ENGLISH: "C0", TARGET: "C3", SHARED: "C4", BYTES: "C1", OTHER: "C2", 
 
 def draw(path: Path, record: Mapping[str, Any]) -> None:
     """Writes a PNG of what layers.json holds."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
     by_name = {verdict["criterion"]: verdict for verdict in record["criteria"]}
     panels = ["entropy", *(name for name in ("language", "alignment") if name in by_name)]
     height = 2.6 * len(panels) + 3.6
-    figure = pyplot.figure(figsize=(8.5, height), layout="constrained")
-    axes = figure.subplots(len(panels) + 1, 1, height_ratios=[1.0] * len(panels) + [1.4])
     model, language = record["config"]["model"]["name"], record["config"]["language"]
-    figure.suptitle(f"{model}, {language}: {record['sentences']} sentences of {record['source']}", fontsize=10)
-    for panel, name in zip(axes, panels, strict=False):
-        PANELS[name](panel, record, by_name)
-        panel.set_xlim(0, len(record["entropy"]) - 1)
-        for other in panels:
-            _mark(panel, by_name.get(other), own=other == name)
-    axes[len(panels) - 1].set_xlabel("layer (0: embeddings, L: after the final norm)")
-    _draw_heatmap(figure, axes[-1], record["sample"])
-    aside = path.with_name("partial-" + path.name)
-    figure.savefig(aside, dpi=130)
-    pyplot.close(figure)
-    aside.replace(path)
+    with figure(path, figsize=(8.5, height)) as drawn:
+        drawn.suptitle(f"{model}, {language}: {record['sentences']} sentences of {record['source']}", fontsize=10)
+        axes = drawn.subplots(len(panels) + 1, 1, height_ratios=[1.0] * len(panels) + [1.4])
+        for panel, name in zip(axes, panels, strict=False):
+            PANELS[name](panel, record, by_name)
+            panel.set_xlim(0, len(record["entropy"]) - 1)
+            for other in panels:
+                _mark(panel, by_name.get(other), own=other == name)
+        axes[len(panels) - 1].set_xlabel("layer (0: embeddings, L: after the final norm)")
+        _draw_heatmap(drawn, axes[-1], record["sample"])
 
 
 def _draw_entropy(axes: Any, record: Mapping[str, Any], verdicts: Mapping[str, Any]) -> None:
@@ -86,10 +77,10 @@ def _mark(axes: Any, verdict: Mapping[str, Any] | None, *, own: bool) -> None:
         )  # fmt: skip
 
 
-def _draw_heatmap(figure: Any, axes: Any, sample: Mapping[str, Any]) -> None:
+def _draw_heatmap(drawn: Any, axes: Any, sample: Mapping[str, Any]) -> None:
     """Entropy of each token at each layer, the top layer above, as in figure 2a."""
     image = axes.imshow(sample["entropy"], aspect="auto", origin="lower", cmap="viridis", interpolation="nearest")
-    figure.colorbar(image, ax=axes, label="entropy (nats)")
+    drawn.colorbar(image, ax=axes, label="entropy (nats)")
     axes.set_ylabel("layer")
     axes.yaxis.get_major_locator().set_params(integer=True)
     tokens, font = sample["tokens"], font_for("".join(sample["tokens"]))

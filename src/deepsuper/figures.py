@@ -1,8 +1,30 @@
-"""Which installed font can write a text."""
+"""Figures without a screen: drawn by matplotlib, written aside, in a font that has the letters."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+
+@contextmanager
+def figure(path: Path, **options: Any) -> Iterator[Any]:
+    """A matplotlib figure with `options`, written to `path` as PNG at the end: the old file or the new one is there."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    made = pyplot.figure(layout="constrained", **options)
+    try:
+        yield made
+        aside = path.with_name("partial-" + path.name)
+        made.savefig(aside, dpi=130)
+        aside.replace(path)
+    finally:
+        pyplot.close(made)
 
 
 def font_for(text: str) -> str | None:
