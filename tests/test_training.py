@@ -167,6 +167,16 @@ def test_two_processes_train_as_one(tmp_path, family, method, fsdp):
     assert torch.allclose(a.lm_head.weight, b.lm_head.weight, atol=1e-5)
 
 
+def test_two_processes_measure_their_layers_once(tmp_path):
+    run = make_run(
+        tmp_path, language="xx", micro_batch_size=2, max_steps=2, layer_lc=None, layer_et=None, layers="auto"
+    )
+    said = finish(start(run, processes=2))
+    assert said.count("layers: auto: i = ") == 1
+    chosen = json.loads((Path(run.output_dir) / "layers.json").read_text())
+    assert f"theta_1:{chosen['layer_et']}, W_out" in said and (Path(run.output_dir) / "model").exists()
+
+
 def test_a_loss_that_is_not_a_number_stops_the_run_naming_step_and_term(tmp_path, monkeypatch):
     from deepsuper import supervised
 
