@@ -61,13 +61,18 @@ def pivot(english: list[float], target: list[float]) -> np.ndarray:
     return mass
 
 
-def test_language_names_the_first_and_last_layer_of_the_english_stretch():
-    mass = pivot([0.0, 0.3, 0.5, 0.6, 0.6, 0.2, 0.0], [0.9, 0.5, 0.1, 0.1, 0.1, 0.5, 0.9])
+def test_language_names_the_layer_that_speaks_most_english_and_where_it_begins_to():
+    mass = pivot([0.0, 0.1, 0.3, 0.5, 0.3, 0.2, 0.0], [0.9, 0.5, 0.1, 0.1, 0.1, 0.5, 0.9])
     curves = made_up(np.ones(7), mass)
     verdict = by_language(curves, curves.resamples(20, 0))
-    assert (verdict.layer_lc, verdict.layer_et) == (2, 4) and verdict.interval_et == (4, 4)
-    none = by_language(made_up(np.ones(7), pivot([0.1] * 7, [0.5] * 7)), [])
-    assert none.layer_lc is None and "no two layers" in none.reason
+    assert (verdict.layer_lc, verdict.layer_et) == (2, 3) and verdict.interval_et == (3, 3)
+    assert "likeliest at layer 3 (50%)" in verdict.reason and "ahead from layer 5 on" in verdict.reason
+
+
+@pytest.mark.parametrize("english", [[0.1] * 7, [0.3, 0.3, 0.4, 0.5, 0.4, 0.3, 0.3], [0, 0, 0.02, 0.04, 0.02, 0, 0]])
+def test_a_flat_or_faint_mass_on_english_is_no_pivot(english):
+    none = by_language(made_up(np.ones(7), pivot(english, [0.1] * 7)), [])
+    assert none.layer_lc is None and none.layer_et is None and "no inner layer" in none.reason
 
 
 def test_alignment_names_the_first_layer_where_sentences_find_each_other():
@@ -82,7 +87,9 @@ def test_alignment_names_the_first_layer_where_sentences_find_each_other():
 
 
 def test_agreement_counts_intervals_and_marks_what_is_no_choice():
-    curves = made_up(np.array([0.0, 1.0, 3.0, 5.0, 7.0, 4.0, 4.5, 4.0, 4.2]), pivot([0.5] * 9, [0.1] * 9))
+    curves = made_up(
+        np.array([0.0, 1.0, 3.0, 5.0, 7.0, 4.0, 4.5, 4.0, 4.2]), pivot([0, 0, 0, 0, 0, 0, 0.1, 0.5, 0], [0.1] * 9)
+    )
     entropy, _ = by_entropy(curves, [])
     said = agreement([entropy, by_language(curves, [])])
     assert "entropy 4 (no choice: its largest fall), language 7: no two agree" in said
@@ -211,7 +218,7 @@ def test_gemma_shows_no_two_drops_but_an_english_stretch():
     report = select_layers(load_model(config.model).eval(), load_tokenizer(config.model), read_texts(config), config)
     entropy, language = report.verdicts
     assert report.fallback and entropy.layer_et is None and entropy.near_et == 11
-    assert language.layer_lc <= 3 and 12 <= language.layer_et <= 15
+    assert 11 <= language.layer_lc <= 12 and 12 <= language.layer_et <= 14
     curve = report.curves.mean_entropy()
     assert curve[0] < 0.1 and curve.argmax() == 11 and 6.0 < curve[11] < 8.0
 

@@ -85,36 +85,37 @@ class Groups:
         return torch.nn.functional.one_hot(self.of, len(self.names)).float()
 
 
-ENGLISH, TARGET, SHARED, OTHER = "English", "target", "Latin, either", "other scripts"
+ENGLISH, TARGET, SHARED, OTHER = "English", "target", "other Latin", "other scripts"
 GROUPS = (ENGLISH, TARGET, SHARED, BYTES, OTHER, NONE)
 
 
 def group_words(tokenizer: Any, size: int, target: Iterable[str], english: Iterable[str]) -> Groups:
     """Which of the `size` words of W_out are English, of the target language, or neither.
 
-    A target language of another script is known by it, and Latin words are English. One in Latin script is known by
-    letters and by words that its texts have and English texts have not, or hardly; what both have is `SHARED`.
-    `target` and `english` are texts. Rows of W_out that the tokenizer does not know are in no language.
+    English is known by the words of English texts: an untrained lens is full of Latin pieces that are no language's. A
+    target language of another script is known by it; one in Latin script by letters and words that its texts have and
+    English ones have not, or hardly. Latin pieces of neither, or of both, are `SHARED`. `target` and `english` are
+    texts. Rows of W_out that the tokenizer does not know are in no language.
     """
     target, english = list(target), list(english)
     script = script_of("".join(target))
     known = min(size, len(tokenizer))
     texts = token_texts(tokenizer, range(known))
     special = set(tokenizer.all_special_ids)
-    lists = _WordLists.of(target, english) if script == "Latin" else None
+    lists = _WordLists.of(target, english, letters=script == "Latin")
     indices = [GROUPS.index(NONE if n in special else _group(text, script, lists)) for n, text in enumerate(texts)] + [
         GROUPS.index(NONE)
     ] * (size - known)
     return Groups(GROUPS, torch.tensor(indices))
 
 
-def _group(text: str, script: str, lists: _WordLists | None) -> str:
+def _group(text: str, script: str, lists: _WordLists) -> str:
     own = script_of(text)
     if own in (BYTES, NONE):
         return own
     if own != "Latin":
         return TARGET if own == script else OTHER
-    return ENGLISH if lists is None else lists.group(text.strip("▁↵").lower())
+    return lists.group(text.strip("▁↵").lower())
 
 
 @dataclass(frozen=True)
@@ -126,9 +127,12 @@ class _WordLists:
     english: frozenset[str]
 
     @classmethod
-    def of(cls, target: Sequence[str], english: Sequence[str]) -> _WordLists:
+    def of(cls, target: Sequence[str], english: Sequence[str], *, letters: bool) -> _WordLists:
+        """`letters`: the target language is written in Latin ones."""
         ours, theirs = _word_counts(target), _word_counts(english)
-        letters = frozenset("".join(ours)) - frozenset("".join(theirs))
+        if not letters:
+            return cls(frozenset(), frozenset(), frozenset(word for word in theirs if word.isascii()))
+        own = frozenset("".join(ours)) - frozenset("".join(theirs))
         mine, yours = (
             frozenset(
                 word
@@ -137,7 +141,7 @@ class _WordLists:
             )
             for a, b in ((ours, theirs), (theirs, ours))
         )
-        return cls(letters, mine, yours)
+        return cls(own, mine, yours)
 
     def group(self, word: str) -> str:
         word = unicodedata.normalize("NFC", word)
@@ -151,6 +155,7 @@ def _word_counts(texts: Iterable[str]) -> Counter[str]:
     words: Counter[str] = Counter()
     for text in texts:
         for n, word in enumerate(re.findall(r"[^\W\d_]+", unicodedata.normalize("NFC", text))):
-            if n == 0 or word.islower():
+            # One letter is a piece of many words ("U.S.", "it's"): only English "a" and "I" are words, and say little.
+            if len(word) > 1 and (n == 0 or word.islower()):
                 words[word.lower()] += 1
     return words

@@ -92,36 +92,39 @@ def _start_of_fall(curve: Array, choice: Choice) -> int | None:
     return start if end > start else None
 
 
+LEAST_ENGLISH = 0.05
+"""A pivot has this much probability on English words, and twice as much as the first and the last layer."""
+
+
 def by_language(curves: Curves, samples: Sequence[Sample]) -> Verdict:
-    """The pivot: the longest run of inner layers whose words are English more than of the target language.
-
-    i is its first layer and j its last. Byte pieces count with the target language: they spell letters that English
-    has not.
-    """
-
-    def margin(sample: Sample | None = None) -> Array:
-        mass = curves.mean_mass(sample)
-        english, target, pieces = (mass[:, curves.groups.index(name)] for name in (ENGLISH, TARGET, BYTES))
-        out: Array = english - target - pieces
-        return out
+    """The pivot: j is the inner layer that speaks most English, i the first one around it with half as much of it."""
+    english = curves.groups.index(ENGLISH)
 
     def pick(sample: Sample) -> Pair:
-        run = _longest_run(margin(sample)[1:-1] > 0.0)
-        return (None, None) if run is None else (run[0] + 1, run[1] + 1)
+        return _peak(curves.mean_mass(sample)[:, english])
 
-    run = pick(np.arange(len(curves.tokens)))
-    reason = "no two layers side by side speak more English than the target language"
-    if run[0] is not None:
-        reason = f"from layer {run[0]} to {run[1]} there is more mass on English words than on the target language's"
-    evidence = {"english_minus_target": margin().tolist()}
-    return _verdict("language", pick, len(curves.tokens), samples, reason=reason, evidence=evidence)
+    mass = curves.mean_mass()
+    i, j = pick(np.arange(len(curves.tokens)))
+    reason = "no inner layer speaks English more than the first and the last do"
+    if j is not None:
+        target = mass[:, curves.groups.index(TARGET)] + mass[:, curves.groups.index(BYTES)]
+        after = [layer for layer in range(j, len(mass)) if target[layer] > mass[layer, english]]
+        reason = (
+            f"English words are likeliest at layer {j} ({mass[j, english]:.0%}) and half as likely from layer {i} on; "
+            + (f"the target language is ahead from layer {after[0]} on" if after else "they stay ahead")
+        )
+    return _verdict("language", pick, len(curves.tokens), samples, reason=reason)
 
 
-def _longest_run(flags: npt.NDArray[np.bool_]) -> tuple[int, int] | None:
-    """First and last place of the longest run of two or more true values."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(int)))
-    runs = [(int(a), int(b) - 1) for a, b in zip(edges[::2], edges[1::2], strict=True) if b - a > 1]
-    return max(runs, key=lambda run: run[1] - run[0], default=None)
+def _peak(english: Array) -> Pair:
+    """The first layer of the stretch around the highest inner one that has half of its mass, and the highest."""
+    j = int(english[1:-1].argmax()) + 1
+    if english[j] < max(LEAST_ENGLISH, 2.0 * english[0], 2.0 * english[-1]):
+        return None, None
+    i = j
+    while i > 1 and english[i - 1] >= english[j] / 2.0:
+        i -= 1
+    return i, j
 
 
 def by_alignment(english: npt.NDArray[Any], target: npt.NDArray[Any], samples: Sequence[Sample]) -> Verdict:

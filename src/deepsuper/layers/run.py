@@ -20,7 +20,7 @@ from deepsuper.lens import Lens
 from deepsuper.methods import default_layer
 from deepsuper.models import inside_run, load_for_reading, load_tokenizer
 from deepsuper.states import EncodedText, encode_texts, pooled_states
-from deepsuper.texts import Texts, load_texts
+from deepsuper.texts import LANGUAGES, PARTS, Texts, load_texts
 from deepsuper.vocabulary import group_words, token_texts
 
 log = logging.getLogger("deepsuper")
@@ -63,7 +63,7 @@ def check_layers(config: LayersConfig) -> None:
 
 def read_texts(config: LayersConfig) -> Texts:
     """The sentences to read, with English ones where a criterion needs them. Raises: as `load_texts` does."""
-    parallel = bool({"language", "alignment"} & set(config.criteria))
+    parallel = "alignment" in config.criteria
     path = None if config.data is None else Path(config.data)
     return load_texts(config.language, path, parallel=parallel).first(config.sentences)
 
@@ -74,7 +74,7 @@ def select_layers(model: nn.Module, tokenizer: Any, texts: Texts, config: Layers
     _report_cut(encoded)
     size = Lens(model).head.weight.shape[0]
     with_language = "language" in config.criteria
-    groups = group_words(tokenizer, size, texts.target, texts.english or ()) if with_language else None
+    groups = group_words(tokenizer, size, *word_sources(texts)) if with_language else None
     short = [n for n, text in enumerate(encoded) if len(text.ids) <= SAMPLE_TOKENS]
     shown = short[0] if short else min(range(len(encoded)), key=lambda n: len(encoded[n].ids))
     curves = measure(model, encoded, lens_norm=config.lens_norm, groups=groups, bf16=config.bf16, sample_of=shown)
@@ -103,6 +103,18 @@ def select_layers(model: nn.Module, tokenizer: Any, texts: Texts, config: Layers
         samples=samples,
         sample_tokens=token_texts(tokenizer, ids.tolist()),
     )
+
+
+def word_sources(texts: Texts) -> tuple[list[str], list[str]]:
+    """Target and English texts that tell which words are whose: those read, and all that are packaged."""
+    target, english = list(texts.target), list(texts.english or ())
+    known = texts.language if texts.language in LANGUAGES else LANGUAGES[0]
+    for part in PARTS:
+        packaged = load_texts(known, part=part, parallel=True)
+        english += packaged.english or ()
+        if known == texts.language:
+            target += packaged.target
+    return target, english
 
 
 def _encode(tokenizer: Any, texts: tuple[str, ...], config: LayersConfig, source: str) -> list[EncodedText]:

@@ -14,6 +14,7 @@ from deepsuper.corpora import file_records, numbered_lines
 LANGUAGES = ("zh", "vi", "ar")
 PACKAGED = Path(__file__).parent / "flores.jsonl.gz"
 Part = Literal["dev", "devtest"]
+PARTS: tuple[Part, ...] = ("dev", "devtest")
 TARGET_FIELDS, ENGLISH_FIELDS = ("text", "instruction"), ("en", "text_en", "instruction_en")
 
 
