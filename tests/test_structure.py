@@ -35,6 +35,7 @@ LEVELS = {
     "models": 4,
     "model_card": 4,
     "trainer": 5,
+    "evaluation": 5,
     "layers": 5,
     "logit_lens": 5,
     "align": 5,

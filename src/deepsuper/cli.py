@@ -11,9 +11,10 @@ from typing import Any
 
 from jsonargparse import SUPPRESS, ArgumentParser, Namespace
 
-from deepsuper.config import AlignConfig, LayersConfig, ModelConfig, RunConfig
+from deepsuper.config import AlignConfig, EvalConfig, LayersConfig, ModelConfig, RunConfig
 
 DESCRIPTION = "Deep supervision fine-tuning: make English-centric language models good at other languages."
+EVERY_BENCHMARK = ("xquad", "mlqa", "truthfulqa", "xnli", "xcopa", "xstorycloze", "mmlu")
 EPILOG = "Every value of a recipe can be changed on the command line: --training.learning_rate 1e-5"
 
 
@@ -22,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # Large pages make the gradient of a big vocabulary cheaper; torch reads this when it first allocates.
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    for noisy in ("httpx", "transformers", "accelerate"):
+    for noisy in ("httpx", "transformers", "accelerate", "lm_eval"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     line = list(sys.argv[1:] if arguments is None else arguments)
     parsed = make_parser().parse_args(_with_config(line))
@@ -56,6 +57,7 @@ def make_parser() -> ArgumentParser:
     commands.add_subcommand("layers", _layers_parser(), help="find the critical layers i and j of a model")
     commands.add_subcommand("lens", _lens_parser(), help="show what a model would say at every layer of a text")
     commands.add_subcommand("align", _align_parser(), help="measure how alike both languages' states are")
+    commands.add_subcommand("eval", _eval_parser(), help="score models on benchmarks, on local or hub data")
     commands.add_subcommand("demo", _demo_parser(), help="fine-tune a real model on real rows in ten minutes")
     return parser
 
@@ -124,6 +126,24 @@ def _align_parser() -> ArgumentParser:
         "--positions", choices=["text", "inner", "all"], default="inner",
         help="tokens that are pooled: all but special ones, all but those and the first, or all",
     )  # fmt: skip
+    return parser
+
+
+def _eval_parser() -> ArgumentParser:
+    parser = ArgumentParser(
+        description="Score models on the paper's benchmarks with lm-evaluation-harness, zero-shot. Leaves results.json "
+        "and one line for each item; what is done is not run again."
+    )
+    parser.add_argument("models", nargs="*", type=str, help="hub names, folders, run folders or packaged models")
+    parser.add_argument("--langs", type=str, default="zh,vi,ar", help="with commas")
+    parser.add_argument("--benchmarks", type=str, default=",".join(EVERY_BENCHMARK), help="with commas")
+    parser.add_argument("--data_dir", type=str, default=None, help="local files (default: the hub); see --layout")
+    parser.add_argument("--layout", type=bool, default=False, help="print the files that --data_dir holds, and end")
+    parser.add_argument("--strict", type=bool, default=False, help="a file that is absent is an error")
+    parser.add_argument("--limit", type=int | None, default=None, help="the first items of each benchmark only")
+    parser.add_argument("--batch_size", type=int, default=16)
+    parser.add_argument("--output_dir", type=str, default="runs/eval", help="one folder for each model in it")
+    _add_weights_arguments(parser)
     return parser
 
 
@@ -219,6 +239,23 @@ def _align(parsed: Namespace, line: list[str]) -> None:
     run_align(config, Path(parsed.output_dir or f"runs/align-{_stem(parsed.tuned or parsed.model)}-{parsed.lang}"))
 
 
+def _eval(parsed: Namespace, line: list[str]) -> None:
+    from deepsuper.evaluation.local import layout
+
+    if parsed.layout:
+        print(layout(), end="")
+        return
+    from deepsuper.evaluation.run import run_eval
+
+    if not parsed.models:
+        raise ValueError("models: need at least one hub name, folder, run folder or packaged model")
+    languages, benchmarks = (tuple(n.strip() for n in parsed[name].split(",")) for name in ("langs", "benchmarks"))
+    options = {name: parsed[name] for name in ("data_dir", "limit", "batch_size", "strict")}
+    model = ModelConfig("", parsed.revision, parsed.dtype, trust_remote_code=parsed.trust_remote_code)
+    config = EvalConfig(tuple(parsed.models), model, languages, benchmarks, **options)
+    run_eval(config, Path(parsed.output_dir), ["deepsuper", *line])
+
+
 def _reading(parsed: Namespace) -> dict[str, Any]:
     """The fields that every configuration of a reading command has."""
     names = ("data", "sentences", "max_length", "bf16", "seed")
@@ -246,5 +283,6 @@ COMMANDS: dict[str, Any] = {
     "layers": _layers,
     "lens": _lens,
     "align": _align,
+    "eval": _eval,
     "demo": _demo,
 }

@@ -176,3 +176,18 @@ class AlignConfig:
     max_length: int = 512
     bf16: bool = True
     seed: int = 0
+
+
+@dataclass(frozen=True)
+class EvalConfig:
+    """What `deepsuper eval` runs. `model` holds the options of loading; `models` the names."""
+
+    models: tuple[str, ...]
+    model: ModelConfig
+    languages: tuple[str, ...]
+    benchmarks: tuple[str, ...]
+    data_dir: str | None = None
+    profile: Literal["paper"] = "paper"
+    limit: int | None = None
+    batch_size: int = 16
+    strict: bool = False

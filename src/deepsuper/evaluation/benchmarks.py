@@ -1,0 +1,118 @@
+"""The table of benchmarks: the task of lm-evaluation-harness in each language, and how a local row becomes the hub's.
+
+A local row has the fields that stand here; one with the hub's own fields is taken as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """One benchmark. `tasks`: language -> harness task; `fields`: of a local row; `hub_fields`: what the task reads."""
+
+    name: str
+    tasks: Mapping[str, str]
+    metric: str
+    fields: tuple[str, ...]
+    hub_fields: tuple[str, ...]
+    to_hub: Callable[[Row], Row]
+    source: str
+
+    def as_hub(self, row: Row) -> Row:
+        """The row as the harness task reads it. Raises: KeyError naming a field that is missing."""
+        if self.hub_fields and all(name in row for name in self.hub_fields):
+            return row
+        return {**self.to_hub(row), "id": row.get("id")}
+
+
+def _named(pattern: str, *languages: str) -> dict[str, str]:
+    return {language: pattern.format(language) for language in languages}
+
+
+def _question(row: Row) -> Row:
+    answers = row["answers"]
+    if not isinstance(answers, dict):  # as the hub has them
+        answers = {"text": answers, "answer_start": row.get("answer_start", [0] * len(answers))}
+    return {"context": row["context"], "question": row["question"], "answers": answers}
+
+
+def _truthful(row: Row) -> Row:
+    choices, right = row["mc1_choices"], row["mc1_label"]
+    # The harness takes the first choice for the right one; MC1 does not depend on the order of the others.
+    ordered = [choices[right], *(c for n, c in enumerate(choices) if n != right)]
+    labels = [1] + [0] * (len(choices) - 1)
+    mc2 = {"choices": row.get("mc2_choices", ordered), "labels": row.get("mc2_labels", labels)}
+    return {
+        "question": row["question"],
+        "mc1_targets_choices": ordered,
+        "mc2_targets_choices": mc2["choices"],
+        "mc2_targets_labels": mc2["labels"],
+        "mc1_targets": {"choices": ordered, "labels": labels},
+        "mc2_targets": mc2,
+    }
+
+
+def _four_choices(row: Row) -> Row:
+    options = dict(zip(("option_a", "option_b", "option_c", "option_d"), row["choices"], strict=True))
+    return {"instruction": row["question"], **options, "answer": "ABCD"[row["answer"]]}
+
+
+def _copa(row: Row) -> Row:
+    return {name: row[name] for name in ("premise", "choice1", "choice2", "question", "label")}
+
+
+def _nli(row: Row) -> Row:
+    return {name: row[name] for name in ("premise", "hypothesis", "label")}
+
+
+def _story(row: Row) -> Row:
+    sentences = {f"input_sentence_{n}": text for n, text in enumerate(row["sentences"], start=1)}
+    endings = dict(zip(("sentence_quiz1", "sentence_quiz2"), row["endings"], strict=True))
+    return {**sentences, **endings, "answer_right_ending": row["label"] + 1}
+
+
+_ANSWERS = ("context", "question", "answers")
+BENCHMARKS = {
+    benchmark.name: benchmark
+    for benchmark in (
+        Benchmark(
+            "xquad", _named("xquad_{}", "en", "zh", "vi", "ar"), "f1",
+            _ANSWERS, (), _question, "https://github.com/google-deepmind/xquad",
+        ),
+        Benchmark(
+            "mlqa", _named("mlqa_{0}_{0}", "en", "zh", "vi", "ar"), "f1",
+            _ANSWERS, (), _question, "https://github.com/facebookresearch/MLQA",
+        ),
+        Benchmark(
+            "truthfulqa", {"en": "truthfulqa_mc1", **_named("truthfulqa_{}_mc1", "zh", "vi", "ar")}, "acc",
+            ("question", "mc1_choices", "mc1_label"), ("question", "mc1_targets_choices"), _truthful,
+            "https://huggingface.co/datasets/alexandrainst/m_truthfulqa",
+        ),
+        Benchmark(
+            "xnli", _named("xnli_{}", "en", "zh", "vi", "ar"), "acc",
+            ("premise", "hypothesis", "label"), ("premise", "hypothesis", "label"), _nli,
+            "https://huggingface.co/datasets/facebook/xnli",
+        ),
+        Benchmark(
+            "xcopa", _named("xcopa_{}", "zh", "vi"), "acc",
+            ("premise", "choice1", "choice2", "question", "label"),
+            ("premise", "choice1", "choice2", "question", "label"), _copa, "https://github.com/cambridgeltl/xcopa",
+        ),
+        Benchmark(
+            "xstorycloze", _named("xstorycloze_{}", "en", "zh", "ar"), "acc",
+            ("sentences", "endings", "label"), ("input_sentence_1", "sentence_quiz1", "answer_right_ending"), _story,
+            "https://huggingface.co/datasets/juletxara/xstory_cloze",
+        ),
+        Benchmark(
+            "mmlu", _named("m_mmlu_{}", "en", "zh", "vi", "ar"), "acc",
+            ("question", "choices", "answer"), ("instruction", "option_a", "answer"), _four_choices,
+            "https://huggingface.co/datasets/alexandrainst/m_mmlu",
+        ),
+    )
+}  # fmt: skip

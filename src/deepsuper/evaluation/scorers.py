@@ -1,0 +1,99 @@
+"""F1 and exact match of short answers by the rules of SQuAD, MLQA and MKQA, each language with its own.
+
+The rules are those of the official scripts (`evaluate-v1.1.py`, `mlqa_evaluation_v1.py`, `mkqa_eval.py`), quirks
+included, because a score is only comparable where they are: the Arabic article rule of MLQA and MKQA takes the two
+letters out wherever they stand, and MKQA cuts Chinese into single characters, Latin words too.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+import sys
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+ENGLISH_ARTICLES = r"\b(a|an|the)\b"
+ARTICLES = {
+    "en": ENGLISH_ARTICLES,
+    "vi": r"\b(của|là|cái|chiếc|những)\b",
+    "ar": r"\sال^|ال",
+}
+_HAN = re.compile(r"[\u4e00-\u9fa5]")
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How an answer becomes words: lower case, `punctuation` away, `articles` away, then `split`."""
+
+    punctuation: frozenset[str]
+    articles: str | None
+    split: Callable[[str], list[str]]
+
+    def words(self, text: str) -> list[str]:
+        """The words that are compared."""
+        kept = "".join(c for c in text.lower() if c not in self.punctuation)
+        if self.articles is not None:
+            kept = re.sub(self.articles, " ", kept)
+        return " ".join(word for word in self.split(kept) if word.strip()).split()
+
+
+def _by_character(text: str) -> list[str]:
+    return list(text)
+
+
+def _chinese(text: str) -> list[str]:
+    """Each Chinese character is a word; what stands between them is cut at spaces."""
+    return _HAN.sub(lambda match: f" {match[0]} ", text).split()
+
+
+@lru_cache(maxsize=1)
+def unicode_punctuation() -> frozenset[str]:
+    """Every character of a Unicode category P, and ASCII's."""
+    every = (chr(n) for n in range(sys.maxunicode))
+    return frozenset(c for c in every if unicodedata.category(c)[0] == "P") | frozenset(string.punctuation)
+
+
+def squad_rules(language: str) -> Rules:
+    """SQuAD 1.1's, English for every language: what the harness uses for XQuAD."""
+    return Rules(frozenset(string.punctuation), ENGLISH_ARTICLES, str.split)
+
+
+def mlqa_rules(language: str) -> Rules:
+    """MLQA's, which XTREME also uses for XQuAD."""
+    return Rules(unicode_punctuation(), ARTICLES.get(language), _chinese if language == "zh" else str.split)
+
+
+def mkqa_rules(language: str) -> Rules:
+    """MKQA's; its `zh_cn` is `zh` here."""
+    split = _by_character if language == "zh" else str.split
+    return Rules(frozenset(string.punctuation), ARTICLES.get(language), split)
+
+
+def f1(prediction: str, gold: str, rules: Rules) -> float:
+    """Harmonic mean of precision and recall over words, in [0, 1]; 0 where nothing is shared."""
+    said, right = Counter(rules.words(prediction)), Counter(rules.words(gold))
+    shared = (said & right).total()
+    return 2.0 * shared / (said.total() + right.total()) if shared else 0.0
+
+
+def exact_match(prediction: str, gold: str, rules: Rules) -> float:
+    """1 where both have the same words in the same order, else 0."""
+    return float(rules.words(prediction) == rules.words(gold))
+
+
+def mkqa_f1(prediction: str, gold: str, rules: Rules) -> float:
+    """`f1`, but an empty answer is the right one where the gold is empty: the question is unanswerable."""
+    if not rules.words(prediction) or not rules.words(gold):
+        return float(rules.words(prediction) == rules.words(gold))
+    return f1(prediction, gold, rules)
+
+
+def best(score: Callable[[str, str, Rules], float], prediction: str, golds: Sequence[str], rules: Rules) -> float:
+    """The best score over all right answers. Raises: ValueError where there is none."""
+    if not golds:
+        raise ValueError("need at least one right answer to score against")
+    return max(score(prediction, gold, rules) for gold in golds)
