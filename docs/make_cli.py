@@ -7,13 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-COMMANDS = ([], ["train"], ["show"], ["merge"], ["demo"])
+from deepsuper.cli import COMMANDS
 
 
 def render() -> str:
     """The page."""
     parts = ["# The command line", "", "Made by `make docs` from the commands themselves.", ""]
-    for command in COMMANDS:
+    for command in ([], *([name] for name in COMMANDS)):
         line = [*command, "--help"]
         run = [sys.executable, "-m", "deepsuper", *line]
         environment = {**os.environ, "COLUMNS": "120", "NO_COLOR": "1"}
