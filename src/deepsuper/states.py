@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 import torch
+from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import nn
 
@@ -109,6 +110,8 @@ def pooled_states(
 
 
 def token_progress() -> Progress:
-    """A progress bar over tokens."""
-    share = TextColumn("{task.percentage:>3.0f}%")
-    return Progress(TextColumn("{task.description}"), BarColumn(), share, TimeRemainingColumn(), transient=True)
+    """A progress bar over tokens, on standard error as all of them are: what a command prints can be piped."""
+    share, console = TextColumn("{task.percentage:>3.0f}%"), Console(stderr=True)
+    return Progress(
+        TextColumn("{task.description}"), BarColumn(), share, TimeRemainingColumn(), transient=True, console=console
+    )
