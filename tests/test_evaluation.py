@@ -173,7 +173,8 @@ def test_an_absent_file_is_named_and_left_out_or_with_strict_an_error(tmp_path, 
     record = evaluate(tmp_path, data, "--benchmarks", "xcopa,xnli")
     assert set(record["scores"]) == {"xcopa/zh"} and "has no xnli/zh.jsonl (https://" in caplog.text
     name = make_run(tmp_path).model.name
-    assert "xnli/zh.jsonl" in fail(capsys, "eval", name, "--data_dir", str(data), "--langs", "zh", "--strict", "true")
+    line = ["--data_dir", str(data), "--langs", "zh", "--output_dir", str(tmp_path / "out")]
+    assert "xnli/zh.jsonl" in fail(capsys, "eval", name, *line, "--strict", "true")
 
 
 @pytest.mark.parametrize(
@@ -186,7 +187,7 @@ def test_an_absent_file_is_named_and_left_out_or_with_strict_an_error(tmp_path, 
     ],
 )
 def test_a_mistake_ends_in_one_line(tmp_path, capsys, options, words):
-    assert words in fail(capsys, "eval", make_run(tmp_path).model.name, *options)
+    assert words in fail(capsys, "eval", make_run(tmp_path).model.name, "--output_dir", str(tmp_path / "out"), *options)
 
 
 def test_a_bad_row_is_named_with_file_line_and_fields(tmp_path):
