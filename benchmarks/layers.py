@@ -11,7 +11,6 @@ that is fastest here. Memory: a process of its own, its highest resident size ab
 from __future__ import annotations
 
 import argparse
-import re
 import statistics
 import subprocess
 import sys
@@ -27,7 +26,7 @@ from deepsuper.lens import Lens, find_blocks
 from deepsuper.reading import ROWS, WORDS
 from deepsuper.states import EncodedText, encode_texts, layer_states, make_batches
 from deepsuper.texts import load_texts
-from workload import load_base
+from workload import load_base, peak_resident
 
 
 def load(args: argparse.Namespace) -> tuple[torch.nn.Module, list[EncodedText]]:
@@ -94,15 +93,9 @@ def measure_memory(args: argparse.Namespace) -> None:
     for parameter in model.parameters():
         parameter.detach().sum()  # weights lie in a mapped file until they are read
     Path("/proc/self/clear_refs").write_text("5")  # forgets the peak of loading (Linux)
-    before = peak_mib()
+    before = peak_resident() / 1024
     measure(model, texts)
-    print(f"memory: {peak_mib() - before:.0f} MiB above {before:.0f} MiB of the process with the model")
-
-
-def peak_mib() -> float:
-    """The highest resident size of this process since the last reset."""
-    status = Path("/proc/self/status").read_text()
-    return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024  # type: ignore[index]
+    print(f"memory: {peak_resident() / 1024 - before:.0f} MiB above {before:.0f} MiB of the process with the model")
 
 
 def main() -> None:

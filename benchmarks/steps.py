@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from deepsuper import Objective, ParallelBatch, Supervised
 from flops import floor_flops
 from naive import naive_losses
-from workload import load_base, load_batches, objectives
+from workload import load_base, load_batches, objectives, peak_resident
 
 Step = Callable[[ParallelBatch], torch.Tensor]
 
@@ -94,12 +94,6 @@ def peak_of_one(args: argparse.Namespace) -> None:
     for batch in load_batches(args.model, tokenizer, objective, 3, args.rows):
         take(step, batch, optimizer, args.bf16)
     print(json.dumps({"before": before, "peak": peak_resident()}))
-
-
-def peak_resident() -> int:
-    """The highest resident size of this process in KiB. Not ru_maxrss: that starts from the parent's at exec."""
-    status = Path("/proc/self/status").read_text()
-    return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")))
 
 
 def measure_memory(args: argparse.Namespace) -> None:

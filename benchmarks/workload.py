@@ -64,3 +64,9 @@ def load_batches(model_name: str, tokenizer: Any, objective: Objective, count: i
     encoded = encoded_rows(model_name, tokenizer, count * rows)
     collate = Collator(tokenizer.pad_token_id, tokenizer.bos_token_id, objective)
     return [collate(encoded[n * rows : (n + 1) * rows]) for n in range(count)]
+
+
+def peak_resident() -> int:
+    """The highest resident size of this process in KiB. Not ru_maxrss: that starts from the parent's at exec."""
+    status = Path("/proc/self/status").read_text()
+    return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")))

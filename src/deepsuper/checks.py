@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from deepsuper.config import (
+    AlignConfig,
     DataConfig,
+    LayersConfig,
     LoraConfig,
     ObjectiveConfig,
     RunConfig,
@@ -23,9 +25,7 @@ SCHEDULES = ("linear", "cosine", "constant", "constant_with_warmup", "polynomial
 
 def check(config: RunConfig) -> None:
     """Raises: ValueError naming the first option at fault, its value and its range. Layers: see `build_objective`."""
-    for name, value, need, good in _ranges(config):
-        if not good:
-            raise ValueError(f"{name}: need {need}, got {value!r}")
+    check_ranges(_ranges(config))
     _check_batches(config.training)
     _check_objective(config.objective)
     for part, sources in (("train", config.data.train), ("held_out", config.data.held_out)):
@@ -34,6 +34,21 @@ def check(config: RunConfig) -> None:
 
 
 Range = tuple[str, Any, str, bool]
+"""The name of an option, its value, what is needed, and whether it is so."""
+
+
+def check_ranges(ranges: Iterable[Range]) -> None:
+    """Raises: ValueError naming the first option out of its range, its value and the range."""
+    for name, value, need, good in ranges:
+        if not good:
+            raise ValueError(f"{name}: need {need}, got {value!r}")
+
+
+def reading_ranges(config: LayersConfig | AlignConfig) -> Iterator[Range]:
+    """The options that every command shares which reads sentences with a model."""
+    yield "sentences", config.sentences, "at least 2", config.sentences is None or config.sentences >= 2
+    yield "max_length", config.max_length, "at least 2 tokens", config.max_length >= 2
+    yield "lang", config.language, "a language code such as zh", bool(config.language.strip())
 
 
 def _ranges(config: RunConfig) -> Iterator[Range]:

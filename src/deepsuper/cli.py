@@ -7,14 +7,15 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from jsonargparse import SUPPRESS, ArgumentParser, Namespace
 
-from deepsuper.config import AlignConfig, EvalConfig, LayersConfig, ModelConfig, RunConfig
+from deepsuper.config import AlignConfig, EvalConfig, LayersConfig, ModelConfig, Positions, RunConfig
+from deepsuper.evaluation.benchmarks import BENCHMARKS
 
 DESCRIPTION = "Deep supervision fine-tuning: make English-centric language models good at other languages."
-EVERY_BENCHMARK = ("xquad", "mlqa", "truthfulqa", "xnli", "xcopa", "xstorycloze", "mmlu")
+EVERY_BENCHMARK = tuple(BENCHMARKS)
 EPILOG = "Every value of a recipe can be changed on the command line: --training.learning_rate 1e-5"
 
 
@@ -88,10 +89,7 @@ def _layers_parser() -> ArgumentParser:
     )
     _add_reading_arguments(parser, LayersConfig.sentences)
     parser.add_argument("--criteria", type=str, default="entropy", help="of entropy,language,alignment; with commas")
-    parser.add_argument(
-        "--positions", choices=["text", "inner", "all"], default="text",
-        help="tokens that count: all but special ones, all but those and the first, or all",
-    )  # fmt: skip
+    _add_positions(parser, LayersConfig.positions, "tokens that count")
     parser.add_argument("--lens_norm", type=bool, default=True, help="the final norm before the head at inner layers")
     parser.add_argument("--resamples", type=int, default=300, help="bootstrap samples of the sentences")
     return parser
@@ -122,10 +120,7 @@ def _align_parser() -> ArgumentParser:
     parser.add_argument("tuned", nargs="?", type=str, default=None, help="the model after tuning, or its run folder")
     parser.add_argument("--layer", type=int, default=None, help="the layer of the t-SNE pictures (default: the last)")
     parser.add_argument("--layer_et", type=int, default=None, help="j of equation 7 (default: the paper's share)")
-    parser.add_argument(
-        "--positions", choices=["text", "inner", "all"], default="inner",
-        help="tokens that are pooled: all but special ones, all but those and the first, or all",
-    )  # fmt: skip
+    _add_positions(parser, AlignConfig.positions, "tokens that are pooled")
     return parser
 
 
@@ -158,6 +153,11 @@ def _add_reading_arguments(parser: ArgumentParser, sentences: int | None) -> Non
     parser.add_argument("--bf16", type=bool, default=True, help="bf16 autocast over the weights")
     parser.add_argument("--seed", type=int, default=0, help="of the bootstrap")
     parser.add_argument("--output_dir", type=str, default=None, help="the folder to write")
+
+
+def _add_positions(parser: ArgumentParser, default: str, what: str) -> None:
+    meaning = f"{what}: all but special ones, all but those and the first, or all"
+    parser.add_argument("--positions", choices=get_args(Positions), default=default, help=meaning)
 
 
 def _add_weights_arguments(parser: ArgumentParser) -> None:

@@ -9,6 +9,8 @@ Method = Literal[
     "sft", "tft", "dft-logits", "dft-feature", "lc-logits", "lc-feature", "et-logits", "et-feature", "mixture"
 ]
 Kind = Literal["none", "logits", "feature"]
+Positions = Literal["text", "inner", "all"]
+"""Which tokens of a text count: its own (no special ones), those without the first of them, or all."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,7 @@ class LayersConfig:
     sentences: int | None = 200
     """The first ones of the text; None: all."""
     criteria: tuple[Criterion, ...] = ("entropy",)
-    positions: Literal["text", "inner", "all"] = "text"
+    positions: Positions = "text"
     lens_norm: bool = True
     max_length: int = 512
     bf16: bool = True
@@ -172,7 +174,7 @@ class AlignConfig:
     """The layer of the t-SNE pictures; None: L."""
     layer_et: int | None = None
     """The layer j whose target state the feature loss compares with h_L of English; None: the paper's share."""
-    positions: Literal["text", "inner", "all"] = "inner"
+    positions: Positions = "inner"
     max_length: int = 512
     bf16: bool = True
     seed: int = 0

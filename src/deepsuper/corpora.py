@@ -121,6 +121,11 @@ def load_source(source: SourceConfig, data: DataConfig, *, kind: CorpusKind) -> 
 Record = tuple[str, Mapping[str, Any]]
 
 
+def refuse(where: str, problem: str, text: str) -> None:
+    """What `file_records` tells of a bad line, as an error: for files whose lines cannot be left out."""
+    raise ValueError(f"{where}: {problem}")
+
+
 def file_records(path: Path, bad: Callable[[str, str, str], None]) -> Iterator[Record]:
     """Where, and the object, of each line of JSON; `bad` is told where, problem and text of any other line."""
     for number, line in numbered_lines(path):

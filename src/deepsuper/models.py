@@ -76,13 +76,8 @@ def inside_run(config: ModelConfig) -> ModelConfig:
 
 def load_for_reading(config: ModelConfig) -> Any:
     """A model to look into, on the GPU where there is one; `config.name` may be an adapter folder too."""
-    if (Path(config.name) / "adapter_config.json").is_file():
-        from peft import PeftConfig, PeftModel
-
-        base = replace(config, name=str(PeftConfig.from_pretrained(config.name).base_model_name_or_path))
-        model = PeftModel.from_pretrained(load_model(base), config.name).merge_and_unload()
-    else:
-        model = load_model(config)
+    adapter = (Path(config.name) / "adapter_config.json").is_file()
+    model = _merged(Path(config.name), config) if adapter else load_model(config)
     return model.eval().to("cuda" if torch.cuda.is_available() else "cpu")
 
 
@@ -109,16 +104,27 @@ def add_lora(model: Any, config: LoraConfig) -> Any:
 
 def merge_adapter(adapter: Path, output: Path) -> Path:
     """Writes the base model with the adapter's changes added in, as an ordinary model folder."""
-    from peft import PeftConfig, PeftModel
-
     if not (adapter / "adapter_config.json").is_file():
         raise ValueError(f"{adapter}: no adapter_config.json: need the adapter folder of a LoRA run")
     if output.exists():
         raise ValueError(f"{output}: exists: choose another folder")
-    base = ModelConfig(name=str(PeftConfig.from_pretrained(str(adapter)).base_model_name_or_path))
-    merged = PeftModel.from_pretrained(load_model(base), str(adapter)).merge_and_unload()
-    save_folder(merged, load_tokenizer(base), output)
+    base = _base_of(adapter, ModelConfig(name=""))
+    save_folder(_merged(adapter, base), load_tokenizer(base), output)
     return output
+
+
+def _base_of(adapter: Path, config: ModelConfig) -> ModelConfig:
+    """`config` with the name of the model that the adapter belongs to."""
+    from peft import PeftConfig
+
+    return replace(config, name=str(PeftConfig.from_pretrained(str(adapter)).base_model_name_or_path))
+
+
+def _merged(adapter: Path, config: ModelConfig) -> Any:
+    """The adapter's base model, loaded as `config` says, with the adapter's changes added in."""
+    from peft import PeftModel
+
+    return PeftModel.from_pretrained(load_model(_base_of(adapter, config)), str(adapter)).merge_and_unload()
 
 
 def save_folder(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,10 +13,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import nn
 
+from deepsuper.config import Positions
 from deepsuper.lens import find_decoder
 
-Positions = Literal["text", "inner", "all"]
-"""Which tokens count: the text's own (no special ones), those without the first of them, or all."""
 BATCH_TOKENS = 512
 """Tokens of one forward pass, padding included; a longer text is a batch of its own."""
 

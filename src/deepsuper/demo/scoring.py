@@ -6,9 +6,10 @@ import re
 import unicodedata
 from collections import Counter
 
-from deepsuper.evaluation.fidelity import HAN, in_language
+from deepsuper.evaluation.fidelity import in_language
 
 __all__ = ["exact_match", "f1", "in_language", "tokens"]
+_HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
 _ARTICLES = {"en": r"\b(a|an|the)\b", "ar": r"\bال", "vi": r"\b(của|là|cái|chiếc|những)\b"}
 
 
@@ -19,7 +20,7 @@ def tokens(text: str, language: str) -> list[str]:
     text = "".join(c for c in text if unicodedata.category(c)[0] != "P")
     if language in _ARTICLES:
         text = re.sub(_ARTICLES[language], " ", text)
-    return HAN.sub(lambda match: f" {match[0]} ", text).split()
+    return _HAN.sub(lambda match: f" {match[0]} ", text).split()
 
 
 def f1(prediction: str, reference: str, language: str) -> float:

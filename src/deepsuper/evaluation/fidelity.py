@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 
-HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
-ARABIC = re.compile(r"[\u0600-\u06ff\u0750-\u077f\ufb50-\ufdff\ufe70-\ufeff]")
-SCRIPTS = {"zh": HAN, "ar": ARABIC}
+from deepsuper.vocabulary import script_of_character
+
+SCRIPTS = {"zh": "Han", "ar": "Arabic"}
 
 
 def in_language(text: str, language: str) -> bool | None:
@@ -21,7 +20,7 @@ def in_language(text: str, language: str) -> bool | None:
         return None
     script = SCRIPTS.get(language)
     if script is not None:
-        return sum(bool(script.match(c)) for c in letters) * 2 >= len(letters)
+        return sum(script_of_character(c) == script for c in letters) * 2 >= len(letters)
     return _identify(text, language) == language
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 import types
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,17 @@ from deepsuper.models import inside_run, load_for_reading, load_tokenizer
 _SQUAD = "transformers.data.metrics.squad_metrics"
 
 
-def task_file(task: str) -> Path:
-    """The file of one of the harness's own tasks."""
+@lru_cache(maxsize=1)
+def task_manager() -> Any:
+    """The harness's index of its tasks, read once: it walks through thousands of files."""
     from lm_eval.tasks import TaskManager
 
-    return Path(TaskManager().task_index[task].yaml_path)
+    return TaskManager()
+
+
+def task_file(task: str) -> Path:
+    """The file of one of the harness's own tasks."""
+    return Path(task_manager().task_index[task].yaml_path)
 
 
 def load_harness_model(config: ModelConfig, batch_size: int) -> Any:
@@ -35,7 +42,9 @@ def run_task(model: Any, task: str, limit: int | None) -> tuple[list[dict[str, A
     from lm_eval import simple_evaluate
 
     provide_squad_metrics()
-    done = simple_evaluate(model=model, tasks=[task], limit=limit, log_samples=True, bootstrap_iters=0)
+    done = simple_evaluate(
+        model=model, tasks=[task], limit=limit, log_samples=True, bootstrap_iters=0, task_manager=task_manager()
+    )
     ((name, samples),) = done["samples"].items()
     return sorted(samples, key=lambda sample: int(sample["doc_id"])), done["versions"].get(name)
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from deepsuper.corpora import file_records
+from deepsuper.corpora import file_records, refuse
 from deepsuper.evaluation.benchmarks import BENCHMARKS, Benchmark
 from deepsuper.run_folder import write_text
 
@@ -35,7 +35,7 @@ def layout() -> str:
 def read_rows(path: Path, benchmark: Benchmark) -> list[dict[str, Any]]:
     """The rows of a local file as the harness reads them. Raises: ValueError naming file, line and field."""
     rows = []
-    for where, record in file_records(path, _refuse):
+    for where, record in file_records(path, refuse):
         try:
             rows.append(benchmark.as_hub(dict(record)))
         except KeyError as error:
@@ -67,7 +67,3 @@ def write_task(folder: Path, task: str, included: Path, rows: list[dict[str, Any
     # A JSON text is YAML too, and keeps every character.
     write_text(path, json.dumps(config, ensure_ascii=False, indent=1) + "\n")
     return path
-
-
-def _refuse(where: str, problem: str, text: str) -> None:
-    raise ValueError(f"{where}: {problem}")

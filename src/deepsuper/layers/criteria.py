@@ -66,9 +66,12 @@ def _settled(pick: Callable[[Sample], Pair], count: int) -> int | None:
     return counts[last_other + 1] if last_other + 1 < len(counts) - 1 or len(counts) == 1 else None
 
 
-def by_entropy(curves: Curves, samples: Sequence[Sample]) -> tuple[Verdict, Choice]:
-    """The paper's criterion: the end of the first drop and the begin of the second."""
-    resampled = np.array([curves.mean_entropy(sample) for sample in samples])
+def by_entropy(curves: Curves, samples: Sequence[Sample], resampled: Array | None = None) -> tuple[Verdict, Choice]:
+    """The paper's criterion: the end of the first drop and the begin of the second.
+
+    `resampled`: the mean entropy of each sample, where it is known already.
+    """
+    resampled = curves.resampled_entropy(samples) if resampled is None else resampled
     errors = resampled.std(axis=0) if len(samples) > 1 else None
 
     def pick(sample: Sample) -> Pair:

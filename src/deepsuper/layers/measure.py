@@ -48,6 +48,10 @@ class Curves:
         mean: Array = self.mass[chosen].sum(axis=0) / self.tokens[chosen].sum()
         return mean
 
+    def resampled_entropy(self, samples: Sequence[npt.NDArray[np.intp]]) -> Array:
+        """Mean entropy of each bootstrap sample. Shape: (samples, L + 1)."""
+        return np.array([self.mean_entropy(sample) for sample in samples])
+
     def resamples(self, count: int, seed: int) -> list[npt.NDArray[np.intp]]:
         """Bootstrap samples of the sentences: numbers of as many, drawn with replacement."""
         rng = np.random.default_rng(seed)

@@ -63,8 +63,7 @@ def yaml_lines(report: LayersReport) -> str:
 def as_record(report: LayersReport) -> dict[str, Any]:
     """Everything that was seen, as JSON: from it the picture can be drawn again."""
     curves = report.curves
-    resampled = np.array([curves.mean_entropy(sample) for sample in report.samples])
-    band = np.percentile(resampled, [2.5, 97.5], axis=0).tolist() if len(resampled) else None
+    band = np.percentile(report.resampled, [2.5, 97.5], axis=0).tolist() if len(report.resampled) else None
     return {
         "config": asdict(report.config),
         "source": report.source,

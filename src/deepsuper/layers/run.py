@@ -12,10 +12,11 @@ import numpy.typing as npt
 from rich.console import Console
 from torch import nn
 
+from deepsuper.checks import check_ranges, reading_ranges
 from deepsuper.config import LayersConfig
 from deepsuper.drops import Choice
-from deepsuper.layers.criteria import Sample, Verdict, agreement, by_alignment, by_entropy, by_language
-from deepsuper.layers.measure import Curves, measure
+from deepsuper.layers.criteria import Verdict, agreement, by_alignment, by_entropy, by_language
+from deepsuper.layers.measure import Array, Curves, measure
 from deepsuper.lens import Lens
 from deepsuper.methods import default_layer
 from deepsuper.models import inside_run, load_for_reading, load_tokenizer
@@ -31,7 +32,10 @@ SAMPLE_TOKENS = 24
 
 @dataclass(frozen=True)
 class LayersReport:
-    """The layers to use, and everything that was seen. `fallback`: they are the paper's shares of the depth."""
+    """The layers to use, and everything that was seen. `fallback`: they are the paper's shares of the depth.
+
+    `resampled` is the mean entropy of each bootstrap sample, (resamples, L + 1).
+    """
 
     config: LayersConfig
     source: str
@@ -44,21 +48,20 @@ class LayersReport:
     agreement: str
     choice: Choice
     curves: Curves
-    samples: list[Sample]
+    resampled: Array
     sample_tokens: list[str]
 
 
 def check_layers(config: LayersConfig) -> None:
     """Raises: ValueError naming the first option out of range, before a weight is loaded."""
-    for name, value, need, good in (
-        ("sentences", config.sentences, "at least 2", config.sentences is None or config.sentences >= 2),
-        ("criteria", ",".join(config.criteria), f"some of {','.join(CRITERIA)}", set(config.criteria) <= set(CRITERIA)),
-        ("max_length", config.max_length, "at least 2 tokens", config.max_length >= 2),
-        ("resamples", config.resamples, "0 <= resamples <= 10000", 0 <= config.resamples <= 10_000),
-        ("lang", config.language, "a language code such as zh", bool(config.language.strip())),
-    ):
-        if not good:
-            raise ValueError(f"{name}: need {need}, got {value!r}")
+    criteria, known = config.criteria, ",".join(CRITERIA)
+    check_ranges(reading_ranges(config))
+    check_ranges(
+        [
+            ("criteria", ",".join(criteria), f"some of {known}", set(criteria) <= set(CRITERIA)),
+            ("resamples", config.resamples, "0 <= resamples <= 10000", 0 <= config.resamples <= 10_000),
+        ]
+    )
 
 
 def read_texts(config: LayersConfig) -> Texts:
@@ -79,7 +82,8 @@ def select_layers(model: nn.Module, tokenizer: Any, texts: Texts, config: Layers
     shown = short[0] if short else min(range(len(encoded)), key=lambda n: len(encoded[n].ids))
     curves = measure(model, encoded, lens_norm=config.lens_norm, groups=groups, bf16=config.bf16, sample_of=shown)
     samples = curves.resamples(config.resamples, config.seed)
-    entropy, choice = by_entropy(curves, samples)
+    resampled = curves.resampled_entropy(samples)
+    entropy, choice = by_entropy(curves, samples, resampled)
     verdicts = {"entropy": entropy}
     if with_language:
         verdicts["language"] = by_language(curves, samples)
@@ -100,7 +104,7 @@ def select_layers(model: nn.Module, tokenizer: Any, texts: Texts, config: Layers
         agreement=agreement(chosen),
         choice=choice,
         curves=curves,
-        samples=samples,
+        resampled=resampled,
         sample_tokens=token_texts(tokenizer, ids.tolist()),
     )
 

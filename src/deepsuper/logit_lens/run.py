@@ -8,10 +8,11 @@ from pathlib import Path
 
 from rich.console import Console
 
+from deepsuper.checks import check_ranges
 from deepsuper.config import ModelConfig
 from deepsuper.logit_lens.page import write_page
 from deepsuper.logit_lens.terminal import print_view
-from deepsuper.logit_lens.view import View, read_text
+from deepsuper.logit_lens.view import View, encode, read_text
 from deepsuper.models import inside_run, load_for_reading, load_tokenizer
 
 log = logging.getLogger("deepsuper")
@@ -31,14 +32,11 @@ def run_lens(
 
     Raises: ValueError for a text without tokens, or models that cut it into different ones, before a weight is loaded.
     """
-    if not 1 <= top <= 100:
-        raise ValueError(f"top: need 1 <= top <= 100, got {top}")
-    if not text.strip():
-        raise ValueError(f"text: need at least one token, got {text!r}")
+    check_ranges([("top", top, "1 <= top <= 100", 1 <= top <= 100)])
     sources = [model, *([replace(model, name=tuned)] if tuned is not None else [])]
     sources = [inside_run(source) for source in sources]
     tokenizers = [load_tokenizer(source) for source in sources]
-    ids = [tokenizer(text)["input_ids"] for tokenizer in tokenizers]
+    ids = [encode(tokenizer, text, max_length) for tokenizer in tokenizers]
     if any(other != ids[0] for other in ids):
         raise ValueError(f"tuned {tuned!r}: cuts the text into {len(ids[1])} other tokens than {model.name!r}")
     views = [

@@ -34,6 +34,16 @@ class View:
     cells: tuple[tuple[Cell, ...], ...]
 
 
+def encode(tokenizer: Any, text: str, max_length: int) -> list[int]:
+    """The tokens of `text`. Raises: ValueError where it has none, or too many to be looked at."""
+    ids: list[int] = tokenizer(text)["input_ids"]
+    if not text.strip() or not ids:
+        raise ValueError(f"text: need at least one token, got {text!r}")
+    if len(ids) > max_length:
+        raise ValueError(f"text: has {len(ids)} tokens, need at most {max_length}: shorten it, or raise --max_length")
+    return ids
+
+
 @torch.no_grad()
 def read_text(
     model: nn.Module,
@@ -47,13 +57,9 @@ def read_text(
 ) -> View:
     """Every layer and position of `text`, special tokens included. Position t shows what follows token t.
 
-    Raises: ValueError for a text without a token or one that is too long to be looked at.
+    Raises: ValueError as `encode` does.
     """
-    ids = tokenizer(text)["input_ids"]
-    if not text.strip() or not ids:
-        raise ValueError(f"text: need at least one token, got {text!r}")
-    if len(ids) > max_length:
-        raise ValueError(f"text: has {len(ids)} tokens, need at most {max_length}: shorten it, or raise --max_length")
+    ids = encode(tokenizer, text, max_length)
     (batch,) = make_batches([EncodedText(tuple(ids), (True,) * len(ids))])
     lens = Lens(model)
     layers = [

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from deepsuper.corpora import file_records, numbered_lines
+from deepsuper.corpora import file_records, numbered_lines, refuse
 
 LANGUAGES = ("zh", "vi", "ar")
 PACKAGED = Path(__file__).parent / "flores.jsonl.gz"
@@ -47,7 +47,7 @@ def load_texts(language: str, path: Path | None = None, *, part: Part = "dev", p
                 "give your own with --data FILE"
             )
         pairs = [
-            (record[language], record["en"]) for _, record in file_records(PACKAGED, _refuse) if record["part"] == part
+            (record[language], record["en"]) for _, record in file_records(PACKAGED, refuse) if record["part"] == part
         ]
         source = f"FLORES-200 {part}"
     else:
@@ -72,7 +72,7 @@ def _read(path: Path, language: str) -> Iterator[tuple[str, str | None]]:
         yield from _read_plain(path)
         return
     fields = (language, *TARGET_FIELDS)
-    for where, record in file_records(path, _refuse):
+    for where, record in file_records(path, refuse):
         name = next((name for name in fields if name in record), None)
         if name is None:
             raise ValueError(f"{where}: has none of the fields {', '.join(fields)}: name the sentence with one of them")
@@ -81,10 +81,6 @@ def _read(path: Path, language: str) -> Iterator[tuple[str, str | None]]:
             if value is not None and not (isinstance(value, str) and value.strip()):
                 raise ValueError(f"{where}: need a text that is not empty, got {json.dumps(value, ensure_ascii=False)}")
         yield record[name].strip(), None if english is None else english.strip()
-
-
-def _refuse(where: str, problem: str, text: str) -> None:
-    raise ValueError(f"{where}: {problem}")
 
 
 def _read_plain(path: Path) -> Iterator[tuple[str, str | None]]:
