@@ -184,10 +184,11 @@ def test_an_absent_file_is_named_and_left_out_or_with_strict_an_error(tmp_path, 
         (["--langs", "sw"], "langs: need some of ar,en,vi,zh, got 'sw'"),
         (["--limit", "0"], "limit: need at least 1, got 0"),
         (["--data_dir", "nowhere"], "data_dir: no such folder 'nowhere'"),
+        (["other/base-llama"], "models: need names that end differently"),
     ],
 )
 def test_a_mistake_ends_in_one_line(tmp_path, capsys, options, words):
-    assert words in fail(capsys, "eval", make_run(tmp_path).model.name, "--output_dir", str(tmp_path / "out"), *options)
+    assert words in fail(capsys, "eval", make_run(tmp_path).model.name, *options, "--output_dir", str(tmp_path / "out"))
 
 
 def test_a_bad_row_is_named_with_file_line_and_fields(tmp_path):

@@ -84,6 +84,11 @@ def test_which_positions_count(positions, counted):
     assert "".join(str(int(flag)) for flag in text.counted) == counted
 
 
+def test_a_text_that_the_length_limit_leaves_empty_is_named():
+    with pytest.raises(ValueError, match="text 1: keeps no token that counts within max_length 2: raise it"):
+        encode_texts(make_tokenizer(), ["abc"], positions="inner", max_length=2)
+
+
 def test_a_text_of_one_token_is_named():
     with pytest.raises(ValueError, match="sentence 2: 'b' has 1 tokens: need two or more"):
         encode_texts(make_tokenizer(), ["ab", "b"], named="sentence")

@@ -52,6 +52,8 @@ def encode_texts(
             raise ValueError(f"{named} {number}: {text!r} has {len(own)} tokens: need two or more")
         chosen = {"text": own, "inner": own[1:], "all": range(len(ids))}[positions]
         counted = [n in set(chosen) for n in range(len(ids))]
+        if not any(counted[:max_length]):
+            raise ValueError(f"{named} {number}: keeps no token that counts within max_length {max_length}: raise it")
         encoded.append(EncodedText(tuple(ids[:max_length]), tuple(counted[:max_length]), max(0, len(ids) - max_length)))
     return encoded
 

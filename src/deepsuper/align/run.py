@@ -20,6 +20,7 @@ from deepsuper.alignment import (
     pair_cosines,
     retrieved,
 )
+from deepsuper.checks import check_ranges, reading_ranges
 from deepsuper.config import AlignConfig, ModelConfig
 from deepsuper.methods import default_layer
 from deepsuper.metrics import Interval, mean_interval, paired_interval
@@ -74,13 +75,23 @@ def difference(tuned: Aligned, base: Aligned) -> dict[str, Interval]:
 
 @dataclass(frozen=True)
 class ModelAlignment:
-    """One model: every layer with itself, h_L of English with h_j of the target (eq. 7), and the t-SNE points."""
+    """One model: every layer with itself, h_L of English with h_j of the target (eq. 7), and the t-SNE points.
+
+    `layer_et` is j, `shown` the layer of the points.
+    """
 
     name: str
     layers: tuple[Aligned, ...]
     pair: Aligned
+    layer_et: int
+    shown: int
     points: npt.NDArray[np.float32]
     plane_distance: float
+
+
+def tuning(base: ModelAlignment, tuned: ModelAlignment) -> list[dict[str, Interval]]:
+    """What tuning changed at each layer."""
+    return [difference(after, before) for before, after in zip(base.layers, tuned.layers, strict=True)]
 
 
 def align_model(name: str, english: States, target: States, config: AlignConfig) -> ModelAlignment:
@@ -93,6 +104,8 @@ def align_model(name: str, english: States, target: States, config: AlignConfig)
         name,
         tuple(compare_sides(english[:, layer], target[:, layer]) for layer in range(last + 1)),
         compare_sides(english[:, last], target[:, j]),
+        j,
+        shown,
         points,
         cloud_distance(points[: len(english)], points[len(english) :]),
     )
@@ -117,7 +130,7 @@ def run_align(config: AlignConfig, output_dir: Path) -> list[ModelAlignment]:
 
     path = None if config.data is None else Path(config.data)
     texts = load_texts(config.language, path, part="devtest", parallel=True).first(config.sentences)
-    sources = [config.model, *([replace(config.model, name=config.tuned)] if config.tuned else [])]
+    sources = [config.model, *([replace(config.model, name=config.tuned)] if config.tuned is not None else [])]
     sources = [inside_run(source) for source in sources]
     check_align(config, texts, sources)
     encoded = [_encode(source, texts, config) for source in sources]
@@ -130,14 +143,16 @@ def run_align(config: AlignConfig, output_dir: Path) -> list[ModelAlignment]:
         ]
         del model
         aligned.append(align_model(source.name, sides[0], sides[1], config))
-    print_report(Console(), aligned, config)
-    write_report(aligned, config, texts, output_dir)
+    changes = tuning(*aligned) if config.tuned is not None else []
+    print_report(Console(), aligned, changes, config)
+    write_report(aligned, changes, config, texts, output_dir)
     log.info("align.json, align.png and tsne.png: %s", output_dir)
     return aligned
 
 
 def check_align(config: AlignConfig, texts: Texts, sources: list[ModelConfig]) -> None:
     """Raises: ValueError naming the first option out of range."""
+    check_ranges(reading_ranges(config))
     if len(texts.target) < 4:
         raise ValueError(f"{texts.source}: need at least 4 sentences to compare, got {len(texts.target)}")
     depths = [num_layers(load_config(source)) for source in sources]

@@ -13,6 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from deepsuper.checks import check_ranges
 from deepsuper.config import EvalConfig
 from deepsuper.evaluation.benchmarks import BENCHMARKS, Benchmark
 from deepsuper.evaluation.fidelity import in_language
@@ -48,10 +49,15 @@ def check_eval(config: EvalConfig) -> None:
     for language in config.languages:
         if language not in known:
             raise ValueError(f"langs: need some of {','.join(sorted(known))}, got {language!r}")
-    if config.limit is not None and config.limit < 1:
-        raise ValueError(f"limit: need at least 1, got {config.limit}")
-    if config.batch_size < 1:
-        raise ValueError(f"batch_size: need at least 1, got {config.batch_size}")
+    names = [Path(name).name for name in config.models]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    check_ranges(
+        [
+            ("limit", config.limit, "at least 1", config.limit is None or config.limit >= 1),
+            ("batch_size", config.batch_size, "at least 1", config.batch_size >= 1),
+            ("models", twice, "names that end differently, because each is a folder of output_dir", twice is None),
+        ]
+    )
     if config.data_dir is not None and not Path(config.data_dir).is_dir():
         raise ValueError(f"data_dir: no such folder {config.data_dir!r} (from {Path.cwd()})")
 
