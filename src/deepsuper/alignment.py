@@ -61,7 +61,7 @@ def cka_interval(a: Array, b: Array, blocks: int = BLOCKS) -> Interval:
         return Interval(whole, 0.0, 1.0)
     left_out = np.array([linear_cka(np.delete(a, part, axis=0), np.delete(b, part, axis=0)) for part in parts])
     error = float(np.sqrt((len(parts) - 1) * left_out.var()))
-    return Interval(whole, max(0.0, whole - 1.96 * error), min(1.0, whole + 1.96 * error))
+    return Interval(whole, max(0.0, whole - 1.96 * error), min(1.0, whole + 1.96 * error), error)
 
 
 def cloud_distance(a: Array, b: Array) -> float:

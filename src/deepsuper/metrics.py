@@ -11,11 +11,12 @@ from scipy import stats
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean and its 95% confidence interval."""
+    """A score, its 95% confidence interval and its standard error."""
 
     mean: float
     low: float
     high: float
+    stderr: float | None = None
 
 
 def mean_interval(values: Sequence[float], *, resamples: int = 2000, seed: int = 0) -> Interval:
@@ -24,12 +25,12 @@ def mean_interval(values: Sequence[float], *, resamples: int = 2000, seed: int =
         raise ValueError("need at least one value for a mean")
     data = np.asarray(values, dtype=float)
     if len(data) == 1 or np.ptp(data) == 0.0:
-        return Interval(float(data.mean()), float(data.mean()), float(data.mean()))
+        return Interval(float(data.mean()), float(data.mean()), float(data.mean()), 0.0)
     result = stats.bootstrap(
         (data,), np.mean, n_resamples=resamples, method="percentile", rng=np.random.default_rng(seed)
     )
     low, high = result.confidence_interval
-    return Interval(float(data.mean()), float(low), float(high))
+    return Interval(float(data.mean()), float(low), float(high), float(stats.sem(data)))
 
 
 def paired_interval(a: Sequence[float], b: Sequence[float], *, resamples: int = 2000, seed: int = 0) -> Interval:

@@ -1,0 +1,128 @@
+"""From items to a score: each measure as numbers of every item and a function of them, so that any can be resampled.
+
+A mean is one number an item; BLEU and chrF++ are counts that are summed before they become a score; MKQA's official F1
+depends on the order of the items. All scores are in [0, 1].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from deepsuper.metrics import Interval, mean_interval
+
+Item = Mapping[str, Any]
+Numbers = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """`numbers`: items -> (N, S), NaN where an item does not count; `score`: of some of those rows, in order."""
+
+    title: str
+    numbers: Callable[[Sequence[Item]], Numbers]
+    score: Callable[[Numbers], float]
+
+    def of(self, items: Sequence[Item]) -> float:
+        """The score of the items."""
+        return self.score(self.numbers(items))
+
+    def counts(self, items: Sequence[Item]) -> bool:
+        """Whether there is an item that counts."""
+        return len(items) > 0 and not np.isnan(self.numbers(items)).all()
+
+    def interval(self, items: Sequence[Item], *, resamples: int = 1000, seed: int = 0) -> Interval:
+        """The score with its bootstrap interval over items. Raises: ValueError where no item counts."""
+        numbers = self.numbers(items)
+        if numbers.shape[1] == 1:
+            return mean_interval(numbers[~np.isnan(numbers)].tolist(), resamples=resamples, seed=seed)
+        return resampled(lambda rows: self.score(numbers[rows]), len(items), resamples=resamples, seed=seed)
+
+
+def resampled(score: Callable[[NDArray[np.int64]], float], count: int, *, resamples: int, seed: int) -> Interval:
+    """The score of all `count` rows, with a percentile bootstrap interval over rows drawn with their order kept."""
+    every = np.arange(count)
+    whole = score(every)
+    if count == 1:
+        return Interval(whole, whole, whole, 0.0)
+    drawn = stats.bootstrap(
+        (every,), lambda rows: score(np.sort(rows)), n_resamples=resamples, vectorized=False, method="percentile",
+        rng=np.random.default_rng(seed),
+    )  # fmt: skip
+    low, high = drawn.confidence_interval
+    return Interval(whole, float(low), float(high), float(drawn.standard_error))
+
+
+def _mean(title: str, value: Callable[[Item], float | None]) -> Measure:
+    def numbers(items: Sequence[Item]) -> Numbers:
+        return np.array([[np.nan if (v := value(item)) is None else float(v)] for item in items]).reshape(-1, 1)
+
+    return Measure(title, numbers, lambda rows: float(np.nanmean(rows)))
+
+
+def unanswerable(item: Item) -> bool:
+    """Whether an MKQA question has no answer, by the official rule."""
+    return list(item["golds"]) == [""]
+
+
+def _mkqa_numbers(items: Sequence[Item]) -> Numbers:
+    """What each answer adds to the official score, and whether it should have been left out."""
+    rows = [
+        (-float(bool(item["prediction"])), 1.0) if unanswerable(item) else (float(item["f1"]), 0.0) for item in items
+    ]
+    return np.array(rows).reshape(-1, 2)
+
+
+def _mkqa_score(rows: Numbers) -> float:
+    """The official best F1 over thresholds of the no-answer probability, where every probability is the same.
+
+    Its threshold moves through the file question by question, so the score is the best over all beginnings of the
+    file, the empty one included: it cannot fall below the share of unanswerable questions.
+    """
+    best = max(0.0, float(np.cumsum(rows[:, 0]).max()))
+    return (float(rows[:, 1].sum()) + best) / len(rows)
+
+
+@lru_cache(maxsize=8)
+def _sacrebleu(name: str, tokenizer: str | None = None) -> Any:
+    from sacrebleu.metrics.bleu import BLEU
+    from sacrebleu.metrics.chrf import CHRF
+
+    return CHRF(word_order=2) if name == "chrf" else BLEU(tokenize=tokenizer)
+
+
+def _translation(title: str, name: str, tokenizer: Callable[[Item], str | None]) -> Measure:
+    """A corpus score of sacrebleu. Its statistics of one sentence are taken through the method that its own
+    significance tests use.
+    """
+
+    def numbers(items: Sequence[Item]) -> Numbers:
+        metric = _sacrebleu(name, tokenizer(items[0]))
+        said, right = [item["prediction"] for item in items], [item["gold"] for item in items]
+        return np.asarray(metric._extract_corpus_statistics(said, [right]), dtype=float)
+
+    def score(rows: Numbers) -> float:
+        metric = _sacrebleu(name)
+        return float(metric._compute_score_from_stats(rows.sum(axis=0).tolist()).score) / 100.0
+
+    return Measure(title, numbers, score)
+
+
+MEASURES: dict[str, Measure] = {
+    "f1": _mean("F1", lambda item: item["f1"]),
+    "exact_match": _mean("exact match", lambda item: item["exact_match"]),
+    "acc": _mean("accuracy", lambda item: item["acc"]),
+    "in_language": _mean("answers in the language", lambda item: item["in_language"]),
+    "official_f1": Measure("F1, official", _mkqa_numbers, _mkqa_score),
+    "answerable_f1": _mean("F1, answerable", lambda item: None if unanswerable(item) else item["f1"]),
+    "chrf": _translation("chrF++", "chrf", lambda item: None),
+    "bleu": _translation("BLEU", "bleu", lambda item: "zh" if item["language"] == "zh" else "13a"),
+    "spbleu": _translation("spBLEU", "bleu", lambda item: "flores200"),
+    "comet": _mean("COMET", lambda item: item.get("comet")),
+}
