@@ -59,7 +59,11 @@ def _columns(grid: Grid) -> list[list[str]]:
     for n, name in enumerate(grid.header):
         above = titles[n][0].replace(" (", "\n(").split("\n") if n in titles else []
         above = ([""] * 2 + above)[-2:] if grid.groups else []
-        columns.append([*above, name, *(_plain(row[n]) for row in grid.rows)])
+        cells = [_plain(row[n]) for row in grid.rows]
+        # A sign behind some of the numbers must not move their points out of line.
+        marked = any(row[n].mark for row in grid.rows)
+        cells = [c + " " if marked and not row[n].mark else c for c, row in zip(cells, grid.rows, strict=True)]
+        columns.append([*above, name, *cells])
     return columns
 
 
@@ -79,7 +83,7 @@ def _text_table(grid: Grid, chosen: range, more: str) -> Table:
             Styled("\n".join(columns[n][:heads])), justify="left" if n < grid.names else "right", no_wrap=True
         )
     for number, row in enumerate(grid.rows):
-        cells = [Styled(_plain(row[n]), style="bold" if row[n].bold else "") for n in kept]
+        cells = [Styled(columns[n][heads + number], style="bold" if row[n].bold else "") for n in kept]
         table.add_row(*cells, end_section=number + 1 == grid.rule_at)
     return table
 

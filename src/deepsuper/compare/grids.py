@@ -128,13 +128,13 @@ def notes(comparison: Comparison) -> list[str]:
 
 
 def _about_tables(comparison: Comparison) -> Iterator[str]:
-    yield "Best of a column: marked, with all that show the same number."
+    yield "Best of a column: bold (plain text: *), with all that show the same number."
     for table in comparison.tables:
         if any(row.average is not None for row in table.rows):
             among = f"{len(table.averaged)} of {len(table.columns)} columns"
             yield f"{table.title}: the average is over the {among} that every row has."
     if any(row.reported for table in comparison.tables for row in table.rows):
-        yield "(paper): as the paper reports it, on its prompts and harness; no test; best among themselves."
+        yield "(paper): as the paper reports it, on its prompts and harness: no test, bold among themselves."
 
 
 def _about_tests(comparison: Comparison) -> Iterator[str]:

@@ -89,9 +89,7 @@ def build(
     runs: Sequence[Run], base: Run, *, paper: str | None, correction: Correction, resamples: int, seed: int
 ) -> Comparison:
     """Reads the items of every run and compares them. Raises: ValueError naming file and line."""
-    columns = in_order(
-        Column(*key.split("/", 1), m) for r in runs for key, s in r.scores.items() for m in measures_of(s)
-    )
+    columns = in_order(column for run in runs for column in _columns_of(run))
     cells: dict[str, dict[Column, Cell]] = {run.name: {} for run in runs}
     for key, group in groupby(sorted(columns, key=lambda column: column.key), key=lambda column: column.key):
         for column, name, cell in _compare_key(key, list(group), runs, base, resamples, seed):
@@ -107,6 +105,12 @@ def build(
     tables = tuple(_table(title, tuple(group), rows) for title, group in grouped)
     limits = tuple(f"{r.name}: first {r.asked['limit']} items" for r in runs if r.asked.get("limit") is not None)
     return Comparison(tables, base.name, correction, resamples, seed, limits)
+
+
+def _columns_of(run: Run) -> Iterator[Column]:
+    for key, score in run.scores.items():
+        benchmark, _, language = key.partition("/")
+        yield from (Column(benchmark, language, metric) for metric in measures_of(score))
 
 
 def _compare_key(
