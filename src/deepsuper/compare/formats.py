@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from html import escape as html_escape
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from rich import box
 from rich.cells import cell_len
@@ -23,6 +23,7 @@ from deepsuper.compare.grids import MISSING, Grid, Text, grids, notes
 from deepsuper.compare.tables import Cell, Comparison, Row, Score
 
 FILE_WIDTH = 160
+COLORS: dict[bool, Literal["auto"] | None] = {True: "auto", False: None}
 CSV_HEADER = (
     "run", "benchmark", "language", "metric", "mean", "low", "high", "stderr", "items",
     "difference", "diff_low", "diff_high", "p", "p_corrected", "test", "note",
@@ -32,23 +33,28 @@ CSV_HEADER = (
 def print_text(console: Console, comparison: Comparison) -> None:
     """Prints tables no wider than the console where a benchmark fits in it; no number is ever cut."""
     for grid in grids(comparison):
-        for piece in _pieces(grid, console.width):
-            console.print(piece, soft_wrap=True)
+        for piece, width in _pieces(grid, console.width):
+            # A terminal that is too narrow wraps a line; rich would cut it.
+            wide = Console(file=console.file, width=max(width, console.width), color_system=COLORS[console.is_terminal])
+            wide.print(piece, crop=False)
     for note in notes(comparison):
         console.print(Styled(note))
 
 
-def _pieces(grid: Grid, width: int) -> Iterator[Table]:
-    """The grid as tables side by side cut into pieces, each of whole benchmarks."""
-    sizes = [max(cell_len(cell) for cell in column) + 2 for column in _columns(grid)]
+def _pieces(grid: Grid, width: int) -> Iterator[tuple[Table, int]]:
+    """The grid in pieces of whole benchmarks that fit into `width` if they can, each with the width that it needs."""
+    # Beside each cell stand a blank at both sides and a blank for the line between columns.
+    sizes = [max(cell_len(cell) for cell in column) + 3 for column in _columns(grid)]
     bounds = [*accumulate((count for _, count in grid.groups), initial=grid.names)]
     bounds = bounds if grid.groups else [grid.names, len(grid.header)]
     start = 0
     while start < len(bounds) - 1:
         end = start + 1
-        while end < len(bounds) - 1 and sum(sizes[: grid.names]) + sum(sizes[bounds[start] : bounds[end + 1]]) <= width:
+        while end < len(bounds) - 1 and sum(sizes[: grid.names] + sizes[bounds[start] : bounds[end + 1]]) <= width:
             end += 1
-        yield _text_table(grid, range(bounds[start], bounds[end]), "" if start == 0 else " (continued)")
+        chosen = range(bounds[start], bounds[end])
+        needed = sum(sizes[: grid.names]) + sum(sizes[n] for n in chosen)
+        yield _text_table(grid, chosen, "" if start == 0 else " (continued)"), needed
         start = end
 
 
@@ -118,7 +124,7 @@ def _md_cell(cell: Text) -> str:
 
 LATEX = {
     "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}",
-    ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}", "[": "{[}", "]": "{]}", "*": "{*}", "-": "{-}",
+    ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}", "[": "{[}", "]": "{]}", "*": "{*}",
     "`": "{`}", "'": "{'}", "†": r"$^{\dagger}$", "‡": r"$^{\ddagger}$",
     **{character: "\\" + character for character in "&%$#_{}"},
 }  # fmt: skip
@@ -127,13 +133,17 @@ LATEX = {
 def as_latex(comparison: Comparison) -> str:
     """Tables to \\input. Names in other scripts need XeLaTeX or LuaLaTeX."""
     head = "% needs \\usepackage[T1]{fontenc} and \\usepackage{booktabs}\n"
-    tables = [_latex_table(grid) for grid in grids(comparison)]
-    told = "".join(f"% {note}\n" for note in notes(comparison))
-    return head + told + "\n".join(tables)
+    tables = "\n".join(_latex_table(grid) for grid in grids(comparison))
+    told = "".join(f"\\item {_latex(note)}\n" for note in notes(comparison))
+    return f"{head}{tables}\n\\begin{{itemize}}\\footnotesize\n{told}\\end{{itemize}}\n"
 
 
 def _latex_table(grid: Grid) -> str:
-    lines = ["\\begin{table*}", "\\centering\\small\\setlength{\\tabcolsep}{4pt}", f"\\caption{{{_latex(grid.title)}}}"]
+    lines = [
+        "\\begin{table*}",
+        "\\centering\\footnotesize\\setlength{\\tabcolsep}{3pt}",
+        f"\\caption{{{_latex(grid.title)}}}",
+    ]
     lines += [f"\\begin{{tabular}}{{{'l' * grid.names}{'r' * (len(grid.header) - grid.names)}}}", "\\toprule"]
     if grid.groups:
         over = [f"\\multicolumn{{{count}}}{{c}}{{{_latex(title)}}}" for title, count in grid.groups]
@@ -152,14 +162,16 @@ def _latex_table(grid: Grid) -> str:
 
 
 def _latex(text: str) -> str:
-    return "".join(LATEX.get(character, character) for character in text)
+    # Two hyphens would become a dash.
+    return re.sub("-(?=-)", "-{}", "".join(LATEX.get(character, character) for character in text))
 
 
 def _latex_number(cell: Text) -> str:
     if cell.text == MISSING:
         return "--"
     text = re.sub(r"([-+<])(?=\d)", r"$\1$", cell.text)
-    return (f"\\textbf{{{text}}}" if cell.bold else text) + _latex(cell.mark)
+    mark = f"\\rlap{{{_latex(cell.mark)}}}" if cell.mark else ""
+    return (f"\\textbf{{{text}}}" if cell.bold else text) + mark
 
 
 def as_html(comparison: Comparison) -> str:

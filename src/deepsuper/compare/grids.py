@@ -18,6 +18,7 @@ CORRECTIONS = {
     "none": "not at all: one test in twenty finds a difference where there is none",
 }
 FEW = 30
+DIFFERENCE_HEADER = ("run", "benchmark", "language", "difference", "95% interval", "p", "p corrected", "test")
 
 
 @dataclass(frozen=True)
@@ -51,11 +52,11 @@ def grids(comparison: Comparison) -> list[Grid]:
         spoken = tuple(c for c in table.columns if any(c in r.cells and r.cells[c].spoken for r in table.rows))
         if spoken:
             found.append(_spoken(table, spoken))
-    differences = list(comparison.differences())
-    if differences:
-        rows = tuple(_difference(*one) for one in differences)
-        header = ("run", "benchmark", "language", "difference", "95% interval", "p", "p corrected", "test")
-        found.append(Grid(f"Differences to {comparison.baseline}, in points", 3, header, (), rows))
+    for table in comparison.tables:
+        rows = tuple(_difference(*one) for one in table.differences())
+        if rows:
+            title = f"{table.title}: differences to {comparison.baseline} in points"
+            found.append(Grid(title, 3, DIFFERENCE_HEADER, (), rows))
     return found
 
 

@@ -57,6 +57,13 @@ class Table:
     rows: tuple[Row, ...]
     averaged: tuple[Column, ...]
 
+    def differences(self) -> Iterator[tuple[Row, Column, Difference]]:
+        """Every test in it, row by row."""
+        for row in self.rows:
+            for column, cell in row.cells.items():
+                if cell.difference is not None:
+                    yield row, column, cell.difference
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -71,13 +78,9 @@ class Comparison:
     """Runs that were scored on the first items only, in words."""
 
     def differences(self) -> Iterator[tuple[Row, Column, Difference]]:
-        """Every test, in the order of tables, rows and columns."""
+        """Every test, table by table."""
         for table in self.tables:
-            for row in table.rows:
-                for column in table.columns:
-                    cell = row.cells.get(column)
-                    if cell is not None and cell.difference is not None:
-                        yield row, column, cell.difference
+            yield from table.differences()
 
 
 def shown(score: float) -> str:
