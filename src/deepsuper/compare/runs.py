@@ -87,9 +87,11 @@ def _read_results(file: Path) -> tuple[Mapping[str, Any], Mapping[str, Mapping[s
         asked, scores = record["asked"], record["scores"]
         Path(asked["model"]["name"])
         for key, score in scores.items():
+            score["items"]
             if score["metric"] not in MEASURES:
                 raise ValueError(f"{key} has the unknown metric {score['metric']!r}")
-            if "/" not in key or not math.isfinite(score["mean"]):
+            parts = (score, score.get("comet"), score.get("in_language"))
+            if "/" not in key or not all(math.isfinite(part["mean"]) for part in parts if part is not None):
                 raise ValueError(f"{key} is no BENCHMARK/LANGUAGE with a score")
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         why = f"has no {error}" if isinstance(error, KeyError) else str(error)
