@@ -13,7 +13,7 @@ from deepsuper.evaluation.measures import MEASURES
 
 Item = dict[str, Any]
 SCORES = Mapping[str, tuple[str, Sequence[Item]]]
-WORDS = "the cat sat on a mat with two dogs and one bird".split()
+WORDS = ["the", "cat", "sat", "on", "a", "mat", "with", "two", "dogs", "and", "one", "bird"]
 
 
 def write_run(
