@@ -22,10 +22,12 @@ def draw_differences(path: Path, comparison: Comparison) -> None:
     )
     from matplotlib import rc_context
 
-    font = font_for("".join([*names, comparison.baseline]))
+    # The first font for all that it has, such as the minus sign; the others for what is in a name.
+    fonts = [font_for(name) for name in [*names, comparison.baseline]]
+    family = list(dict.fromkeys(["DejaVu Sans", *(font for font in fonts if font is not None)]))
     height = 1.5 + len(columns) * max(0.3, 0.17 * len(names)) + 0.22 * len(names)
     with (
-        rc_context({"font.sans-serif": [font]} if font is not None else {}),
+        rc_context({"font.family": family}),
         figure(path, figsize=(8, min(height, 60))) as drawn,
     ):
         axes = drawn.subplots()
@@ -79,6 +81,7 @@ def _add_legend(drawn: Any, names: list[str]) -> None:
 
 
 def _words(name: str) -> str:
-    """A name that matplotlib does not read as mathematics, and no longer than its place."""
-    short = name if len(name) <= 40 else f"{name[:25]}...{name[-12:]}"
+    """A name as no mathematics to matplotlib, no longer than its place, with "?" for letters that no font here has."""
+    drawable = name if font_for(name) is not None else name.encode("ascii", "replace").decode("ascii")
+    short = drawable if len(drawable) <= 40 else f"{drawable[:25]}...{drawable[-12:]}"
     return short.replace("$", r"\$")
