@@ -6,6 +6,8 @@ import csv
 import io
 import json
 import re
+import shutil
+import subprocess
 from collections.abc import Sequence
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -356,6 +358,17 @@ def test_latex_escapes_every_name_and_balances(name):
             assert cells.count("&") in (2, 7)
 
 
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex on the PATH (Debian: texlive-latex-extra)")
+def test_latex_compiles(tmp_path):
+    odd = "[5]*|&_<>#%$\\{}~^`\"'--=@"
+    folders = [f"{n}{odd}={write_run(tmp_path / n, made_up(int(n), gain=int(n) / 10))}" for n in "01"]
+    head = "\\documentclass[twocolumn]{article}\\usepackage[T1]{fontenc}\\usepackage{booktabs}\\begin{document}\n"
+    body = as_latex(compared(*folders, paper="llama-2-7b"))
+    (tmp_path / "t.tex").write_text(head + body + "\\end{document}\n", encoding="utf-8")
+    command = ["pdflatex", "-draftmode", "-halt-on-error", "-interaction=nonstopmode", "t.tex"]
+    subprocess.run(command, cwd=tmp_path, check=True, stdin=subprocess.DEVNULL, capture_output=True, timeout=120)
+
+
 def test_bold_in_every_format():
     comparison = drawn("one", "two")
     (table,) = comparison.tables
@@ -435,6 +448,13 @@ def test_a_parent_folder_holds_many_runs_and_names_tell_them_apart(tmp_path):
         find_baseline(find_runs([str(tmp_path / "c" / "four"), str(tmp_path / "a")]), f"{tmp_path}/c/four/").name
         == "other"
     )
+
+
+def test_names_and_folders_may_hold_equals_signs(tmp_path):
+    folder = good(tmp_path).rename(tmp_path / "lr=1e-4")
+    assert [find_runs([f"{name}{folder}"])[0].name for name in ("", "lr=2=")] == ["base", "lr=2"]
+    with pytest.raises(ValueError, match="^lr=/nowhere: no such folder"):
+        find_runs(["lr=/nowhere"])
 
 
 def good(tmp_path: Path) -> Path:

@@ -34,7 +34,7 @@ def draw_differences(path: Path, comparison: Comparison) -> None:
         _draw_rows(axes, columns)
         for name, column, difference in found:
             _draw_one(axes, difference, columns.index(column), names.index(name), len(names))
-        axes.set_xlabel(f"points above {_words(comparison.baseline)} (95% paired bootstrap interval)")
+        axes.set_xlabel(f"difference to {_words(comparison.baseline)} in points (95% paired bootstrap interval)")
         _add_legend(drawn, names)
 
 

@@ -61,12 +61,9 @@ def _told_apart(runs: Sequence[Run], by: Callable[[Run], str]) -> list[Run]:
 
 
 def _runs_of(given: str) -> Iterator[Run]:
-    name, equals, path = given.partition("=")
-    if not equals or Path(given).is_dir():
-        name, path = "", given
-    folder = Path(path)
+    name, folder = _split(given)
     if not folder.is_dir():
-        raise ValueError(f"{path}: no such folder (from {Path.cwd()}): give one that `deepsuper eval` wrote")
+        raise ValueError(f"{folder}: no such folder (from {Path.cwd()}): give one that `deepsuper eval` wrote")
     files = [file] if (file := folder / "results.json").is_file() else _files_below(folder)
     if not files:
         raise ValueError(f"{folder}: holds no results.json, nor do its folders: give one that `deepsuper eval` wrote")
@@ -75,6 +72,15 @@ def _runs_of(given: str) -> Iterator[Run]:
         own = Path(asked["model"]["name"]).name
         called = own if not name else name if len(files) == 1 else f"{name}/{own}"
         yield Run(called, file.parent, given if len(files) == 1 else None, asked, scores)
+
+
+def _split(given: str) -> tuple[str, Path]:
+    """Name and folder of FOLDER or NAME=FOLDER: both may hold an equals sign, so the folder that is there decides."""
+    pieces = given.split("=")
+    for n in range(len(pieces)):
+        if Path(folder := "=".join(pieces[n:])).is_dir():
+            return "=".join(pieces[:n]), Path(folder)
+    return "", Path(given)
 
 
 def _files_below(folder: Path) -> list[Path]:
