@@ -453,7 +453,7 @@ def test_a_parent_folder_holds_many_runs_and_names_tell_them_apart(tmp_path):
 def test_names_and_folders_may_hold_equals_signs(tmp_path):
     folder = good(tmp_path).rename(tmp_path / "lr=1e-4")
     assert [find_runs([f"{name}{folder}"])[0].name for name in ("", "lr=2=")] == ["base", "lr=2"]
-    with pytest.raises(ValueError, match="^lr=/nowhere: no such folder"):
+    with pytest.raises(ValueError, match=r"^lr=/nowhere: no such folder"):
         find_runs(["lr=/nowhere"])
 
 
