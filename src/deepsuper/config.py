@@ -188,8 +188,11 @@ class EvalConfig:
     model: ModelConfig
     languages: tuple[str, ...]
     benchmarks: tuple[str, ...]
+    profiles: tuple[str, ...] = ("paper",)
     data_dir: str | None = None
-    profile: Literal["paper"] = "paper"
     limit: int | None = None
     batch_size: int = 16
     strict: bool = False
+    backend: str = "hf"
+    """A model class of lm-evaluation-harness; `backend_args` are its own, as name=value with commas."""
+    backend_args: str = ""
