@@ -86,7 +86,7 @@ def story_columns(member: Member) -> Iterator[Record]:
     Marks that do not enclose the field, or are not doubled inside, stay: they are the story's own.
     """
     for where, row in tab_separated(member):
-        yield where, {name: _unquoted(value) for name, value in row.items()}
+        yield where, {_unquoted(name): _unquoted(value) for name, value in row.items()}
 
 
 def _unquoted(text: str) -> str:

@@ -59,7 +59,8 @@ def members(source: Path) -> Iterator[list[Member]]:
         try:
             mark, found = _files(source, stack)
         except BROKEN as error:
-            raise ValueError(f"{source}: cannot be read ({error}): fetch it again") from error
+            said = " ".join(str(error).split())  # tarfile's takes five lines
+            raise ValueError(f"{source}: cannot be read ({said}): fetch it again") from error
         yield [
             Member(name.removesuffix(".gz"), f"{source}{mark}{name}" if mark else str(source), opener)
             for name, opener in sorted(found.items())
