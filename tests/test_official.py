@@ -105,6 +105,8 @@ CASES = {
             "MLQA_V1/test/test-context-ar-question-zh.json": "{}",
             "MLQA_V1/dev/dev-context-ar-question-ar.json": squad(asked(9)),
             "__MACOSX/MLQA_V1/test/._test-context-ar-question-ar.json": "x",
+            "__MACOSX/test-context-ar-question-ar.json": "x",
+            ".cache/test-context-ar-question-ar.json": "x",
         },
         [{"id": "q1", "question": f"{ODD}1?", **QUESTION}],
     ),
