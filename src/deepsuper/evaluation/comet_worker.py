@@ -20,7 +20,7 @@ def main(model: str, rows_file: str, scores_file: str, batch_size: int, gpus: in
     """Writes one `{"score": ...}` a row to `scores_file`, in the order of the rows."""
     with step(NO_PACKAGE):
         import comet
-    for name in ("pytorch_lightning", "lightning_fabric"):
+    for name in ("comet", "pytorch_lightning", "lightning_fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)
     with step(NO_MODEL):
         checkpoint = fetch(model)
