@@ -196,3 +196,5 @@ class EvalConfig:
     backend: str = "hf"
     """A model class of lm-evaluation-harness; `backend_args` are its own, as name=value with commas."""
     backend_args: str = ""
+    comet_model: str = "Unbabel/wmt22-comet-da"
+    """A hub name or a checkpoint of COMET; none: translations are scored without it."""

@@ -114,7 +114,8 @@ def _eval(parsed: Namespace, line: list[str]) -> None:
     if not parsed.models:
         raise ValueError("models: need at least one hub name, folder, run folder or packaged model")
     languages, benchmarks, profiles = (_names(parsed[name]) for name in ("langs", "benchmarks", "profile"))
-    options = {name: parsed[name] for name in ("data_dir", "limit", "batch_size", "strict", "backend", "backend_args")}
+    names = ("data_dir", "limit", "batch_size", "strict", "backend", "backend_args", "comet_model")
+    options = {name: parsed[name] for name in names}
     model = ModelConfig("", parsed.revision, parsed.dtype, trust_remote_code=parsed.trust_remote_code)
     config = EvalConfig(tuple(parsed.models), model, languages, benchmarks, profiles, **options)
     run_eval(config, Path(parsed.output_dir), ["deepsuper", *line])

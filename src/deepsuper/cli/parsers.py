@@ -6,7 +6,7 @@ from typing import get_args
 
 from jsonargparse import SUPPRESS, ArgumentParser
 
-from deepsuper.config import AlignConfig, LayersConfig, Positions, RunConfig
+from deepsuper.config import AlignConfig, EvalConfig, LayersConfig, Positions, RunConfig
 from deepsuper.evaluation.benchmarks import BENCHMARKS
 from deepsuper.evaluation.profiles import PROFILES
 
@@ -117,6 +117,8 @@ def _eval_parser() -> ArgumentParser:
     parser.add_argument("--batch_size", type=int, default=16)
     parser.add_argument("--backend", type=str, default="hf", help="a model class of the harness: hf, vllm, ...")
     parser.add_argument("--backend_args", type=str, default="", help="the backend's own: name=value with commas")
+    meaning = "a hub name or checkpoint for translations, scored where `make comet` was run; none: without"
+    parser.add_argument("--comet_model", type=str, default=EvalConfig.comet_model, help=meaning)
     parser.add_argument("--output_dir", type=str, default="runs/eval", help="MODEL/PROFILE in it for each")
     _add_weights_arguments(parser)
     return parser
@@ -127,7 +129,7 @@ def _add_data_commands(parser: ArgumentParser) -> None:
     layout = ArgumentParser(description="Print the files that --data_dir holds, their fields, and where to get them.")
     commands.add_subcommand("layout", layout, help="print what --data_dir holds")
     convert = ArgumentParser(description="Write the files of --data_dir from a benchmark's official download.")
-    convert.add_argument("benchmark", choices=list(BENCHMARKS))
+    convert.add_argument("benchmark", choices=list(BENCHMARKS), help="which one it is")
     convert.add_argument("source", type=str, help="the file, folder or archive as downloaded")
     convert.add_argument("--data_dir", type=str, required=True, help="the folder to write to")
     convert.add_argument("--langs", type=str, default="zh,vi,ar", help="with commas")

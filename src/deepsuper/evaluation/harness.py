@@ -60,9 +60,11 @@ def backend(name: str) -> Any:
 
 @lru_cache(maxsize=256)
 def load_task(task: str) -> Any:
-    """A task (a name or a file) with its rows, loaded once for all models."""
+    """A task (a name or a file) with its rows, loaded once for all models: zero-shot where it says nothing else."""
     provide_squad_metrics()
     (loaded,) = task_manager().load([task])["tasks"].values()
+    if loaded.get_config("num_fewshot") is None:
+        loaded.set_config(key="num_fewshot", value=0)
     return loaded
 
 
@@ -71,12 +73,12 @@ def run_task(model: Any, task: Any, limit: int | None, answers: Path) -> tuple[l
 
     Every answer is kept in a database at `answers` as it is given, and not asked for again.
     """
-    from lm_eval import simple_evaluate
+    from lm_eval.api.model import CachingLM
+    from lm_eval.evaluator import evaluate
 
-    done = simple_evaluate(
-        model=model, tasks=[task], limit=limit, log_samples=True, bootstrap_iters=0, task_manager=task_manager(),
-        use_cache=str(answers),
-    )  # fmt: skip
+    done = evaluate(
+        CachingLM(model, str(answers)), task_manager().load([task]), limit=limit, log_samples=True, bootstrap_iters=0
+    )
     ((name, samples),) = done["samples"].items()
     return sorted(samples, key=lambda sample: int(sample["doc_id"])), done["versions"].get(name)
 

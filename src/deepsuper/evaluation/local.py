@@ -7,6 +7,7 @@ from typing import Any
 
 from deepsuper.corpora import file_records, refuse
 from deepsuper.evaluation.benchmarks import BENCHMARKS, Benchmark, file_language
+from deepsuper.evaluation.official import read_official
 from deepsuper.models import cache_folder
 
 
@@ -55,8 +56,6 @@ def fetch_rows(benchmark: Benchmark, language: str) -> list[dict[str, Any]]:
     Raises: ValueError where it cannot be fetched.
     """
     import torch.hub
-
-    from deepsuper.evaluation.official import read_official
 
     path = cache_folder() / "benchmarks" / benchmark.source.rpartition("/")[2]
     if not path.is_file():

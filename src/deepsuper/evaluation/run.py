@@ -17,6 +17,7 @@ from rich.table import Table
 from deepsuper.config import EvalConfig, ModelConfig
 from deepsuper.evaluation.benchmarks import BENCHMARKS, Benchmark
 from deepsuper.evaluation.check import check_eval
+from deepsuper.evaluation.comet import add_comet
 from deepsuper.evaluation.harness import load_harness_model, load_task, run_task
 from deepsuper.evaluation.items import as_item, json_line, summarise
 from deepsuper.evaluation.local import fetch_rows, local_file, read_rows
@@ -142,6 +143,8 @@ class Evaluated:
         task = load_task(one.tasks[profile])
         samples, version = run_task(self._harness, task, self.config.limit, self._answers())
         items = [as_item(sample, one.benchmark, one.variant, profile) for sample in samples]
+        if one.benchmark.name == "flores":
+            add_comet(items, self.config.comet_model)
         folder = self.folder / profile
         (folder / "items").mkdir(parents=True, exist_ok=True)
         write_text(folder / "items" / f"{one.key.replace('/', '.')}.jsonl", "".join(map(json_line, items)))
@@ -153,7 +156,7 @@ class Evaluated:
     def _answers(self) -> Path:
         """The model's answers so far: a broken-off run goes on behind them, and profiles share what they ask alike."""
         key = hashlib.sha256(json.dumps(self.asked, sort_keys=True).encode()).hexdigest()[:12]
-        return self.folder / f"answers-{key}"
+        return self.folder / f"answers-{key}.db"
 
 
 def _weights(model: ModelConfig) -> dict[str, str]:
