@@ -127,7 +127,7 @@ def data(tmp_path):
 def evaluate(tmp_path, data, *options: str, profile: str = "paper") -> dict:
     name = make_run(tmp_path).model.name
     line = ["eval", name, "--data_dir", str(data), "--output_dir", str(tmp_path / "out"), "--langs", "zh"]
-    main([*line, "--profile", profile, *options])
+    main([*line, "--comet_model", "none", "--profile", profile, *options])
     return json.loads((tmp_path / "out" / "base-llama" / profile.split(",")[-1] / "results.json").read_text())
 
 
@@ -268,8 +268,8 @@ def test_a_model_trained_anew_is_evaluated_anew(tmp_path, data):
 
 
 def test_other_backends_of_the_harness_run_by_name(tmp_path, data):
-    line = ["eval", "anything", "--backend", "dummy", "--data_dir", str(data), "--langs", "zh,en"]
-    main([*line, "--benchmarks", "xquad,mkqa,flores,xnli", "--output_dir", str(tmp_path / "out")])
+    line = ["eval", "anything", "--backend", "dummy", "--data_dir", str(data), "--output_dir", str(tmp_path / "out")]
+    main([*line, "--comet_model", "none", "--langs", "zh,en", "--benchmarks", "xquad,mkqa,flores,xnli"])
     scores = json.loads((tmp_path / "out" / "anything" / "paper" / "results.json").read_text())["scores"]
     keys = {f"{name}/{lang}" for name in ("xquad", "mkqa", "xnli") for lang in ("zh", "en")}
     assert set(scores) == keys | {"flores/en-zh", "flores/zh-en"}
@@ -279,7 +279,7 @@ def test_other_backends_of_the_harness_run_by_name(tmp_path, data):
 
 
 PROMPTS = {  # made by hand from the rows above
-    ("xnli", "ar"): ("choices", 2, "it rains, صحيح? لا, it is wet"),
+    ("xnli", "ar"): ("choices", 2, " it rains, صحيح? لا, it is wet"),
     ("xcopa", "zh"): ("prompt", None, "It rained. 所以"),
     ("xcopa", "vi"): ("prompt", None, "It rained. vì vậy"),
     ("xstorycloze", "zh"): ("prompt", None, "a bc de fg h"),
@@ -290,6 +290,7 @@ PROMPTS = {  # made by hand from the rows above
 
 def test_what_the_corrected_profile_asks(tmp_path, data):
     line = ["eval", "anything", "--backend", "dummy", "--data_dir", str(data), "--output_dir", str(tmp_path / "out")]
+    line += ["--comet_model", "none"]
     main([*line, "--profile", "paper,corrected"])
     for path in sorted((tmp_path / "out" / "anything" / "paper" / "items").iterdir()):
         benchmark, variant, _ = path.name.split(".")
@@ -312,9 +313,25 @@ def test_the_corrected_profile_scores_by_the_official_rules_and_every_answer(tmp
     (data / "xquad" / "zh.jsonl").write_text(json.dumps(row) + "\n")
     monkeypatch.setattr(DummyLM, "generate_until", lambda self, requests, **_: ["蓝色" for _ in requests])
     line = ["eval", "anything", "--backend", "dummy", "--data_dir", str(data), "--output_dir", str(tmp_path / "out")]
+    line += ["--comet_model", "none"]
     main([*line, "--profile", "paper,corrected", "--benchmarks", "xquad", "--langs", "zh"])
     means = [
         json.loads((tmp_path / "out" / "anything" / profile / "results.json").read_text())["scores"]["xquad/zh"]["mean"]
         for profile in ("paper", "corrected")
     ]
     assert means == [0.0, pytest.approx(0.8)]  # two of three characters: P = 1, R = 2/3
+
+
+def test_comet_is_added_to_each_translation_or_its_lack_is_said(monkeypatch, caplog):
+    from deepsuper.evaluation import comet
+    from deepsuper.evaluation.items import summarise
+
+    items = [{"source": "s", "prediction": f"p{n}", "gold": "g", "language": "zh", "in_language": True} for n in (1, 2)]
+    monkeypatch.setattr(comet, "comet_python", lambda: (None, "no COMET: make comet"))
+    comet.add_comet(items, "a/model")
+    assert "make comet" in caplog.text and summarise(items, BENCHMARKS["flores"])["comet"] is None
+    monkeypatch.setattr(comet, "comet_python", lambda: (Path("python"), ""))
+    monkeypatch.setattr(comet, "comet_scores", lambda *_, **__: [0.25, 0.75])
+    comet.add_comet(items, "a/model")
+    assert [item["comet"] for item in items] == [0.25, 0.75]
+    assert summarise(items, BENCHMARKS["flores"])["comet"]["mean"] == 0.5

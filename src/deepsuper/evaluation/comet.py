@@ -5,6 +5,7 @@ it lives in an environment of its own, and a worker there (`comet_worker.py`) do
 from __future__ import annotations
 
 import json
+import logging
 import math
 import os
 import subprocess
@@ -12,9 +13,12 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from deepsuper.checks import check_ranges
 from deepsuper.evaluation import comet_worker
+
+log = logging.getLogger("deepsuper")
 
 DEFAULT_MODEL = "Unbabel/wmt22-comet-da"
 RELEASE = "2.2.7"
@@ -151,3 +155,21 @@ def _failure(python: str | Path, model: str, status: int, said: str) -> str:
 def _clean(environment: Mapping[str, str]) -> dict[str, str]:
     """The environment without what points Python at our packages."""
     return {k: v for k, v in environment.items() if not k.startswith("PYTHON") and k != "VIRTUAL_ENV"}
+
+
+def add_comet(items: Sequence[dict[str, Any]], model: str) -> None:
+    """Adds `comet` to each translated item. Where it cannot be had, one line says why: the translations are kept."""
+    if model == "none":
+        return
+    python, absent = comet_python()
+    if python is None:
+        log.warning("%s", absent)
+        return
+    rows = [{"src": item["source"], "mt": item["prediction"], "ref": item["gold"]} for item in items]
+    try:
+        scores = comet_scores(python, model, rows, batch_size=16)
+    except ValueError as error:
+        log.warning("comet: left out: %s", error)
+        return
+    for item, score in zip(items, scores, strict=True):
+        item["comet"] = score
