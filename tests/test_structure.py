@@ -40,6 +40,7 @@ LEVELS = {
     "logit_lens": 5,
     "align": 5,
     "training": 6,
+    "compare": 6,
     "demo": 7,
     "cli": 8,
 }

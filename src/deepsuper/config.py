@@ -198,3 +198,22 @@ class EvalConfig:
     backend_args: str = ""
     comet_model: str = "Unbabel/wmt22-comet-da"
     """A hub name or a checkpoint of COMET; none: translations are scored without it."""
+
+
+@dataclass(frozen=True)
+class CompareConfig:
+    """What `deepsuper compare` sets side by side: result folders of `eval`, each FOLDER or NAME=FOLDER."""
+
+    runs: tuple[str, ...]
+    format: Literal["text", "md", "latex", "csv", "html"] = "text"
+    output: str | None = None
+    """The file to write; None: print."""
+    picture: str | None = None
+    """A PNG of the differences to the baseline."""
+    baseline: str | None = None
+    """A run's name or folder; None: the first run."""
+    paper: Literal["llama-2-7b", "gemma-2-2b"] | None = None
+    """Set the paper's numbers for this base model beside the runs."""
+    correction: Literal["holm", "bh", "none"] = "holm"
+    resamples: int = 10_000
+    seed: int = 0

@@ -12,7 +12,7 @@ from typing import Any
 from jsonargparse import Namespace
 
 from deepsuper.cli.parsers import make_parser, recipe_parser
-from deepsuper.config import AlignConfig, EvalConfig, LayersConfig, ModelConfig, RunConfig
+from deepsuper.config import AlignConfig, CompareConfig, EvalConfig, LayersConfig, ModelConfig, RunConfig
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -121,6 +121,13 @@ def _eval(parsed: Namespace, line: list[str]) -> None:
     run_eval(config, Path(parsed.output_dir), ["deepsuper", *line])
 
 
+def _compare(parsed: Namespace, line: list[str]) -> None:
+    from deepsuper.compare import run_compare
+
+    names = ("format", "output", "picture", "baseline", "paper", "correction", "resamples", "seed")
+    run_compare(CompareConfig(tuple(parsed.runs), **{name: parsed[name] for name in names}))
+
+
 def _data(parsed: Namespace, line: list[str]) -> None:
     if parsed.action == "layout":
         from deepsuper.evaluation.local import layout
@@ -167,6 +174,7 @@ COMMANDS: dict[str, Any] = {
     "lens": _lens,
     "align": _align,
     "eval": _eval,
+    "compare": _compare,
     "data": _data,
     "demo": _demo,
 }

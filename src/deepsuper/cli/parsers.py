@@ -6,7 +6,7 @@ from typing import get_args
 
 from jsonargparse import SUPPRESS, ArgumentParser
 
-from deepsuper.config import AlignConfig, EvalConfig, LayersConfig, Positions, RunConfig
+from deepsuper.config import AlignConfig, CompareConfig, EvalConfig, LayersConfig, Positions, RunConfig
 from deepsuper.evaluation.benchmarks import BENCHMARKS
 from deepsuper.evaluation.profiles import PROFILES
 
@@ -33,6 +33,7 @@ def make_parser() -> ArgumentParser:
     commands.add_subcommand("lens", _lens_parser(), help="show what a model would say at every layer of a text")
     commands.add_subcommand("align", _align_parser(), help="measure how alike both languages' states are")
     commands.add_subcommand("eval", _eval_parser(), help="score models on benchmarks, on local or hub data")
+    commands.add_subcommand("compare", _compare_parser(), help="say which differences between evaluations are real")
     data = ArgumentParser(description="Benchmark files for `eval --data_dir`.")
     commands.add_subcommand("data", data, help="lay out benchmark files, convert official downloads")
     _add_data_commands(data)
@@ -121,6 +122,23 @@ def _eval_parser() -> ArgumentParser:
     parser.add_argument("--comet_model", type=str, default=EvalConfig.comet_model, help=meaning)
     parser.add_argument("--output_dir", type=str, default="runs/eval", help="MODEL/PROFILE in it for each")
     _add_weights_arguments(parser)
+    return parser
+
+
+def _compare_parser() -> ArgumentParser:
+    parser = ArgumentParser(
+        description="Set evaluations side by side in the paper's tables, best in bold, each against a baseline with "
+        "paired bootstrap intervals and tests (McNemar for accuracies), corrected for their number."
+    )
+    parser.add_argument("runs", nargs="*", type=str, help="folders that eval wrote, or NAME=FOLDER")
+    parser.add_argument("--format", choices=["text", "md", "latex", "csv", "html"], default=CompareConfig.format)
+    parser.add_argument("--output", type=str, default=None, help="the file to write (default: print)")
+    parser.add_argument("--picture", type=str, default=None, help="a PNG of the differences with their intervals")
+    parser.add_argument("--baseline", type=str, default=None, help="a run's name or folder (default: the first)")
+    parser.add_argument("--paper", choices=["llama-2-7b", "gemma-2-2b"], default=None, help="the paper's numbers beside")
+    parser.add_argument("--correction", choices=["holm", "bh", "none"], default=CompareConfig.correction)
+    parser.add_argument("--resamples", type=int, default=CompareConfig.resamples, help="bootstrap samples of the items")
+    parser.add_argument("--seed", type=int, default=CompareConfig.seed, help="of the bootstrap")
     return parser
 
 

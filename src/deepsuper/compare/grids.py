@@ -1,0 +1,169 @@
+"""A comparison as plain grids of texts and notes, which every format but CSV only has to spell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+
+from deepsuper.compare.layout import Column
+from deepsuper.compare.paired import Difference
+from deepsuper.compare.tables import Cell, Comparison, Row, Score, Table, shown
+
+DIFFERS, APART = "†", "‡"
+MISSING = "-"
+CORRECTIONS = {
+    "holm": "by Holm: the chance of one false finding among all tests is at most 5%",
+    "bh": "by Benjamini and Hochberg: about 5% of the findings may be false",
+    "none": "not at all: one test in twenty finds a difference where there is none",
+}
+FEW = 30
+DIFFERENCE_HEADER = ("run", "benchmark", "language", "difference", "95% interval", "p", "p corrected", "test")
+
+
+@dataclass(frozen=True)
+class Text:
+    """One cell. `mark`: a sign behind it; `hint`: what a pointer over it may tell."""
+
+    text: str
+    bold: bool = False
+    mark: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """`names`: how many columns at the left are words; `groups`: titles over the others, each with how many."""
+
+    title: str
+    names: int
+    header: tuple[str, ...]
+    groups: tuple[tuple[str, int], ...]
+    rows: tuple[tuple[Text, ...], ...]
+    rule_at: int | None = None
+    """The row above which the paper's begin."""
+
+
+def grids(comparison: Comparison) -> list[Grid]:
+    """The scores of each table, what share of the answers is in the language, and the differences."""
+    found = []
+    for table in comparison.tables:
+        found.append(_scores(table))
+        spoken = tuple(c for c in table.columns if any(c in r.cells and r.cells[c].spoken for r in table.rows))
+        if spoken:
+            found.append(_spoken(table, spoken))
+    for table in comparison.tables:
+        rows = tuple(_difference(*one) for one in table.differences())
+        if rows:
+            title = f"{table.title}: differences to {comparison.baseline} in points"
+            found.append(Grid(title, 3, DIFFERENCE_HEADER, (), rows))
+    return found
+
+
+def _groups(columns: tuple[Column, ...]) -> tuple[tuple[str, int], ...]:
+    return tuple(
+        (f"{benchmark} ({measure})", len(list(group)))
+        for (benchmark, measure), group in groupby(columns, key=lambda c: (c.benchmark, c.measure))
+    )
+
+
+def _scores(table: Table) -> Grid:
+    average = any(row.average is not None for row in table.rows)
+    header = ("run", *(c.language for c in table.columns), *(["average"] if average else []))
+    rows = []
+    for row in table.rows:
+        cells = [_score(row.cells.get(c)) for c in table.columns]
+        mean = [Text(shown(row.average.mean), row.average_best)] if row.average is not None else []
+        rows.append((Text(row.name), *cells, *mean))
+    first = next((n for n, row in enumerate(table.rows) if row.reported), None)
+    groups = (*_groups(table.columns), *([("", 1)] if average else []))
+    return Grid(f"{table.title}: scores in percent", 1, header, groups, tuple(rows), first)
+
+
+def _score(cell: Cell | None) -> Text:
+    if cell is None:
+        return Text(MISSING)
+    differs = cell.difference is not None and cell.difference.significant
+    mark = APART if cell.apart is not None else DIFFERS if differs else ""
+    return Text(shown(cell.score.mean), cell.best, mark, _hint(cell.score, cell.items))
+
+
+def _hint(score: Score, items: int | None) -> str:
+    if score.low is None or score.high is None:
+        return ""
+    return f"95%: {shown(score.low)} to {shown(score.high)}" + (f"; {items} items" if items is not None else "")
+
+
+def _spoken(table: Table, columns: tuple[Column, ...]) -> Grid:
+    rows = []
+    for row in (row for row in table.rows if not row.reported):
+        spoken = [row.cells[c].spoken if c in row.cells else None for c in columns]
+        rows.append(
+            (Text(row.name), *(Text(shown(s.mean), hint=_hint(s, None)) if s else Text(MISSING) for s in spoken))
+        )
+    header = ("run", *(c.language for c in columns))
+    return Grid(f"{table.title}: answers in the asked language, percent", 1, header, _groups(columns), tuple(rows))
+
+
+def _difference(row: Row, column: Column, found: Difference) -> tuple[Text, ...]:
+    name, benchmark = Text(row.name), Text(f"{column.benchmark} ({column.measure})")
+    interval = Text(f"{signed(found.low)} to {signed(found.high)}")
+    p = [Text(as_p(value)) for value in (found.p, found.p_corrected)]
+    mark = DIFFERS if found.significant else ""
+    return name, benchmark, Text(column.language), Text(signed(found.mean), mark=mark), interval, *p, Text(found.test)
+
+
+def signed(difference: float) -> str:
+    """A difference in points, with its sign; nothing is +0.00."""
+    return f"{round(100 * difference, 2) + 0.0:+.2f}"
+
+
+def as_p(p: float | None) -> str:
+    """A p-value, as the tables show it."""
+    return MISSING if p is None else "<0.0001" if p < 0.0001 else f"{p:.4f}"
+
+
+def notes(comparison: Comparison) -> list[str]:
+    """What a reader needs to know to read the grids."""
+    return [*_about_tables(comparison), *_about_tests(comparison), *_warnings(comparison)]
+
+
+def _about_tables(comparison: Comparison) -> Iterator[str]:
+    yield "Best of a column: bold (plain text: *), with all that show the same number."
+    for table in comparison.tables:
+        if any(row.average is not None for row in table.rows):
+            among = f"{len(table.averaged)} of {len(table.columns)} columns"
+            yield f"{table.title}: the average is over the {among} that every row has."
+    if any(row.reported for table in comparison.tables for row in table.rows):
+        yield "(paper): as the paper reports it, on its prompts and harness: no test, bold among themselves."
+
+
+def _about_tests(comparison: Comparison) -> Iterator[str]:
+    tests = list(comparison.differences())
+    if not tests:
+        return
+    columns: dict[str, list[str]] = {"McNemar": [], "bootstrap": []}
+    for _, column, found in tests:
+        if column.benchmark not in columns[found.test]:
+            columns[found.test].append(column.benchmark)
+    how = {
+        "McNemar": "McNemar's exact test",
+        "bootstrap": f"two-sided paired bootstrap of {comparison.resamples} resamples (seed {comparison.seed})",
+    }
+    told = "; ".join(f"{how[test]} for {', '.join(names)}" for test, names in columns.items() if names)
+    yield f"Tests against {comparison.baseline}, items paired by id: {told}. Intervals: 95% paired bootstrap."
+    yield f"p corrected: for {len(tests)} tests, {CORRECTIONS[comparison.correction]}."
+    yield f"{DIFFERS}: differs from {comparison.baseline}, corrected p < 0.05."
+
+
+def _warnings(comparison: Comparison) -> Iterator[str]:
+    yield from comparison.limits
+    cells = [(c, cell) for table in comparison.tables for row in table.rows for c, cell in row.cells.items()]
+    few = sorted({c.key for c, cell in cells if cell.items is not None and cell.items < FEW})
+    if few:
+        yield f"Fewer than {FEW} items, so intervals are too narrow: {', '.join(few)}."
+    tests = len(list(comparison.differences()))
+    if comparison.correction == "holm" and 2 * tests / (1 + comparison.resamples) > 0.05:
+        yield f"{comparison.resamples} resamples can find nothing among {tests} tests: raise --resamples."
+    for apart in dict.fromkeys(cell.apart for _, cell in cells if cell.apart is not None):
+        yield f"{APART}: compared to nothing and never best. {apart}."

@@ -1,0 +1,85 @@
+"""The paper's layout: which benchmark stands in which table and where, and the paper's own numbers for it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from deepsuper.compare.paired import Test
+from deepsuper.evaluation.measures import MEASURES
+
+TABLES = {
+    "Question answering": ("xquad", "mlqa", "truthfulqa", "mkqa"),
+    "Understanding": ("xnli", "xcopa", "xstorycloze", "mmlu"),
+    "Translation": (),
+    "Translation, COMET": (),
+    "Other benchmarks": (),
+}
+"""The paper's tables 1, 2 and 4, and the benchmarks of each in order; the last two go by their measure."""
+LANGUAGES = ("vi", "ar", "zh", "en")
+PAPER_TABLES = Path(__file__).with_name("paper_tables.json")
+PAPER_NAMES = {"xstorycloze": "xstory_cloze"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One benchmark in one language by one measure."""
+
+    benchmark: str
+    language: str
+    metric: str
+
+    @property
+    def key(self) -> str:
+        """How results.json names it."""
+        return f"{self.benchmark}/{self.language}"
+
+    @property
+    def measure(self) -> str:
+        """What its numbers are called."""
+        return "MC1" if self.benchmark == "truthfulqa" and self.metric == "acc" else MEASURES[self.metric].title
+
+    @property
+    def test(self) -> Test:
+        """The test of a difference in it."""
+        return "McNemar" if self.metric == "acc" and self.benchmark != "truthfulqa" else "bootstrap"
+
+    @property
+    def table(self) -> str:
+        """The title of the table it stands in."""
+        if self.metric in ("chrf", "bleu", "spbleu", "comet"):
+            return "Translation, COMET" if self.metric == "comet" else "Translation"
+        return next((title for title, names in TABLES.items() if self.benchmark in names), "Other benchmarks")
+
+
+def in_order(columns: Iterable[Column]) -> list[Column]:
+    """Each column once, as the paper orders them; what it has not comes after, by name."""
+
+    def place(column: Column) -> tuple[object, ...]:
+        names = TABLES[column.table]
+        benchmark = names.index(column.benchmark) if column.benchmark in names else len(names)
+        language = LANGUAGES.index(column.language) if column.language in LANGUAGES else len(LANGUAGES)
+        table = list(TABLES).index(column.table)
+        return table, benchmark, column.benchmark, column.measure, language, column.language
+
+    return sorted(set(columns), key=place)
+
+
+def paper_rows(model: str) -> Mapping[str, Mapping[Column, float]]:
+    """The paper's tables 1, 2 and 4 for a base model: method -> column -> score in [0, 1]."""
+    tables = json.loads(PAPER_TABLES.read_text(encoding="utf-8"))
+    rows: dict[str, dict[Column, float]] = {}
+    for method, benchmarks in tables["results"][model].items():
+        rows[method] = {}
+        for title, metrics in (("Question answering", ("f1", "official_f1")), ("Understanding", ("acc",))):
+            for benchmark in TABLES[title]:
+                for language, percent in benchmarks[PAPER_NAMES.get(benchmark, benchmark)].items():
+                    for metric in ("acc",) if benchmark == "truthfulqa" else metrics:
+                        rows[method][Column(benchmark, language, metric)] = percent / 100
+    # The paper translates between English and Chinese only.
+    for method, directions in tables.get(f"translation_comet_{model}_zh", {}).items():
+        for direction, percent in directions.items():
+            rows.setdefault(method, {})[Column("flores", direction, "comet")] = percent / 100
+    return rows

@@ -1,0 +1,93 @@
+"""Differences of two runs on the same items: paired bootstrap, McNemar's exact test, correction for many tests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from deepsuper.evaluation.measures import Measure, Numbers
+
+Test = Literal["McNemar", "bootstrap"]
+Correction = Literal["holm", "bh", "none"]
+CELLS = 2**23
+"""The most numbers that are drawn at a time: 64 MiB."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Run less baseline with its 95% interval; `p` two-sided, `p_corrected` for all tests of the comparison."""
+
+    mean: float
+    low: float
+    high: float
+    p: float
+    test: Test
+    p_corrected: float | None = None
+
+    @property
+    def significant(self) -> bool:
+        """Whether the corrected p is below 0.05."""
+        return self.p_corrected is not None and self.p_corrected < 0.05
+
+
+def difference(measure: Measure, run: Numbers, base: Numbers, test: Test, *, resamples: int, seed: int) -> Difference:
+    """The paired difference of a score. Shapes: (N, S), (N, S); row n of both is the same item."""
+    draws = drawn_differences(measure, run, base, resamples=resamples, seed=seed)
+    low, high = np.quantile(draws, (0.025, 0.975))
+    p = mcnemar(run[:, 0], base[:, 0]) if test == "McNemar" else bootstrap_p(draws, run, base)
+    return Difference(measure.score(run) - measure.score(base), float(low), float(high), p, test)
+
+
+def drawn_differences(
+    measure: Measure, run: Numbers, base: Numbers, *, resamples: int, seed: int
+) -> NDArray[np.float64]:
+    """The difference of every resample of the items, drawn jointly and with their order kept. Shape: (resamples,)"""
+    rng, count = np.random.default_rng(seed), len(run)
+    if run.shape[1] == 1:
+        # A mean asks only how often each value is drawn: the same law as drawing items, and much less to draw.
+        values, times = np.unique((run - base)[:, 0], return_counts=True)
+        sizes = _pieces(resamples, max(1, CELLS // len(values)))
+        return np.concatenate([rng.multinomial(count, times / count, size) @ values / count for size in sizes])
+    every, draws = np.arange(count), np.empty(resamples)
+    for n in range(resamples):
+        rows = np.repeat(every, np.bincount(rng.integers(count, size=count), minlength=count))
+        draws[n] = measure.score(run[rows]) - measure.score(base[rows])
+    return draws
+
+
+def _pieces(total: int, largest: int) -> list[int]:
+    return [min(largest, total - start) for start in range(0, total, largest)]
+
+
+def bootstrap_p(draws: NDArray[np.float64], run: Numbers, base: Numbers) -> float:
+    """Twice the share of resamples on the other side of 0, with one added so that it is never 0.
+
+    It is not below 2^(1 - m), the least that any exact paired test can say where m items differ.
+    """
+    other_side = min(int((draws <= 0).sum()), int((draws >= 0).sum()))
+    differing = int((run != base).any(axis=1).sum())
+    return min(1.0, max(2 * (1 + other_side) / (1 + len(draws)), 2.0 ** (1 - differing)))
+
+
+def mcnemar(run: NDArray[np.float64], base: NDArray[np.float64]) -> float:
+    """McNemar's exact test: is a coin fair that fell as the items did which only one of the runs has right?"""
+    gained, lost = int((run > base).sum()), int((run < base).sum())
+    return float(stats.binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
+
+
+def corrected(p: Sequence[float], correction: Correction) -> list[float]:
+    """The p-values corrected for their number, in order."""
+    if not p or correction == "none":
+        return list(p)
+    if correction == "bh":
+        return [float(value) for value in stats.false_discovery_control(p, method="bh")]
+    order = np.argsort(p, kind="stable")
+    stepped = np.asarray(p)[order] * np.arange(len(p), 0, -1)
+    holm = np.empty(len(p))
+    holm[order] = np.minimum(1.0, np.maximum.accumulate(stepped))
+    return [float(value) for value in holm]

@@ -1,0 +1,170 @@
+"""Runs to compare: folders that `deepsuper eval` wrote, their names, their scores and the numbers of their items."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from deepsuper.evaluation.measures import MEASURES, Item, Numbers
+
+DEPTH = 3
+AGAIN = "run `deepsuper eval` again"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One evaluated model. `given`: what the user typed for it, where that names this run alone."""
+
+    name: str
+    folder: Path
+    given: str | None
+    asked: Mapping[str, Any]
+    scores: Mapping[str, Mapping[str, Any]]
+
+    def items_file(self, key: str) -> Path:
+        """Where the items of a score lie."""
+        return self.folder / "items" / f"{key.replace('/', '.')}.jsonl"
+
+
+@dataclass(frozen=True)
+class Items:
+    """The items of one score in the order of their file: ids, and by measure the numbers that it reads."""
+
+    ids: tuple[str | int, ...]
+    numbers: Mapping[str, Numbers]
+
+
+def find_runs(given: Sequence[str]) -> list[Run]:
+    """Every run in the folders, in order, each with a name of its own. Raises: ValueError naming the folder."""
+    runs = [run for one in given for run in _runs_of(one)]
+    by_profile = _told_apart(runs, lambda run: str(run.asked.get("profile")))
+    named = _told_apart(by_profile, lambda run: run.folder.as_posix())
+    twice = next((name for name, count in Counter(run.name for run in named).items() if count > 1), None)
+    if twice is not None:
+        raise ValueError(f"runs: two are called {twice!r}: name them as NAME=FOLDER")
+    for run in named:
+        if not run.name.strip() or not run.name.isprintable():
+            raise ValueError(
+                f"{run.folder}: the name {run.name!r} is empty or has control characters: name it as NAME=FOLDER"
+            )
+    return named
+
+
+def _told_apart(runs: Sequence[Run], by: Callable[[Run], str]) -> list[Run]:
+    count = Counter(run.name for run in runs)
+    return [run if count[run.name] == 1 else replace(run, name=f"{run.name} ({by(run)})") for run in runs]
+
+
+def _runs_of(given: str) -> Iterator[Run]:
+    name, equals, path = given.partition("=")
+    if not equals or Path(given).is_dir():
+        name, path = "", given
+    folder = Path(path)
+    if not folder.is_dir():
+        raise ValueError(f"{path}: no such folder (from {Path.cwd()}): give one that `deepsuper eval` wrote")
+    files = [file] if (file := folder / "results.json").is_file() else _files_below(folder)
+    if not files:
+        raise ValueError(f"{folder}: holds no results.json, nor do its folders: give one that `deepsuper eval` wrote")
+    for file in files:
+        asked, scores = _read_results(file)
+        own = Path(asked["model"]["name"]).name
+        called = own if not name else name if len(files) == 1 else f"{name}/{own}"
+        yield Run(called, file.parent, given if len(files) == 1 else None, asked, scores)
+
+
+def _files_below(folder: Path) -> list[Path]:
+    return sorted(file for depth in range(1, DEPTH + 1) for file in folder.glob("*/" * depth + "results.json"))
+
+
+def _read_results(file: Path) -> tuple[Mapping[str, Any], Mapping[str, Mapping[str, Any]]]:
+    try:
+        record = json.loads(file.read_text(encoding="utf-8"))
+        asked, scores = record["asked"], record["scores"]
+        Path(asked["model"]["name"])
+        for key, score in scores.items():
+            score["items"]
+            if score["metric"] not in MEASURES:
+                raise ValueError(f"{key} has the unknown metric {score['metric']!r}")
+            parts = (score, score.get("comet"), score.get("in_language"))
+            if "/" not in key or not all(math.isfinite(part["mean"]) for part in parts if part is not None):
+                raise ValueError(f"{key} is no BENCHMARK/LANGUAGE with a score")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        why = f"has no {error}" if isinstance(error, KeyError) else str(error)
+        raise ValueError(f"{file}: not what `deepsuper eval` writes ({why}): {AGAIN}") from error
+    if not scores:
+        raise ValueError(f"{file}: holds no score: {AGAIN}")
+    return asked, scores
+
+
+def read_items(run: Run, key: str) -> Items:
+    """The items of a score. Raises: ValueError naming file and line, or where they do not give the score."""
+    file = run.items_file(key)
+    if not file.is_file():
+        raise ValueError(f"{file}: no such file, but {run.folder / 'results.json'} has a score of {key}: {AGAIN}")
+    items = list(_read_lines(file))
+    ids = tuple(item["id"] for item in items)
+    twice = next((one for one, count in Counter(ids).items() if count > 1), None)
+    if twice is not None:
+        raise ValueError(
+            f"{file}:{len(ids) - ids[::-1].index(twice)}: a second item with id {twice!r}: need unique ids"
+        )
+    score = run.scores[key]
+    if not items or len(items) != score["items"]:
+        raise ValueError(f"{file}: has {len(items)} items, but the score is of {score['items']}: {AGAIN}")
+    numbers = {metric: _numbers(metric, items, file) for metric in measures_of(score)}
+    for metric, rows in numbers.items():
+        told, found = score_of(score, metric)["mean"], MEASURES[metric].score(rows)
+        if not math.isclose(told, found, abs_tol=1e-6):
+            raise ValueError(f"{file}: the items give {metric} {found:.6f}, results.json says {told:.6f}: {AGAIN}")
+    return Items(ids, numbers)
+
+
+def measures_of(score: Mapping[str, Any]) -> Iterator[str]:
+    """The measures that are compared: the score's own, and COMET where it was asked for."""
+    yield score["metric"]
+    if score.get("comet") is not None:
+        yield "comet"
+
+
+def score_of(score: Mapping[str, Any], metric: str) -> Mapping[str, Any]:
+    """The part of a score that is about a measure."""
+    part: Mapping[str, Any] = score if metric == score["metric"] else score[metric]
+    return part
+
+
+def _read_lines(file: Path) -> Iterator[Item]:
+    # Only \n ends a line: a prediction may hold any other line end.
+    with file.open(encoding="utf-8", newline="\n") as lines:
+        try:
+            for n, line in enumerate(lines, start=1):
+                yield _read_item(line, f"{file}:{n}")
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{file}: is not UTF-8 text ({error.reason}): {AGAIN}") from error
+
+
+def _read_item(line: str, where: str) -> Item:
+    try:
+        item = json.loads(line)
+    except ValueError as error:
+        raise ValueError(f"{where}: is no JSON ({error}): {AGAIN}") from error
+    if not isinstance(item, dict) or type(item.get("id")) not in (str, int):
+        raise ValueError(f"{where}: need an item with an id, which pairs the runs' items: {AGAIN} on rows with ids")
+    return item
+
+
+def _numbers(metric: str, items: Sequence[Item], file: Path) -> Numbers:
+    measure = MEASURES[metric]
+    try:
+        return measure.numbers(items)
+    except (KeyError, TypeError, ValueError):
+        for n, item in enumerate(items, start=1):
+            try:
+                measure.numbers([item])
+            except (KeyError, TypeError, ValueError) as error:
+                raise ValueError(f"{file}:{n}: lacks what {metric} is made of ({error}): {AGAIN}") from error
+        raise

@@ -1,0 +1,239 @@
+"""Runs side by side, built once: tables of cells with scores, differences to the baseline and what is best."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+
+from deepsuper.compare.layout import Column, in_order, paper_rows
+from deepsuper.compare.paired import Correction, Difference, corrected, difference
+from deepsuper.compare.runs import Items, Run, measures_of, read_items, score_of
+from deepsuper.evaluation.measures import MEASURES
+
+
+@dataclass(frozen=True)
+class Score:
+    """A score in [0, 1] with its 95% interval; the paper's have none."""
+
+    mean: float
+    low: float | None = None
+    high: float | None = None
+    stderr: float | None = None
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run in one column. `spoken`: the share of answers in the language; `apart`: why it is compared to nothing."""
+
+    score: Score
+    items: int | None = None
+    spoken: Score | None = None
+    difference: Difference | None = None
+    apart: str | None = None
+    best: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    """One run, or one method as the paper reports it. `average` is over the table's `averaged` columns."""
+
+    name: str
+    reported: bool
+    cells: Mapping[Column, Cell]
+    average: Score | None = None
+    average_best: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of the paper's layout."""
+
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    averaged: tuple[Column, ...]
+
+    def differences(self) -> Iterator[tuple[Row, Column, Difference]]:
+        """Every test in it, row by row."""
+        for row in self.rows:
+            for column, cell in row.cells.items():
+                if cell.difference is not None:
+                    yield row, column, cell.difference
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What every format shows."""
+
+    tables: tuple[Table, ...]
+    baseline: str
+    correction: Correction
+    resamples: int
+    seed: int
+    limits: tuple[str, ...]
+    """Runs that were scored on the first items only, in words."""
+
+    def differences(self) -> Iterator[tuple[Row, Column, Difference]]:
+        """Every test, table by table."""
+        for table in self.tables:
+            yield from table.differences()
+
+
+def shown(score: float) -> str:
+    """A score in percent, as every table shows it."""
+    return f"{100 * score:.2f}"
+
+
+def build(
+    runs: Sequence[Run], base: Run, *, paper: str | None, correction: Correction, resamples: int, seed: int
+) -> Comparison:
+    """Reads the items of every run and compares them. Raises: ValueError naming file and line."""
+    columns = in_order(column for run in runs for column in _columns_of(run))
+    cells: dict[str, dict[Column, Cell]] = {run.name: {} for run in runs}
+    for key, group in groupby(sorted(columns, key=lambda column: column.key), key=lambda column: column.key):
+        for column, name, cell in _compare_key(key, list(group), runs, base, resamples, seed):
+            cells[name][column] = cell
+    rows = [Row(name, False, {c: own[c] for c in columns if c in own}) for name, own in cells.items()]
+    rows = _with_corrected(rows, correction)
+    if paper is not None:
+        rows += [
+            Row(f"{method} (paper)", True, {c: Cell(Score(told[c])) for c in columns if c in told})
+            for method, told in paper_rows(paper).items()
+        ]
+    grouped = groupby(columns, key=lambda column: column.table)
+    tables = tuple(_table(title, tuple(group), rows) for title, group in grouped)
+    limits = tuple(f"{r.name}: first {r.asked['limit']} items" for r in runs if r.asked.get("limit") is not None)
+    return Comparison(tables, base.name, correction, resamples, seed, limits)
+
+
+def _columns_of(run: Run) -> Iterator[Column]:
+    for key, score in run.scores.items():
+        benchmark, _, language = key.partition("/")
+        yield from (Column(benchmark, language, metric) for metric in measures_of(score))
+
+
+def _compare_key(
+    key: str, columns: Sequence[Column], runs: Sequence[Run], base: Run, resamples: int, seed: int
+) -> Iterator[tuple[Column, str, Cell]]:
+    """The cells of one benchmark in one language: its items are read here and forgotten after."""
+    having = [run for run in runs if key in run.scores]
+    items = {run.name: read_items(run, key) for run in having}
+    first = base if base in having else having[0]
+    for run in having:
+        apart = None if run is first else _obstacle(run, first, items[run.name], items[first.name], key)
+        for column in columns:
+            if column.metric not in items[run.name].numbers:
+                continue
+            cell = _cell(run.scores[key], column.metric)
+            if apart is not None:
+                cell = replace(cell, apart=apart)
+            elif run is not base and base is first and column.metric in items[base.name].numbers:
+                one, other = _paired(items[run.name], items[base.name], column.metric)
+                measure = MEASURES[column.metric]
+                found = difference(measure, one, other, column.test, resamples=resamples, seed=seed)
+                cell = replace(cell, difference=found)
+            yield column, run.name, cell
+
+
+def _cell(score: Mapping[str, Any], metric: str) -> Cell:
+    part = score_of(score, metric)
+    spoken = score.get("in_language") if metric == score["metric"] else None
+    return Cell(_score(part), score["items"], None if spoken is None else _score(spoken))
+
+
+def _score(part: Mapping[str, Any]) -> Score:
+    return Score(part["mean"], part.get("low"), part.get("high"), part.get("stderr"))
+
+
+def _obstacle(run: Run, other: Run, items: Items, others: Items, key: str) -> str | None:
+    """Why two runs' items cannot be compared one by one, in words; None where they can."""
+    one, two = run.scores[key], other.scores[key]
+    settings = (
+        ("limit", run.asked.get("limit"), other.asked.get("limit")),
+        ("profile", run.asked.get("profile"), other.asked.get("profile")),
+        ("data", _identity(one.get("data")), _identity(two.get("data"))),
+        ("task version", one.get("task_version"), two.get("task_version")),
+    )
+    for what, mine, its in settings:
+        if mine != its:
+            return f"{run.name}, {key}: {what} {mine}, but {its} in {other.name}"
+    if set(items.ids) != set(others.ids):
+        strange = sorted(map(str, set(items.ids) ^ set(others.ids)))[0]
+        return f"{run.name}, {key}: other items than {other.name} (such as id {strange!r}, in one of them only)"
+    for metric in items.numbers.keys() & others.numbers.keys():
+        mine, its = _aligned(items, others, metric), others.numbers[metric]
+        if (np.isnan(mine) != np.isnan(its)).any():
+            return f"{run.name}, {key}: other items count for {metric} than in {other.name}"
+    return None
+
+
+def _identity(data: Mapping[str, Any] | None) -> Any:
+    """What the data is, wherever it lies: the hash of a file, or its name on the hub."""
+    return data and (data.get("sha256") or {name: value for name, value in data.items() if name != "file"})
+
+
+def _aligned(items: Items, others: Items, metric: str) -> Any:
+    """The items' numbers in the others' order."""
+    place = {one: n for n, one in enumerate(items.ids)}
+    return items.numbers[metric][[place[one] for one in others.ids]]
+
+
+def _paired(items: Items, base: Items, metric: str) -> tuple[Any, Any]:
+    """Both runs' numbers, item by item in the order of the baseline's file, without items that do not count."""
+    one, other = _aligned(items, base, metric), base.numbers[metric]
+    count = ~np.isnan(other).any(axis=1)
+    return one[count], other[count]
+
+
+def _with_corrected(rows: Sequence[Row], correction: Correction) -> list[Row]:
+    """The rows with each test's p corrected for the number of tests in all of them."""
+    tests = [(r, c, cell.difference) for r in rows for c, cell in r.cells.items() if cell.difference is not None]
+    values = corrected([found.p for _, _, found in tests], correction)
+    known = {(r.name, c): replace(d, p_corrected=p) for (r, c, d), p in zip(tests, values, strict=True)}
+    return [
+        replace(r, cells={c: replace(cell, difference=known.get((r.name, c))) for c, cell in r.cells.items()})
+        for r in rows
+    ]
+
+
+def _table(title: str, columns: tuple[Column, ...], rows: Sequence[Row]) -> Table:
+    """One table with averages and the best marked: the runs among themselves, the paper's rows among themselves."""
+    here = [replace(row, cells={c: row.cells[c] for c in columns if c in row.cells}) for row in rows]
+    here = [row for row in here if row.cells]
+    averaged = tuple(c for c in columns if all(c in row.cells and row.cells[c].apart is None for row in here))
+    if len(columns) > 1 and averaged:
+        here = [
+            replace(row, average=Score(float(np.mean([row.cells[c].score.mean for c in averaged])))) for row in here
+        ]
+    marked = []
+    for reported in (False, True):
+        marked += _with_best([row for row in here if row.reported is reported], columns)
+    return Table(title, columns, tuple(marked), averaged)
+
+
+def _with_best(block: Sequence[Row], columns: Sequence[Column]) -> list[Row]:
+    """The rows with the best cell of each column marked, and all that show the same; one score alone is not best."""
+    best: dict[Column | None, str | None] = {}
+    for column in columns:
+        cells = [row.cells[column] for row in block if column in row.cells]
+        best[column] = _highest([cell.score.mean for cell in cells if cell.apart is None])
+    best[None] = _highest([row.average.mean for row in block if row.average is not None])
+    return [
+        replace(
+            row,
+            cells={
+                c: replace(cell, best=cell.apart is None and shown(cell.score.mean) == best[c])
+                for c, cell in row.cells.items()
+            },
+            average_best=row.average is not None and shown(row.average.mean) == best[None],
+        )
+        for row in block
+    ]
+
+
+def _highest(scores: Sequence[float]) -> str | None:
+    return shown(max(scores)) if len(scores) > 1 else None

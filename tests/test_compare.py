@@ -1,0 +1,498 @@
+"""compare: laws of the paired statistics, what is marked best, five formats that hold every score, refusals."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+from rich.console import Console
+from scipy import stats
+
+from deepsuper.compare import Comparison, corrected, difference, find_baseline, find_runs, mcnemar, run_compare
+from deepsuper.compare.formats import CSV_HEADER, FORMATS, as_csv, as_html, as_latex, as_markdown, as_text, print_text
+from deepsuper.compare.layout import PAPER_TABLES, Column, in_order, paper_rows
+from deepsuper.compare.paired import drawn_differences
+from deepsuper.compare.tables import Cell, Row, Score, Table, build, shown
+from deepsuper.config import CompareConfig
+from deepsuper.evaluation.measures import MEASURES
+from deepsuper.metrics import mean_interval, paired_interval
+from result_folders import SCORES, made_up, numbered, write_run
+from shared import SHARED
+
+F1, CHRF, MKQA = MEASURES["f1"], MEASURES["chrf"], MEASURES["official_f1"]
+
+
+def compared(*folders: Path | str, paper: str | None = None, **options) -> Comparison:
+    runs = find_runs([str(folder) for folder in folders])
+    base = find_baseline(runs, options.pop("baseline", None))
+    return build(runs, base, paper=paper, **{"correction": "holm", "resamples": 500, "seed": 0, **options})
+
+
+def only_difference(*folders: Path | str, **options):
+    ((_, _, found),) = compared(*folders, **options).differences()
+    return found
+
+
+def column_of(values: Sequence[float]) -> np.ndarray:
+    return np.asarray(values, dtype=float).reshape(-1, 1)
+
+
+# The statistics
+
+
+@pytest.mark.parametrize("correction", ["holm", "bh", "none"])
+def test_a_run_differs_from_itself_by_nothing(tmp_path, correction):
+    run = write_run(tmp_path / "run", made_up(0))
+    found = [d for _, _, d in compared(f"a={run}", f"b={run}", correction=correction).differences()]
+    assert len(found) == 24
+    assert {(d.mean, d.low, d.high, d.p, d.p_corrected) for d in found} == {(0.0, 0.0, 0.0, 1.0, 1.0)}
+
+
+def test_on_items_of_unequal_difficulty_pairs_know_more():
+    rng = np.random.default_rng(0)
+    easy = rng.random(400)
+    one, two = (easy * 0.9 + 0.1 * rng.random(400) for _ in range(2))
+    paired = difference(F1, column_of(one), column_of(two), "bootstrap", resamples=2000, seed=0)
+    alone = [mean_interval(values.tolist()) for values in (one, two)]
+    unpaired = np.hypot(*(i.high - i.low for i in alone))
+    assert paired.high - paired.low < 0.3 * unpaired
+
+
+def test_the_interval_of_a_mean_is_the_bootstrap_over_items():
+    rng = np.random.default_rng(1)
+    one, two = rng.random(200).round(1), rng.random(200).round(1)
+    ours = difference(F1, column_of(one), column_of(two), "bootstrap", resamples=20_000, seed=0)
+    plain = paired_interval(one.tolist(), two.tolist(), resamples=20_000)
+    assert ours.mean == pytest.approx(plain.mean)
+    assert (ours.low, ours.high) == pytest.approx((plain.low, plain.high), abs=0.002)
+
+
+def test_few_values_at_a_time_or_all_give_one_interval(monkeypatch):
+    values, nothing = column_of(np.random.default_rng(2).random(50)), column_of([0] * 50)
+    whole = drawn_differences(F1, values, nothing, resamples=300, seed=5)
+    monkeypatch.setattr("deepsuper.compare.paired.CELLS", 200)
+    pieces = drawn_differences(F1, values, nothing, resamples=300, seed=5)
+    assert len(pieces) == 300 and pieces.tolist() == whole.tolist()
+
+
+def test_the_paired_interval_covers_the_truth_as_often_as_it_says():
+    rng = np.random.default_rng(3)
+    held = 0
+    for trial in range(300):
+        easy = rng.random(150)
+        one, two = (np.clip(easy + shift + 0.2 * rng.standard_normal(150), -9, 9) for shift in (0.05, 0.0))
+        found = difference(F1, column_of(one), column_of(two), "bootstrap", resamples=400, seed=trial)
+        held += found.low <= 0.05 <= found.high
+    assert 0.90 <= held / 300 <= 0.99
+
+
+def test_a_corpus_score_is_resampled_with_both_runs_on_the_same_items(tmp_path):
+    scores = [dict(made_up(n, gain=g))["flores/en-zh"][1] for n, g in ((0, 0.0), (1, 0.2))]
+    one, two = (CHRF.numbers(items) for items in scores)
+    found = difference(CHRF, two, one, "bootstrap", resamples=300, seed=0)
+    assert found.mean == pytest.approx(CHRF.of(scores[1]) - CHRF.of(scores[0]))
+    assert found.low < found.mean < found.high and found.p < 0.05
+
+
+def test_mcnemar_is_the_exact_binomial_test():
+    run = np.array([1.0] * 9 + [0.0] * 2 + [1.0] * 5 + [0.0] * 4)
+    base = np.array([0.0] * 9 + [1.0] * 2 + [1.0] * 5 + [0.0] * 4)
+    # 9 of 11 discordant items, two sides: 2 * (C(11,0) + C(11,1) + C(11,2)) / 2^11.
+    assert mcnemar(run, base) == pytest.approx(2 * (1 + 11 + 55) / 2048)
+    assert mcnemar(run, run) == 1.0
+
+
+def test_two_items_prove_nothing():
+    found = difference(F1, column_of([0.9, 0.8]), column_of([0.1, 0.2]), "bootstrap", resamples=5000, seed=0)
+    assert found.p == 0.5
+
+
+p_values = st.lists(st.floats(0, 1), min_size=1, max_size=20)
+
+
+@given(p_values)
+def test_corrections_are_monotone_and_never_below_the_raw_p(p):
+    for name in ("holm", "bh", "none"):
+        found = corrected(p, name)
+        assert all(c >= raw - 1e-12 and c <= 1 for raw, c in zip(p, found, strict=True))
+        assert [found[n] for n in np.argsort(p, kind="stable")] == sorted(found)
+    assert all(h >= b - 1e-12 for h, b in zip(corrected(p, "holm"), corrected(p, "bh"), strict=True))
+
+
+def test_holm_by_hand():
+    assert corrected([0.01, 0.04, 0.03, 0.5], "holm") == pytest.approx([0.04, 0.09, 0.09, 0.5])
+    assert corrected([], "holm") == []
+
+
+def test_nothing_is_found_among_forty_columns_without_a_difference(tmp_path):
+    rng = np.random.default_rng(4)
+    keys = [f"{benchmark}/l{n}" for n in range(20) for benchmark in ("xnli", "xquad")]
+    folders = []
+    for name in ("one", "two"):
+        scores = {}
+        for key in keys:
+            metric, values = ("acc", rng.random(150) < 0.5) if "xnli" in key else ("f1", rng.random(150))
+            scores[key] = (metric, numbered(metric, values))
+        folders.append(write_run(tmp_path / name, scores, model=name))
+    found = [d for _, _, d in compared(*folders, resamples=4000).differences()]
+    assert len(found) == 40 and any(d.p < 0.1 for d in found)
+    assert not any(d.significant for d in found)
+
+
+# Pairing
+
+
+def test_the_order_of_the_files_does_not_matter(tmp_path):
+    scores = {key: score for key, score in made_up(1, gain=0.05).items() if "mkqa" not in key}
+    turned = {key: (metric, list(items)[::-1]) for key, (metric, items) in scores.items()}
+    base = write_run(tmp_path / "base", {key: score for key, score in made_up(0).items() if "mkqa" not in key})
+    found = [
+        list(compared(base, f"run={write_run(tmp_path / name, s)}").differences())
+        for name, s in (("one", scores), ("two", turned))
+    ]
+    assert [(c, d) for _, c, d in found[0]] == [(c, d) for _, c, d in found[1]]
+
+
+def test_official_mkqa_follows_the_file_of_the_baseline(tmp_path):
+    key = "mkqa/zh"
+    base, items = (list(made_up(n, gain=g)[key][1]) for n, g in ((0, 0.0), (1, 0.1)))
+    folders = [write_run(tmp_path / n, {key: ("official_f1", i)}) for n, i in (("base", base), ("run", items[::-1]))]
+    found = only_difference(folders[0], f"run={folders[1]}")
+    assert found.mean == pytest.approx(MKQA.of(items) - MKQA.of(base))
+
+
+def other_ids(scores: SCORES) -> SCORES:
+    return {
+        key: (metric, [{**item, "id": f"other {item['id']}"} for item in items])
+        for key, (metric, items) in scores.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [({"limit": 3}, "limit 3, but None in base"), ({"profile": "corrected"}, "profile corrected, but paper in base"),
+     ({"sha256": "1" * 64}, "data 1111"), ({"ids": True}, "other items than base (such as id 'other q0'")],
+)  # fmt: skip
+def test_what_cannot_be_paired_is_compared_to_nothing_and_said(tmp_path, change, why):
+    scores = {"xnli/zh": ("acc", numbered("acc", [1, 0, 1]))}
+    better = {"xnli/zh": ("acc", numbered("acc", [1, 1, 1]))}
+    change = dict(change)
+    better = other_ids(better) if change.pop("ids", False) else better
+    base, other = write_run(tmp_path / "a", scores), write_run(tmp_path / "b", better, model="run", **change)
+    comparison = compared(base, other)
+    cell = comparison.tables[0].rows[1].cells[Column("xnli", "zh", "acc")]
+    assert cell.apart is not None and why in cell.apart and "run, xnli/zh" in cell.apart
+    assert not list(comparison.differences()) and not cell.best
+    for write in FORMATS.values():
+        assert "compared to nothing" in write(comparison) or "run, xnli/zh" in write(comparison)
+
+
+# Tables
+
+
+def test_columns_stand_as_in_the_paper():
+    keys = [
+        "mmlu/zh", "xquad/en", "xquad/de", "xcopa/vi", "xquad/zh", "xquad/vi", 
+        "mlqa/ar", "xquad/ar", "truthfulqa/vi", "odd/zh",
+    ]  # fmt: skip
+    columns = [Column(*key.split("/"), "acc") for key in keys] + [
+        Column("flores", "en-zh", m) for m in ("comet", "chrf")
+    ]
+    ordered = [f"{c.key} {c.metric}" if c.benchmark == "flores" else c.key for c in in_order(columns)]
+    assert ordered == [
+        "xquad/vi", "xquad/ar", "xquad/zh", "xquad/en", "xquad/de", "mlqa/ar", "truthfulqa/vi",
+        "xcopa/vi", "mmlu/zh", "flores/en-zh chrf", "flores/en-zh comet", "odd/zh",
+    ]  # fmt: skip
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.lists(st.lists(st.integers(0, 1), min_size=4, max_size=4), min_size=2, max_size=4))
+def test_bold_marks_exactly_the_maxima(tmp_path, runs):
+    folders = [
+        write_run(tmp_path / str(n), {"xnli/zh": ("acc", numbered("acc", values))}) for n, values in enumerate(runs)
+    ]
+    (table,) = compared(*(f"r{n}={folder}" for n, folder in enumerate(folders)), resamples=100).tables
+    marked = [row.cells[table.columns[0]].best for row in table.rows]
+    assert marked == [sum(values) == max(map(sum, runs)) for values in runs]
+
+
+def test_averages_are_over_the_columns_that_every_row_has(tmp_path):
+    def run(name: str, **scores: float) -> Path:
+        items = {f"xnli/{language}": ("acc", numbered("acc", [s] * 2)) for language, s in scores.items()}
+        return write_run(tmp_path / name, items, model=name)
+
+    (table,) = compared(run("one", vi=0.0, ar=1.0, zh=1.0), run("two", vi=1.0, ar=0.0)).tables
+    assert [c.language for c in table.averaged] == ["vi", "ar"]
+    assert [row.average.mean for row in table.rows] == [0.5, 0.5] and all(row.average_best for row in table.rows)
+
+
+def test_the_papers_rows_stand_apart(tmp_path):
+    folders = [write_run(tmp_path / str(n), made_up(n), model=f"m{n}") for n in range(2)]
+    comparison = compared(*folders, paper="llama-2-7b", resamples=100)
+    tables = {table.title: table for table in comparison.tables}
+    rows = {row.name: row for row in tables["Question answering"].rows}
+    cell = rows["dft-logits (paper)"].cells[Column("xquad", "vi", "f1")]
+    assert shown(cell.score.mean) == "29.65" and cell.best and cell.score.low is None and cell.difference is None
+    assert rows["sdrrl (paper)"].cells[Column("mkqa", "zh", "official_f1")].score.mean == pytest.approx(0.4063)
+    assert not any(row.reported for row in tables["Translation"].rows), "COMET is not chrF++"
+    names = [row.name for row in tables["Translation, COMET"].rows if row.reported]
+    assert "et-feature (paper)" in names and "dft-logits (paper)" not in names
+    assert any(row.cells[Column("xquad", "vi", "f1")].best for row in rows.values() if not row.reported)
+
+
+def test_the_papers_numbers_are_all_there():
+    rows = paper_rows("gemma-2-2b")
+    assert set(rows) == {"sft", "tft", "sdrrl", "dft-logits", "dft-feature"}
+    assert rows["dft-logits"][Column("xstorycloze", "ar", "acc")] == pytest.approx(0.6208)
+    copy = SHARED / "paper" / "tables.json"
+    if not copy.is_file():
+        pytest.skip("the shared paper folder is absent (set DEEPSUPER_SHARED)")
+    assert json.loads(PAPER_TABLES.read_text()) == json.loads(copy.read_text())
+
+
+# Formats
+
+
+def drawn(name: str, other: str) -> Comparison:
+    """Two runs by these names in one table, without any file."""
+    columns = (Column("xquad", "vi", "f1"), Column("xquad", "zh", "f1"))
+    rows = tuple(
+        Row(
+            n,
+            False,
+            {c: Cell(Score(s + k / 10, s, s + 0.2), 9, Score(0.5 + s, 0.5, 0.6)) for k, c in enumerate(columns)},
+        )
+        for n, s in ((name, 0.1234), (other, 0.2345))
+    )
+    return Comparison((Table("Question answering", columns, rows, ()),), name, "holm", 100, 0, ())
+
+
+NUMBERS = {"12.34", "22.34", "23.45", "33.45", "62.34", "73.45"}
+SIGNS = "|&_<>#%$\\{}~^*[]`\"'-=+!@ab5 你ب"
+names = st.text(st.sampled_from(SIGNS), min_size=1, max_size=12).map(lambda text: f"n{text}m")
+
+
+class Cells(HTMLParser):
+    """The texts of all td elements; any other element than a page's own is a leak."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.cells: list[str] = []
+        self.tags: set[str] = set()
+        self.inside = False
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        assert not {name for name, _ in attrs} & {"src", "href", "style", "onerror", "onclick"}
+        if tag == "td":
+            self.cells.append("")
+            self.inside = True
+
+    def handle_endtag(self, tag):
+        self.inside = self.inside and tag != "td"
+
+    def handle_data(self, data):
+        if self.inside:
+            self.cells[-1] += data
+
+
+HTML_TAGS = set(
+    re.findall(r"\w+", "html head meta title style body h1 h2 div table thead tbody tr th td bdi strong sup ul li")
+)
+
+
+@settings(deadline=None)
+@given(names, names.map(lambda name: name + "2"))
+def test_every_format_holds_every_name_and_score(name, other):
+    comparison = drawn(name, other)
+    page = Cells(as_html(comparison))
+    assert {name, other} | NUMBERS <= set(page.cells) and page.tags <= HTML_TAGS
+    rows = list(csv.DictReader(io.StringIO(as_csv(comparison))))
+    assert {row["run"] for row in rows} == {name, other}
+    assert {f"{float(row['mean']):.2f}" for row in rows} == NUMBERS
+    tokens = MarkdownIt("commonmark").enable("table").parse(as_markdown(comparison))
+    cells = [
+        "".join(child.content for child in token.children)
+        for before, token in pairwise(tokens)
+        if before.type == "td_open"
+    ]
+    assert {name, other} | NUMBERS <= set(cells)
+    text, latex = as_text(comparison), as_latex(comparison)
+    assert name in text and other in text and set(re.findall(r"\d\d\.\d\d", text)) >= NUMBERS
+    assert set(re.findall(r"\d\d\.\d\d", latex)) >= NUMBERS
+
+
+def unlatex(text: str) -> str:
+    words = {"backslash": "\\", "asciitilde": "~", "asciicircum": "^", "less": "<", "greater": ">"}
+    words |= {"bar": "|", "quotedbl": '"'}
+    pattern = r"\\text(\w+)\{\}|\\([&%$#_{}])|\{([\[\]*`'])\}|(-)\{\}"
+    return re.sub(pattern, lambda m: words[m[1]] if m[1] else m[2] or m[3] or m[4], text)
+
+
+@given(names)
+def test_latex_escapes_every_name_and_balances(name):
+    latex = as_latex(drawn(name, "other"))
+    rows = [line.split(" & ")[0] for line in latex.splitlines() if line.endswith(r"\\")]
+    assert name in [unlatex(cell) for cell in rows]
+    plain = re.sub(r"\\[\\&%$#_{}]", "", latex)
+    assert plain.count("{") == plain.count("}") and plain.count("$") % 2 == 0 and "#" not in plain
+    for line in latex.splitlines():
+        if line.endswith(r"\\"):
+            cells = re.sub(r"\\multicolumn\{(\d)\}", lambda m: "&" * (int(m[1]) - 1), line.replace(r"\&", ""))
+            assert cells.count("&") in (2, 7)
+
+
+def test_bold_in_every_format():
+    comparison = drawn("one", "two")
+    (table,) = comparison.tables
+    best = {c: replace(cell, best=True) for c, cell in table.rows[1].cells.items()}
+    rows = (table.rows[0], replace(table.rows[1], cells=best))
+    marked = replace(comparison, tables=(replace(table, rows=rows),))
+    assert re.findall(r"\*(\d\d\.\d\d)", as_text(marked)) == ["23.45", "33.45"]
+    assert re.findall(r"\*\*([\d.]+)\*\*", as_markdown(marked)) == ["23.45", "33.45"]
+    assert re.findall(r"\\textbf\{([\d.]+)\}", as_latex(marked)) == ["23.45", "33.45"]
+    assert re.findall(r"<strong><bdi>([\d.]+)</bdi></strong>", as_html(marked)) == ["23.45", "33.45"]
+
+
+def test_the_page_allows_nothing_but_its_own_style():
+    page = as_html(drawn("</style><script>alert(1)</script>", "two"))
+    assert "default-src 'none'; style-src 'sha256-" in page and "<script" not in page
+    assert page.count("<style>") == page.count("</style>") == 1
+
+
+@pytest.mark.parametrize("width", [20, 60, 100, 300])
+def test_no_terminal_cuts_a_number(tmp_path, width):
+    folders = [write_run(tmp_path / str(n), made_up(n), model=f"model-{n}") for n in range(2)]
+    comparison, out = compared(*folders, resamples=100), io.StringIO()
+    print_text(Console(file=out, width=width), comparison)
+    said = out.getvalue()
+    assert "…" not in said
+    for table in comparison.tables:
+        for row in table.rows:
+            assert all(shown(cell.score.mean) in said for cell in row.cells.values())
+
+
+def test_the_long_form_has_what_the_tables_have_and_more(tmp_path):
+    folders = [write_run(tmp_path / str(n), made_up(n, gain=n / 10), model=f"m{n}") for n in range(2)]
+    comparison = compared(*folders)
+    rows = list(csv.DictReader(io.StringIO(as_csv(comparison))))
+    assert tuple(rows[0]) == CSV_HEADER
+    tests = [row for row in rows if row["p"]]
+    assert len(tests) == 24 and all(float(row["p_corrected"]) >= float(row["p"]) for row in tests)
+    assert {row["test"] for row in tests if row["metric"] == "acc" and row["benchmark"] != "truthfulqa"} == {"McNemar"}
+    assert {row["test"] for row in tests if row["metric"] != "acc" or row["benchmark"] == "truthfulqa"} == {"bootstrap"}
+    assert all(float(r["diff_low"]) <= float(r["difference"]) <= float(r["diff_high"]) for r in tests)
+    assert {row["benchmark"] for row in rows if row["metric"] == "in_language"} == {"xquad", "mlqa"}
+
+
+# The command
+
+
+def test_the_command_writes_what_it_says_and_a_picture(tmp_path, capsys):
+    folders = [str(write_run(tmp_path / f"m{n}", made_up(n), model=f"x/m{n}")) for n in range(2)]
+    config = CompareConfig(
+        (f"$a_|名字={folders[0]}", f"_b={folders[1]}"), picture=str(tmp_path / "new" / "p.png"), resamples=200
+    )
+    comparison = run_compare(config)
+    said = capsys.readouterr().out
+    assert (
+        "by Holm" in said
+        and "McNemar's exact test for xnli" in said
+        and "200 resamples can find nothing among 24 tests" in said
+    )
+    assert (tmp_path / "new" / "p.png").read_bytes().startswith(b"\x89PNG")
+    for name in FORMATS:
+        path = tmp_path / "out" / f"table.{name}"
+        run_compare(replace(config, format=name, output=str(path), picture=None))
+        assert path.read_text(encoding="utf-8") == FORMATS[name](comparison)
+    assert capsys.readouterr().out == ""
+
+
+def test_a_parent_folder_holds_many_runs_and_names_tell_them_apart(tmp_path):
+    scores = {"xnli/zh": ("acc", numbered("acc", [1, 0, 1]))}
+    for place, profile in (("a/b/one", "paper"), ("a/two", "corrected"), ("c/three", "paper")):
+        write_run(tmp_path / place, scores, model="org/base", profile=profile)
+    write_run(tmp_path / "c" / "four", scores, model="other/")
+    names = [run.name for run in find_runs([str(tmp_path)])]
+    three, one = (f"base (paper) ({(tmp_path / p).as_posix()})" for p in ("c/three", "a/b/one"))
+    assert sorted(names) == sorted(["base (corrected)", three, one, "other"])
+    assert [run.name for run in find_runs([f"mine={tmp_path / 'c'}"])] == ["mine/other", "mine/base"]
+    assert (
+        find_baseline(find_runs([str(tmp_path / "c" / "four"), str(tmp_path / "a")]), f"{tmp_path}/c/four/").name
+        == "other"
+    )
+
+
+def good(tmp_path: Path) -> Path:
+    return write_run(tmp_path / "run", {"xnli/zh": ("acc", numbered("acc", [1, 0, 1]))})
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    path.write_text(path.read_text().replace(old, new))
+
+
+ITEMS = "items/xnli.zh.jsonl"
+BROKEN = {
+    "no such folder": lambda run: run.rename(run.with_name("gone")),
+    "holds no results.json": lambda run: (run / "results.json").unlink(),
+    "results.json: not what": lambda run: (run / "results.json").write_text("{"),
+    "has no 'scores'": lambda run: edit(run / "results.json", '"scores"', '"other"'),
+    "unknown metric 'bad'": lambda run: edit(run / "results.json", '"metric": "acc"', '"metric": "bad"'),
+    "holds no score": lambda run: (run / "results.json").write_text('{"asked":{"model":{"name":"a"}},"scores":{}}'),
+    "has a score of xnli/zh": lambda run: (run / ITEMS).unlink(),
+    r"xnli.zh.jsonl:2: is no JSON": lambda run: edit(run / ITEMS, '{"id": "q1"', '{"id" "q1"'),
+    r"xnli.zh.jsonl:3: need an item with an id": lambda run: edit(run / ITEMS, '"q2"', "null"),
+    r"xnli.zh.jsonl:3: a second item with id 'q0'": lambda run: edit(run / ITEMS, '"q2"', '"q0"'),
+    r"xnli.zh.jsonl:1: lacks what acc is made of": lambda run: edit(run / ITEMS, '"acc"', '"f1"'),
+    "the items give acc 0.333333": lambda run: edit(run / ITEMS, '"q2", "acc": 1.0', '"q2", "acc": 0.0'),
+    "has 2 items, but the score is of 3": lambda run: edit(run / ITEMS, '{"id": "q2", "acc": 1.0}\n', ""),
+    "is not UTF-8": lambda run: (run / ITEMS).write_bytes(b'{"id": "\xff"}\n'),
+    "control characters": lambda run: edit(run / "results.json", '"name": "base"', '"name": "ba\\nse"'),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("message", BROKEN)
+def test_a_broken_folder_is_named(tmp_path, message):
+    run = good(tmp_path)
+    BROKEN[message](run)
+    with pytest.raises(ValueError, match=message) as error:
+        run_compare(CompareConfig((str(run),)))
+    assert str(run) in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [({"runs": ()}, "runs: need at least one"), ({"format": "pdf"}, "format: need one of text, md"),
+     ({"baseline": "nobody"}, "baseline: need one of base, got 'nobody'"), ({"paper": "gpt"}, "paper: need one of"),
+     ({"correction": "tukey"}, "correction: need one of holm"), ({"resamples": 5}, "resamples: need 100"),
+     ({"picture": "a.jpg"}, "picture: need a file that ends"), ({"picture": "a.png"}, "nothing to draw"),
+     ({"output": "."}, "is a folder"), ({"seed": -1}, "seed")],
+)  # fmt: skip
+def test_a_bad_option_is_named(tmp_path, change, message):
+    with pytest.raises(ValueError, match=message):
+        run_compare(replace(CompareConfig((str(good(tmp_path)),), resamples=100), **change))
+
+
+def test_one_folder_twice_needs_names(tmp_path):
+    run = good(tmp_path)
+    with pytest.raises(ValueError, match=r"two are called .*NAME=FOLDER"):
+        run_compare(CompareConfig((str(run), str(run))))
+
+
+def test_scipy_agrees_with_benjamini_and_hochberg_by_hand():
+    assert corrected([0.01, 0.04, 0.03, 0.5], "bh") == pytest.approx([0.04, 0.16 / 3, 0.16 / 3, 0.5])
+    assert stats.false_discovery_control([0.01, 0.02]).tolist() == pytest.approx(corrected([0.01, 0.02], "bh"))
