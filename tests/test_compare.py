@@ -204,7 +204,7 @@ def test_what_cannot_be_paired_is_compared_to_nothing_and_said(tmp_path, change,
 
 def test_columns_stand_as_in_the_paper():
     keys = [
-        "mmlu/zh", "xquad/en", "xquad/de", "xcopa/vi", "xquad/zh", "xquad/vi", 
+        "mmlu/zh", "xquad/en", "xquad/de", "xcopa/vi", "xquad/zh", "xquad/vi",
         "mlqa/ar", "xquad/ar", "truthfulqa/vi", "odd/zh",
     ]  # fmt: skip
     columns = [Column(*key.split("/"), "acc") for key in keys] + [
