@@ -4,7 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test check bench docs
+# unbabel-comet wants numpy 1 and packages older than ours, so it is installed where ours are not.
+COMET := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/deepsuper/comet
+
+.PHONY: demo test check bench docs comet
 
 demo: $(INSTALLED)
 	$(BIN)/deepsuper demo
@@ -24,6 +27,16 @@ bench: $(INSTALLED)
 
 docs: $(INSTALLED)
 	$(BIN)/python docs/make_cli.py
+
+comet: $(COMET)/.installed
+
+$(COMET)/.installed: constraints-comet.txt
+	@$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 13) else \
+	"unbabel-comet needs Python 3.11 or 3.12, for which numpy 1 has wheels: make comet PYTHON=python3.12")'
+	$(PYTHON) -m venv $(COMET)
+	$(COMET)/bin/pip install -q -c constraints-comet.txt unbabel-comet setuptools
+	$(COMET)/bin/python -W ignore -c 'import comet'
+	touch $@
 
 $(INSTALLED): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -94,3 +94,13 @@ def test_layers_study_says_what_each_choice_moves():
     assert [row[2] for row in rows] == [
         "default", "first token out", "special tokens in", "no final norm", "questions of XQuAD"
     ]  # fmt: skip
+
+
+def test_evaluation_says_what_the_harness_says(tmp_path):
+    (tmp_path / "xquad").mkdir()
+    row = {"id": "a", "context": "the sky is blue", "question": "which colour", "answers": ["blue"]}
+    (tmp_path / "xquad" / "zh.jsonl").write_text(json.dumps(row) + "\n")
+    model = make_run(tmp_path).model.name
+    out = run("evaluation.py", "--data_dir", tmp_path, "--model", model, "--items", 1, "--turns", 1)
+    assert re.search(r"^turn 0: deepsuper eval \d+\.\d s, lm_eval \d+\.\d s, ratio \d+\.\d\d$", out, re.M)
+    assert "median ratio" in out

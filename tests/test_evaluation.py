@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deepsuper.cli import EVERY_BENCHMARK, main
-from deepsuper.evaluation.benchmarks import BENCHMARKS
+from deepsuper.cli import main
+from deepsuper.evaluation.benchmarks import BENCHMARKS, file_language
 from deepsuper.evaluation.fidelity import in_language
+from deepsuper.evaluation.items import json_line
 from deepsuper.evaluation.local import read_rows
-from deepsuper.evaluation.run import json_line
+from deepsuper.evaluation.measures import MEASURES
 from deepsuper.evaluation.scorers import best, exact_match, f1, mkqa_f1, mkqa_rules, mlqa_rules, squad_rules
 from runs import make_run
 from test_cli import fail
@@ -68,6 +71,8 @@ ROWS = {
     "xcopa": {"premise": "It rained.", "choice1": "Wet.", "choice2": "Dry.", "question": "effect", "label": 0},
     "xstorycloze": {"sentences": ["a b", "c d", "e f", "g h"], "endings": ["good end", "bad end"], "label": 1},
     "mmlu": {"question": "one and one", "choices": ["1", "2", "3", "4"], "answer": 1},
+    "mkqa": {"question": "which colour", "answers": ["blue", "sky blue"]},
+    "flores": {"text": "天是蓝色的", "english": "the sky is blue"},
 }
 
 
@@ -113,29 +118,36 @@ def data(tmp_path):
     """Two rows of every benchmark and language, made up in the layout's fields."""
     for name, benchmark in BENCHMARKS.items():
         (tmp_path / "data" / name).mkdir(parents=True)
-        for language in benchmark.tasks:
+        for language in {file_language(variant) for variant in benchmark.tasks}:
             rows = [{**ROWS[name], "id": f"{name}-{n}"} for n in range(2)]
             (tmp_path / "data" / name / f"{language}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return tmp_path / "data"
 
 
-def evaluate(tmp_path, data, *options: str) -> dict:
+def evaluate(tmp_path, data, *options: str, profile: str = "paper") -> dict:
     name = make_run(tmp_path).model.name
-    line = ["eval", name, "--data_dir", str(data), "--output_dir", str(tmp_path / "out"), "--langs", "zh", *options]
-    main(line)
-    return json.loads((tmp_path / "out" / "base-llama" / "results.json").read_text())
+    line = ["eval", name, "--data_dir", str(data), "--output_dir", str(tmp_path / "out"), "--langs", "zh"]
+    main([*line, "--comet_model", "none", "--profile", profile, *options])
+    return json.loads((tmp_path / "out" / "base-llama" / profile.split(",")[-1] / "results.json").read_text())
+
+
+def read_items(tmp_path, key: str, profile: str = "paper") -> list[dict]:
+    file = tmp_path / "out" / "base-llama" / profile / "items" / f"{key.replace('/', '.')}.jsonl"
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
 
 
 def test_every_benchmark_runs_on_local_rows_and_keeps_every_item(tmp_path, data, capsys):
-    assert tuple(BENCHMARKS) == EVERY_BENCHMARK
-    record = evaluate(tmp_path, data)
-    assert set(record["scores"]) == {f"{name}/zh" for name in BENCHMARKS}
-    for key, score in record["scores"].items():
-        file = tmp_path / "out" / "base-llama" / "items" / f"{key.replace('/', '.')}.jsonl"
-        items = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
-        assert score["items"] == len(items) == 2 and len(score["data"]["sha256"]) == 64
-        assert score["mean"] == pytest.approx(sum(item[score["metric"]] for item in items) / 2)
-        assert items[0]["id"] == f"{key.split('/')[0]}-0"
+    record = evaluate(tmp_path, data, profile="paper,corrected")
+    want = {f"{name}/zh" for name in BENCHMARKS if name != "flores"} | {"flores/en-zh", "flores/zh-en"}
+    for profile in ("paper", "corrected"):
+        record = json.loads((tmp_path / "out" / "base-llama" / profile / "results.json").read_text())
+        assert set(record["scores"]) == want and record["asked"]["profile"] == profile
+        for key, score in record["scores"].items():
+            items = read_items(tmp_path, key, profile)
+            assert score["items"] == len(items) == 2 and len(score["data"]["sha256"]) == 64
+            assert score["mean"] == pytest.approx(MEASURES[score["metric"]].of(items))
+            assert score["low"] <= score["mean"] <= score["high"] and score["stderr"] >= 0.0
+            assert items[0]["id"] == f"{key.split('/')[0]}-0"
     assert "score in percent" in capsys.readouterr().out
 
 
@@ -149,8 +161,7 @@ def test_accuracy_equals_a_direct_computation(tmp_path, data):
         return sum(p[n - 1, ids[n]].item() for n in range(start, len(ids)))
 
     for name in ("xcopa", "mmlu"):
-        line = (tmp_path / "out" / "base-llama" / "items" / f"{name}.zh.jsonl").read_text().splitlines()[0]
-        item = json.loads(line)
+        item = read_items(tmp_path, f"{name}/zh")[0]
         want = [logprob(item["prompt"], choice) for choice in item["choices"]]
         assert item["logprobs"] == pytest.approx(want, abs=1e-3)
         right = {"xcopa": 0, "mmlu": 1}[name]
@@ -161,9 +172,11 @@ def test_what_is_done_is_not_run_again(tmp_path, data, monkeypatch, capsys):
     first = evaluate(tmp_path, data, "--benchmarks", "xcopa")
     both = evaluate(tmp_path, data, "--benchmarks", "xcopa,xnli")
     assert both["scores"]["xcopa/zh"] == first["scores"]["xcopa/zh"] and "xnli/zh" in both["scores"]
-    monkeypatch.setattr("deepsuper.evaluation.run.load_harness_model", lambda *_: pytest.fail("loaded again"))
+    monkeypatch.setattr("deepsuper.evaluation.run.load_harness_model", lambda *_, **__: pytest.fail("loaded again"))
     assert evaluate(tmp_path, data, "--benchmarks", "xcopa,xnli")["scores"] == both["scores"]
-    (data / "xnli" / "zh.jsonl").write_text(json.dumps(ROWS["xnli"]) + "\n")  # other rows are other data
+    (data / "xnli" / "zh.jsonl").write_text(
+        json.dumps({**ROWS["xnli"], "label": 2}) + "\n"
+    )  # other rows are other data
     with pytest.raises(pytest.fail.Exception):
         evaluate(tmp_path, data, "--benchmarks", "xnli")
 
@@ -182,6 +195,8 @@ def test_an_absent_file_is_named_and_left_out_or_with_strict_an_error(tmp_path, 
     [
         (["--benchmarks", "magic"], "benchmarks: need some of xquad,mlqa"),
         (["--langs", "sw"], "langs: need some of ar,en,vi,zh, got 'sw'"),
+        (["--profile", "mine"], "profile: need some of paper,corrected, got 'mine'"),
+        (["--backend", "magic"], "backend 'magic': "),
         (["--limit", "0"], "limit: need at least 1, got 0"),
         (["--data_dir", "nowhere"], "data_dir: no such folder 'nowhere'"),
         (["other/base-llama"], "models: need names that end differently"),
@@ -205,6 +220,118 @@ def test_a_bad_row_is_named_with_file_line_and_fields(tmp_path):
 
 
 def test_the_layout_names_every_benchmark_and_its_fields(capsys):
-    main(["eval", "--layout", "true"])
+    main(["data", "layout"])
     said = capsys.readouterr().out
     assert all(f"{name}/" in said and ", ".join(b.fields) in said for name, b in BENCHMARKS.items())
+
+
+class Stopped(Exception):
+    """Stands for a power cut."""
+
+
+def test_an_interrupted_benchmark_goes_on_behind_its_last_answer(tmp_path, data, monkeypatch):
+    from lm_eval.models.huggingface import HFLM
+
+    rows = [{**ROWS["xcopa"], "premise": f"It rained on day {n}.", "id": f"r{n}"} for n in range(8)]
+    (data / "xcopa" / "zh.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    options = ("--benchmarks", "xcopa", "--batch_size", "2")
+    whole = evaluate(tmp_path, data, *options)["scores"]
+    shutil.rmtree(tmp_path / "out")
+    original, passes = HFLM._model_call, []
+
+    def counted(self, *args, **kwargs):
+        passes.append(1)
+        if len(passes) == 4:
+            raise Stopped
+        return original(self, *args, **kwargs)
+
+    monkeypatch.setattr(HFLM, "_model_call", counted)
+    with pytest.raises(Stopped):
+        evaluate(tmp_path, data, *options)
+    assert evaluate(tmp_path, data, *options)["scores"] == whole
+    assert len(passes) == 4 + 5  # of 8 batches, 3 were kept
+
+
+def test_the_profiles_share_the_answers_to_what_they_ask_alike(tmp_path, data, monkeypatch):
+    evaluate(tmp_path, data, "--benchmarks", "xquad")
+    monkeypatch.setattr("lm_eval.models.huggingface.HFLM._model_generate", lambda *_, **__: pytest.fail("asked again"))
+    evaluate(tmp_path, data, "--benchmarks", "xquad", profile="corrected")
+
+
+def test_a_model_trained_anew_is_evaluated_anew(tmp_path, data):
+    first = evaluate(tmp_path, data, "--benchmarks", "xcopa")
+    folder = Path(make_run(tmp_path).model.name)
+    make_model("llama", seed=7).save_pretrained(folder)
+    second = evaluate(tmp_path, data, "--benchmarks", "xcopa")
+    assert first["asked"]["files"] != second["asked"]["files"]
+    assert first["asked"]["files"].keys() == second["asked"]["files"].keys() == {"model.safetensors"}
+
+
+def test_other_backends_of_the_harness_run_by_name(tmp_path, data):
+    line = ["eval", "anything", "--backend", "dummy", "--data_dir", str(data), "--output_dir", str(tmp_path / "out")]
+    main([*line, "--comet_model", "none", "--langs", "zh,en", "--benchmarks", "xquad,mkqa,flores,xnli"])
+    scores = json.loads((tmp_path / "out" / "anything" / "paper" / "results.json").read_text())["scores"]
+    keys = {f"{name}/{lang}" for name in ("xquad", "mkqa", "xnli") for lang in ("zh", "en")}
+    assert set(scores) == keys | {"flores/en-zh", "flores/zh-en"}
+    items = (tmp_path / "out" / "anything" / "paper" / "items" / "mkqa.zh.jsonl").read_text().splitlines()
+    assert [json.loads(item)["prediction"] for item in items] == ["lol", "lol"]
+    assert scores["xquad/zh"]["in_language"]["mean"] == 0.0
+
+
+PROMPTS = {  # made by hand from the rows above
+    ("xnli", "ar"): ("choices", 2, " it rains, صحيح? لا, it is wet"),
+    ("xcopa", "zh"): ("prompt", None, "It rained. 所以"),
+    ("xcopa", "vi"): ("prompt", None, "It rained. vì vậy"),
+    ("xstorycloze", "zh"): ("prompt", None, "a bc de fg h"),
+    **{("truthfulqa", lang): ("prompt", None, "Q: is it so\nA:") for lang in ("zh", "vi", "ar")},
+    ("xquad", "ar"): ("prompt", None, "سياق: the sky is blue\n\nسؤال: which colour\n\nإجابة:"),
+}
+
+
+def test_what_the_corrected_profile_asks(tmp_path, data):
+    line = ["eval", "anything", "--backend", "dummy", "--data_dir", str(data), "--output_dir", str(tmp_path / "out")]
+    line += ["--comet_model", "none"]
+    main([*line, "--profile", "paper,corrected"])
+    for path in sorted((tmp_path / "out" / "anything" / "paper" / "items").iterdir()):
+        benchmark, variant, _ = path.name.split(".")
+        paper, corrected = (
+            json.loads((tmp_path / "out" / "anything" / profile / "items" / path.name).read_text().splitlines()[0])
+            for profile in ("paper", "corrected")
+        )
+        field, index, want = PROMPTS.get((benchmark, variant), ("prompt", None, paper["prompt"]))
+        got = corrected[field] if index is None else corrected[field][index]
+        assert got == want
+        assert ((benchmark, variant) in PROMPTS) == (paper[field] != corrected[field])
+    story = json.loads((tmp_path / "out/anything/corrected/items/xstorycloze.zh.jsonl").read_text().splitlines()[0])
+    assert story["choices"] == ["good end", "bad end"]
+
+
+def test_the_corrected_profile_scores_by_the_official_rules_and_every_answer(tmp_path, data, monkeypatch):
+    from lm_eval.models.dummy import DummyLM
+
+    row = {"context": "蓝", "question": "色", "answers": ["红色", "天蓝色"], "id": "a"}
+    (data / "xquad" / "zh.jsonl").write_text(json.dumps(row) + "\n")
+    monkeypatch.setattr(DummyLM, "generate_until", lambda self, requests, **_: ["蓝色" for _ in requests])
+    line = ["eval", "anything", "--backend", "dummy", "--data_dir", str(data), "--output_dir", str(tmp_path / "out")]
+    line += ["--comet_model", "none"]
+    main([*line, "--profile", "paper,corrected", "--benchmarks", "xquad", "--langs", "zh"])
+    means = [
+        json.loads((tmp_path / "out" / "anything" / profile / "results.json").read_text())["scores"]["xquad/zh"]["mean"]
+        for profile in ("paper", "corrected")
+    ]
+    assert means == [0.0, pytest.approx(0.8)]  # two of three characters: P = 1, R = 2/3
+
+
+def test_comet_is_added_to_each_translation_or_its_lack_is_said(monkeypatch, caplog):
+    from deepsuper.evaluation import comet
+    from deepsuper.evaluation.items import summarise
+
+    items = [{"source": "s", "prediction": f"p{n}", "gold": "g", "language": "zh", "in_language": True} for n in (1, 2)]
+    monkeypatch.setattr(comet, "comet_python", lambda: (None, "no COMET: make comet"))
+    comet.add_comet(items, "a/model")
+    assert "make comet" in caplog.text and summarise(items, BENCHMARKS["flores"])["comet"] is None
+    monkeypatch.setattr(comet, "comet_python", lambda: (Path("python"), ""))
+    monkeypatch.setattr(comet, "comet_scores", lambda *_, **__: [0.25, 0.75])
+    comet.add_comet(items, "a/model")
+    assert [item["comet"] for item in items] == [0.25, 0.75]
+    assert summarise(items, BENCHMARKS["flores"])["comet"]["mean"] == 0.5

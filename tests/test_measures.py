@@ -61,7 +61,7 @@ def test_answerable_f1_leaves_the_unanswerable_out():
     items = [{"golds": ["x"], "f1": 0.5}, {"golds": [""], "f1": 1.0}, {"golds": ["y", "z"], "f1": 0.0}]
     interval = MEASURES["answerable_f1"].interval(items)
     assert interval.mean == 0.25 and MEASURES["answerable_f1"].of(items) == 0.25
-    assert not MEASURES["answerable_f1"].counts(items[1:2]) and MEASURES["answerable_f1"].counts(items)
+    assert MEASURES["answerable_f1"].interval(items[1:2]) is None
 
 
 def test_a_mean_measures_interval_is_that_of_the_mean():

@@ -188,11 +188,16 @@ class EvalConfig:
     model: ModelConfig
     languages: tuple[str, ...]
     benchmarks: tuple[str, ...]
+    profiles: tuple[str, ...] = ("paper",)
     data_dir: str | None = None
-    profile: Literal["paper"] = "paper"
     limit: int | None = None
     batch_size: int = 16
     strict: bool = False
+    backend: str = "hf"
+    """A model class of lm-evaluation-harness; `backend_args` are its own, as name=value with commas."""
+    backend_args: str = ""
+    comet_model: str = "Unbabel/wmt22-comet-da"
+    """A hub name or a checkpoint of COMET; none: translations are scored without it."""
 
 
 @dataclass(frozen=True)

@@ -128,8 +128,15 @@ def refuse(where: str, problem: str, text: str) -> None:
 
 def file_records(path: Path, bad: Callable[[str, str, str], None]) -> Iterator[Record]:
     """Where, and the object, of each line of JSON; `bad` is told where, problem and text of any other line."""
-    for number, line in numbered_lines(path):
-        where = f"{path}:{number}"
+    return json_records(str(path), numbered_lines(path), bad)
+
+
+def json_records(
+    name: str, lines: Iterable[tuple[int, bytes]], bad: Callable[[str, str, str], None]
+) -> Iterator[Record]:
+    """`file_records` of the numbered lines of a file called `name`, wherever they come from."""
+    for number, line in lines:
+        where = f"{name}:{number}"
         try:
             text = line.decode("utf-8").removeprefix("\ufeff")
         except UnicodeDecodeError as error:

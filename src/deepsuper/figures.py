@@ -19,9 +19,11 @@ def figure(path: Path, **options: Any) -> Iterator[Any]:
 
     made = pyplot.figure(layout="constrained", **options)
     try:
-        yield made
-        aside = path.with_name("partial-" + path.name)
-        made.savefig(aside, dpi=130)
+        # Fonts that have Chinese letters may lack the minus sign; a hyphen is in all of them.
+        with pyplot.rc_context({"axes.unicode_minus": False}):
+            yield made
+            aside = path.with_name("partial-" + path.name)
+            made.savefig(aside, dpi=130)
         aside.replace(path)
     finally:
         pyplot.close(made)

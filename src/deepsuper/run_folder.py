@@ -104,7 +104,7 @@ def make_manifest(
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in PACKAGES},
         "data": {path: sha256(Path(path)) for path in dict.fromkeys(files)},
-        "base_model": {"name": config.model.name, "revision": config.model.revision, "files": _model_hashes(source)},
+        "base_model": {"name": config.model.name, "revision": config.model.revision, "files": model_hashes(source)},
         **notes,
     }
 
@@ -115,7 +115,7 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _model_hashes(source: str) -> dict[str, str]:
+def model_hashes(source: str) -> dict[str, str]:
     """Hashes of the weights of a local folder; a hub model is named by its revision."""
     return {p.name: sha256(p) for p in sorted(Path(source).glob("*.safetensors"))} if Path(source).is_dir() else {}
 

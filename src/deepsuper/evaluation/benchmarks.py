@@ -1,21 +1,26 @@
-"""The table of benchmarks: the task of lm-evaluation-harness in each language, and how a local row becomes the hub's.
+"""The table of benchmarks: the task in each language, how it is scored, and how a local row becomes the hub's.
 
-A local row has the fields that stand here; one with the hub's own fields is taken as it is.
+A local row has the fields that stand here; one with the hub's own fields is taken as it is. What the harness has no
+task for (MKQA, FLORES-200) is a task of this project: `own_tasks` has its prompts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+from deepsuper.evaluation.own_tasks import FLORES_DIRECTIONS, FLORES_TASKS, MKQA_TASKS
 
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Benchmark:
-    """One benchmark. `tasks`: language -> harness task; `fields`: of a local row; `hub_fields`: by which the
-    hub's own row is known, where it is another; `to_hub` makes it of a local one.
+    """One benchmark. `tasks`: variant (a language, or a direction of translation such as en-zh) -> task; `metric`: the
+    measure of the tables, `also`: those beside it; `fields`: of a local row; `hub_fields`: by which the hub's own row
+    is known, where it is another; `to_hub` makes it of a local one; `own`: task -> its whole configuration, where the
+    harness has none.
     """
 
     name: str
@@ -25,6 +30,17 @@ class Benchmark:
     hub_fields: tuple[str, ...]
     to_hub: Callable[[Row], Row]
     source: str
+    also: tuple[str, ...] = ()
+    own: Mapping[str, Row] = field(default_factory=dict)
+
+    @property
+    def generates(self) -> bool:
+        """Whether the model writes its answer, or else only weighs the choices."""
+        return self.metric != "acc"
+
+    def variants(self, language: str) -> list[str]:
+        """What there is to run in a language: English alone has no direction of translation."""
+        return [variant for variant in self.tasks if file_language(variant) == language]
 
     def as_hub(self, row: Row) -> Row:
         """The row as the harness task reads it. Raises: KeyError naming a field that is missing."""
@@ -33,6 +49,16 @@ class Benchmark:
         for name in self.fields:
             row[name]
         return {**self.to_hub(row), "id": row.get("id")}
+
+
+def file_language(variant: str) -> str:
+    """The language whose file holds a variant's rows: the one that is not English."""
+    return next((part for part in variant.split("-") if part != "en"), "en")
+
+
+def answer_language(variant: str) -> str:
+    """The language that the answer is asked in."""
+    return variant.rpartition("-")[2]
 
 
 def _named(pattern: str, *languages: str) -> dict[str, str]:
@@ -74,16 +100,22 @@ def _story(row: Row) -> Row:
 
 
 _ANSWERS = ("context", "question", "answers")
+_WRITTEN = ("exact_match", "in_language")
 BENCHMARKS = {
     benchmark.name: benchmark
     for benchmark in (
         Benchmark(
             "xquad", _named("xquad_{}", "en", "zh", "vi", "ar"), "f1",
-            _ANSWERS, (), _question, "https://github.com/google-deepmind/xquad",
+            _ANSWERS, (), _question, "https://github.com/google-deepmind/xquad", _WRITTEN,
         ),
         Benchmark(
             "mlqa", _named("mlqa_{0}_{0}", "en", "zh", "vi", "ar"), "f1",
-            _ANSWERS, (), _question, "https://github.com/facebookresearch/MLQA",
+            _ANSWERS, (), _question, "https://github.com/facebookresearch/MLQA", _WRITTEN,
+        ),
+        Benchmark(
+            "mkqa", _named("mkqa_{}", "en", "zh", "vi", "ar"), "official_f1", ("question", "answers"), (), dict,
+            "https://github.com/apple/ml-mkqa/raw/main/dataset/mkqa.jsonl.gz",
+            ("answerable_f1", *_WRITTEN), MKQA_TASKS,
         ),
         Benchmark(
             "truthfulqa", {"en": "truthfulqa_mc1", **_named("truthfulqa_{}_mc1", "zh", "vi", "ar")}, "acc",
@@ -108,6 +140,12 @@ BENCHMARKS = {
             "mmlu", _named("m_mmlu_{}", "en", "zh", "vi", "ar"), "acc",
             ("question", "choices", "answer"), ("instruction", "option_a", "answer"), _four_choices,
             "https://huggingface.co/datasets/alexandrainst/m_mmlu",
+        ),
+        Benchmark(
+            "flores", {direction: f"flores_{direction.replace('-', '_')}" for direction in FLORES_DIRECTIONS}, "chrf",
+            ("text", "english"), (), dict,
+            "https://dl.fbaipublicfiles.com/nllb/flores200_dataset.tar.gz",
+            ("spbleu", "bleu", "comet", "in_language"), FLORES_TASKS,
         ),
     )
 }  # fmt: skip

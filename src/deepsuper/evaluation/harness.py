@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from deepsuper.config import ModelConfig
+from deepsuper.config import EvalConfig, ModelConfig
 from deepsuper.evaluation.scorers import exact_match, mkqa_f1, squad_rules
 from deepsuper.models import inside_run, load_for_reading, load_tokenizer
 
@@ -29,21 +29,55 @@ def task_file(task: str) -> Path:
     return Path(task_manager().task_index[task].yaml_path)
 
 
-def load_harness_model(config: ModelConfig, batch_size: int) -> Any:
-    """A model as the harness runs it; a run folder or an adapter too."""
-    from lm_eval.models.huggingface import HFLM
+def load_harness_model(model: ModelConfig, config: EvalConfig) -> Any:
+    """A model as the harness runs it: `hf`, where a run folder, an adapter or a packaged model will do too, or any
+    other of its backends by name.
+    """
+    from lm_eval.models.api_models import TemplateAPI
 
-    source = inside_run(config)
-    return HFLM(pretrained=load_for_reading(source), tokenizer=load_tokenizer(source), batch_size=batch_size)
+    if config.backend == "hf":
+        from lm_eval.models.huggingface import HFLM
+
+        source = inside_run(model)
+        loaded, tokenizer = load_for_reading(source), load_tokenizer(source)
+        return HFLM(pretrained=loaded, tokenizer=tokenizer, batch_size=config.batch_size)
+    kind = backend(config.backend)
+    name = "model" if issubclass(kind, TemplateAPI) else "pretrained"
+    arguments = ",".join(part for part in (f"{name}={model.name}", config.backend_args) if part)
+    return kind.create_from_arg_string(arguments, {"batch_size": config.batch_size})
 
 
-def run_task(model: Any, task: str, limit: int | None) -> tuple[list[dict[str, Any]], Any]:
-    """The samples of one task (a name or a file), in the order of its rows, and the task's version."""
-    from lm_eval import simple_evaluate
+def backend(name: str) -> Any:
+    """A class of the harness's models. Raises: ValueError for a name that it does not know."""
+    import lm_eval.models  # noqa: F401  its models enter the registry
+    from lm_eval.api.registry import get_model
 
+    try:
+        return get_model(name)
+    except (ImportError, ValueError, KeyError) as error:
+        raise ValueError(f"backend {name!r}: {error}") from error
+
+
+@lru_cache(maxsize=256)
+def load_task(task: str) -> Any:
+    """A task (a name or a file) with its rows, loaded once for all models: zero-shot where it says nothing else."""
     provide_squad_metrics()
-    done = simple_evaluate(
-        model=model, tasks=[task], limit=limit, log_samples=True, bootstrap_iters=0, task_manager=task_manager()
+    (loaded,) = task_manager().load([task])["tasks"].values()
+    if loaded.get_config("num_fewshot") is None:
+        loaded.set_config(key="num_fewshot", value=0)
+    return loaded
+
+
+def run_task(model: Any, task: Any, limit: int | None, answers: Path) -> tuple[list[dict[str, Any]], Any]:
+    """The samples of one task in the order of its rows, and the task's version.
+
+    Every answer is kept in a database at `answers` as it is given, and not asked for again.
+    """
+    from lm_eval.api.model import CachingLM
+    from lm_eval.evaluator import evaluate
+
+    done = evaluate(
+        CachingLM(model, str(answers)), task_manager().load([task]), limit=limit, log_samples=True, bootstrap_iters=0
     )
     ((name, samples),) = done["samples"].items()
     return sorted(samples, key=lambda sample: int(sample["doc_id"])), done["versions"].get(name)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from deepsuper.corpora import file_records, refuse
-from deepsuper.evaluation.benchmarks import BENCHMARKS, Benchmark
-from deepsuper.run_folder import write_text
+from deepsuper.evaluation.benchmarks import BENCHMARKS, Benchmark, file_language
+from deepsuper.evaluation.official import read_official
+from deepsuper.models import cache_folder
 
 
 def local_file(data_dir: Path, benchmark: str, language: str) -> Path | None:
@@ -27,7 +27,8 @@ def layout() -> str:
         "",
     ]
     for benchmark in BENCHMARKS.values():
-        lines.append(f"{benchmark.name}/{{{','.join(benchmark.tasks)}}}.jsonl: {', '.join(benchmark.fields)}")
+        languages = dict.fromkeys(file_language(variant) for variant in benchmark.tasks)
+        lines.append(f"{benchmark.name}/{{{','.join(languages)}}}.jsonl: {', '.join(benchmark.fields)}")
         lines.append(f"    {benchmark.source}")
     return "\n".join(lines) + "\n"
 
@@ -49,21 +50,21 @@ def read_rows(path: Path, benchmark: Benchmark) -> list[dict[str, Any]]:
     return rows
 
 
-def write_task(folder: Path, task: str, included: Path, rows: list[dict[str, Any]]) -> Path:
-    """Writes rows and a task file that is the harness's own but for where its rows come from. Returns the task file."""
-    folder.mkdir(parents=True, exist_ok=True)
-    data = folder / f"{task}.jsonl"
-    write_text(data, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
-    config = {
-        "include": str(included),
-        "task": task,
-        "dataset_path": "json",
-        "dataset_name": None,
-        "dataset_kwargs": {"data_files": {"test": str(data)}},
-        "test_split": "test",
-        **dict.fromkeys(("training_split", "validation_split", "fewshot_split")),
-    }
-    path = folder / f"{task}.yaml"
-    # A JSON text is YAML too, and keeps every character.
-    write_text(path, json.dumps(config, ensure_ascii=False, indent=1) + "\n")
-    return path
+def fetch_rows(benchmark: Benchmark, language: str) -> list[dict[str, Any]]:
+    """The rows of a benchmark that the hub does not serve, from its official download, which is kept.
+
+    Raises: ValueError where it cannot be fetched.
+    """
+    import torch.hub
+
+    path = cache_folder() / "benchmarks" / benchmark.source.rpartition("/")[2]
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            torch.hub.download_url_to_file(benchmark.source, str(path))
+        except OSError as error:
+            raise ValueError(
+                f"{benchmark.source}: cannot be fetched: {error}: fetch it by hand, then `deepsuper data convert "
+                f"{benchmark.name} FILE --data_dir DIR`"
+            ) from error
+    return read_official(benchmark.name, path, language)

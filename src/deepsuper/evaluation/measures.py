@@ -33,13 +33,11 @@ class Measure:
         """The score of the items."""
         return self.score(self.numbers(items))
 
-    def counts(self, items: Sequence[Item]) -> bool:
-        """Whether there is an item that counts."""
-        return len(items) > 0 and not np.isnan(self.numbers(items)).all()
-
-    def interval(self, items: Sequence[Item], *, resamples: int = 1000, seed: int = 0) -> Interval:
-        """The score with its bootstrap interval over items. Raises: ValueError where no item counts."""
+    def interval(self, items: Sequence[Item], *, resamples: int = 1000, seed: int = 0) -> Interval | None:
+        """The score with its bootstrap interval over items; None where no item counts."""
         numbers = self.numbers(items)
+        if np.isnan(numbers).all():
+            return None
         if numbers.shape[1] == 1:
             return mean_interval(numbers[~np.isnan(numbers)].tolist(), resamples=resamples, seed=seed)
         return resampled(lambda rows: self.score(numbers[rows]), len(items), resamples=resamples, seed=seed)

@@ -1,53 +1,27 @@
-"""The command line: parses and calls, no logic."""
+"""The parsers of the commands: every option with its meaning; `docs/cli.md` is made of them."""
 
 from __future__ import annotations
 
-import logging
-import os
-import sys
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
-from jsonargparse import SUPPRESS, ArgumentParser, Namespace
+from jsonargparse import SUPPRESS, ArgumentParser
 
-from deepsuper.config import AlignConfig, EvalConfig, LayersConfig, ModelConfig, Positions, RunConfig
+from deepsuper.config import AlignConfig, CompareConfig, EvalConfig, LayersConfig, Positions, RunConfig
 from deepsuper.evaluation.benchmarks import BENCHMARKS
+from deepsuper.evaluation.profiles import PROFILES
 
 DESCRIPTION = "Deep supervision fine-tuning: make English-centric language models good at other languages."
-EVERY_BENCHMARK = tuple(BENCHMARKS)
 EPILOG = "Every value of a recipe can be changed on the command line: --training.learning_rate 1e-5"
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs one command. A user's mistake ends in one line and exit status 2, an interrupt in 130."""
-    # Large pages make the gradient of a big vocabulary cheaper; torch reads this when it first allocates.
-    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    for noisy in ("httpx", "transformers", "accelerate", "lm_eval"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
-    line = list(sys.argv[1:] if arguments is None else arguments)
-    parsed = make_parser().parse_args(_with_config(line))
-    try:
-        COMMANDS[parsed.command](parsed[parsed.command], line)
-    except ValueError as error:
-        sys.exit(_fail(str(error), 2))
-    except KeyboardInterrupt:
-        sys.exit(_fail("interrupted; a run goes on with --resume", 130))
-    except RuntimeError as error:
-        if type(error).__name__ != "Diverged":
-            raise
-        sys.exit(_fail(str(error), 1))
 
 
 def make_parser() -> ArgumentParser:
     """The parser of all commands."""
     parser = ArgumentParser(prog="deepsuper", description=DESCRIPTION, epilog=EPILOG, allow_abbrev=False)
     commands = parser.add_subcommands(dest="command", required=True)
-    train = _recipe_parser("Train a model as a recipe says; leaves a run folder.")
+    train = recipe_parser("Train a model as a recipe says; leaves a run folder.")
     train.add_argument("--resume", action="store_true", help="go on from the newest checkpoint of output_dir")
     commands.add_subcommand("train", train, help="train a model as a recipe says")
-    show = _recipe_parser("Print the objective of a recipe as a formula, with layers, weights and options.")
+    show = recipe_parser("Print the objective of a recipe as a formula, with layers, weights and options.")
     # What `train --print_config` prints holds it, and is a recipe too.
     show.add_argument("--resume", action="store_true", help=SUPPRESS)
     commands.add_subcommand("show", show, help="print the objective of a recipe as a formula")
@@ -59,11 +33,15 @@ def make_parser() -> ArgumentParser:
     commands.add_subcommand("lens", _lens_parser(), help="show what a model would say at every layer of a text")
     commands.add_subcommand("align", _align_parser(), help="measure how alike both languages' states are")
     commands.add_subcommand("eval", _eval_parser(), help="score models on benchmarks, on local or hub data")
+    commands.add_subcommand("compare", _compare_parser(), help="say which differences between evaluations are real")
+    data = ArgumentParser(description="Benchmark files for `eval --data_dir`.")
+    commands.add_subcommand("data", data, help="lay out benchmark files, convert official downloads")
+    _add_data_commands(data)
     commands.add_subcommand("demo", _demo_parser(), help="fine-tune a real model on real rows in ten minutes")
     return parser
 
 
-def _recipe_parser(description: str) -> ArgumentParser:
+def recipe_parser(description: str) -> ArgumentParser:
     parser = ArgumentParser(description=description + " " + EPILOG, allow_abbrev=False)
     parser.add_argument("--config", action="config", help="the recipe: a YAML file; RECIPE.yaml alone means the same")
     parser.add_class_arguments(RunConfig)
@@ -130,16 +108,52 @@ def _eval_parser() -> ArgumentParser:
         "and one line for each item; what is done is not run again."
     )
     parser.add_argument("models", nargs="*", type=str, help="hub names, folders, run folders or packaged models")
-    parser.add_argument("--langs", type=str, default="zh,vi,ar", help="with commas")
-    parser.add_argument("--benchmarks", type=str, default=",".join(EVERY_BENCHMARK), help="with commas")
-    parser.add_argument("--data_dir", type=str, default=None, help="local files (default: the hub); see --layout")
-    parser.add_argument("--layout", type=bool, default=False, help="print the files that --data_dir holds, and end")
+    parser.add_argument("--langs", type=str, default="zh,vi,ar", help="with commas; en too")
+    parser.add_argument("--benchmarks", type=str, default=",".join(BENCHMARKS), help="with commas")
+    meaning = "paper: the harness's own tasks; corrected: its faults mended; both with a comma"
+    parser.add_argument("--profile", type=str, default=PROFILES[0], help=meaning)
+    parser.add_argument("--data_dir", type=str, default=None, help="local files (default: the hub); see `data layout`")
     parser.add_argument("--strict", type=bool, default=False, help="a file that is absent is an error")
     parser.add_argument("--limit", type=int | None, default=None, help="the first items of each benchmark only")
     parser.add_argument("--batch_size", type=int, default=16)
-    parser.add_argument("--output_dir", type=str, default="runs/eval", help="one folder for each model in it")
+    parser.add_argument("--backend", type=str, default="hf", help="a model class of the harness: hf, vllm, ...")
+    parser.add_argument("--backend_args", type=str, default="", help="the backend's own: name=value with commas")
+    meaning = "a hub name or checkpoint for translations, scored where `make comet` was run; none: without"
+    parser.add_argument("--comet_model", type=str, default=EvalConfig.comet_model, help=meaning)
+    parser.add_argument("--output_dir", type=str, default="runs/eval", help="MODEL/PROFILE in it for each")
     _add_weights_arguments(parser)
     return parser
+
+
+def _compare_parser() -> ArgumentParser:
+    parser = ArgumentParser(
+        description="Set evaluations side by side in the paper's tables, best in bold, each against a baseline with "
+        "paired bootstrap intervals and tests (McNemar for accuracies), corrected for their number."
+    )
+    parser.add_argument("runs", nargs="*", type=str, help="folders that eval wrote, or NAME=FOLDER")
+    parser.add_argument("--format", choices=["text", "md", "latex", "csv", "html"], default=CompareConfig.format)
+    parser.add_argument("--output", type=str, default=None, help="the file to write (default: print)")
+    parser.add_argument("--picture", type=str, default=None, help="a PNG of the differences with their intervals")
+    parser.add_argument("--baseline", type=str, default=None, help="a run's name or folder (default: the first)")
+    parser.add_argument(
+        "--paper", choices=["llama-2-7b", "gemma-2-2b"], default=None, help="the paper's numbers beside"
+    )
+    parser.add_argument("--correction", choices=["holm", "bh", "none"], default=CompareConfig.correction)
+    parser.add_argument("--resamples", type=int, default=CompareConfig.resamples, help="bootstrap samples of the items")
+    parser.add_argument("--seed", type=int, default=CompareConfig.seed, help="of the bootstrap")
+    return parser
+
+
+def _add_data_commands(parser: ArgumentParser) -> None:
+    commands = parser.add_subcommands(dest="action", required=True)
+    layout = ArgumentParser(description="Print the files that --data_dir holds, their fields, and where to get them.")
+    commands.add_subcommand("layout", layout, help="print what --data_dir holds")
+    convert = ArgumentParser(description="Write the files of --data_dir from a benchmark's official download.")
+    convert.add_argument("benchmark", choices=list(BENCHMARKS), help="which one it is")
+    convert.add_argument("source", type=str, help="the file, folder or archive as downloaded")
+    convert.add_argument("--data_dir", type=str, required=True, help="the folder to write to")
+    convert.add_argument("--langs", type=str, default="zh,vi,ar", help="with commas")
+    commands.add_subcommand("convert", convert, help="convert an official download")
 
 
 def _add_reading_arguments(parser: ArgumentParser, sentences: int | None) -> None:
@@ -164,125 +178,3 @@ def _add_weights_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--dtype", choices=["float32", "bfloat16", "float16"], default="float32", help="of the weights")
     parser.add_argument("--revision", type=str, default=None, help="of a hub model")
     parser.add_argument("--trust_remote_code", type=bool, default=False, help="run code that comes with the model")
-
-
-def parse_recipe(line: Sequence[str]) -> RunConfig:
-    """The configuration of `RECIPE.yaml --name value ...`, as `deepsuper train` reads it; nothing is checked yet."""
-    parsed = make_parser().parse_args(_with_config(["show", *line]))
-    return _run_config(parsed["show"])
-
-
-def _with_config(line: list[str]) -> list[str]:
-    """`train RECIPE.yaml ...` as `train --config RECIPE.yaml ...`."""
-    if len(line) > 1 and line[0] in ("train", "show") and not line[1].startswith("-"):
-        return [line[0], "--config", *line[1:]]
-    return line
-
-
-def _run_config(parsed: Namespace) -> RunConfig:
-    fields = {name: parsed[name] for name in RunConfig.__dataclass_fields__}
-    instantiated = _recipe_parser("").instantiate(Namespace(**fields))  # type: ignore[no-untyped-call]
-    return RunConfig(**{name: instantiated[name] for name in fields})
-
-
-def _train(parsed: Namespace, line: list[str]) -> None:
-    from deepsuper.training import train
-
-    folder = train(_run_config(parsed), resume=parsed.resume, command=["deepsuper", *line])
-    logging.getLogger("deepsuper").info("run folder: %s", folder)
-
-
-def _show(parsed: Namespace, line: list[str]) -> None:
-    from deepsuper.training import describe, resolve
-
-    config = _run_config(parsed)
-    objective = resolve(config)
-    print(f"{config.objective.method} of {config.model.name} ({objective.terms['tft'].layer} layers)")
-    print(describe(config, objective))
-    if config.objective.layers == "auto":
-        print("layers: auto: measured before training; the ones above are the paper's shares of the depth")
-
-
-def _merge(parsed: Namespace, line: list[str]) -> None:
-    from deepsuper.models import merge_adapter
-
-    print(merge_adapter(Path(parsed.adapter), Path(parsed.output)))
-
-
-def _demo(parsed: Namespace, line: list[str]) -> None:
-    from deepsuper.demo import run_demo
-
-    run_demo(parsed.lang, Path(parsed.output_dir or f"runs/demo-{parsed.lang}"), seed=parsed.seed)
-
-
-def _layers(parsed: Namespace, line: list[str]) -> None:
-    from deepsuper.layers import run_layers
-
-    criteria = tuple(name.strip() for name in parsed.criteria.split(","))
-    options = {name: parsed[name] for name in ("positions", "lens_norm", "resamples")}
-    config = LayersConfig(**_reading(parsed), criteria=criteria, **options)
-    run_layers(config, Path(parsed.output_dir or f"runs/layers-{_stem(parsed.model)}-{parsed.lang}"))
-
-
-def _lens(parsed: Namespace, line: list[str]) -> None:
-    from deepsuper.logit_lens import run_lens
-
-    options = {name: parsed[name] for name in ("tuned", "top", "lens_norm", "max_length")}
-    run_lens(_model(parsed), parsed.text, Path(parsed.html), **options)
-
-
-def _align(parsed: Namespace, line: list[str]) -> None:
-    from deepsuper.align import run_align
-
-    options = {name: parsed[name] for name in ("tuned", "layer", "layer_et", "positions")}
-    config = AlignConfig(**_reading(parsed), **options)
-    run_align(config, Path(parsed.output_dir or f"runs/align-{_stem(parsed.tuned or parsed.model)}-{parsed.lang}"))
-
-
-def _eval(parsed: Namespace, line: list[str]) -> None:
-    from deepsuper.evaluation.local import layout
-
-    if parsed.layout:
-        print(layout(), end="")
-        return
-    from deepsuper.evaluation.run import run_eval
-
-    if not parsed.models:
-        raise ValueError("models: need at least one hub name, folder, run folder or packaged model")
-    languages, benchmarks = (tuple(n.strip() for n in parsed[name].split(",")) for name in ("langs", "benchmarks"))
-    options = {name: parsed[name] for name in ("data_dir", "limit", "batch_size", "strict")}
-    model = ModelConfig("", parsed.revision, parsed.dtype, trust_remote_code=parsed.trust_remote_code)
-    config = EvalConfig(tuple(parsed.models), model, languages, benchmarks, **options)
-    run_eval(config, Path(parsed.output_dir), ["deepsuper", *line])
-
-
-def _reading(parsed: Namespace) -> dict[str, Any]:
-    """The fields that every configuration of a reading command has."""
-    names = ("data", "sentences", "max_length", "bf16", "seed")
-    return {"model": _model(parsed), "language": parsed.lang, **{name: parsed[name] for name in names}}
-
-
-def _model(parsed: Namespace) -> ModelConfig:
-    return ModelConfig(parsed.model, parsed.revision, parsed.dtype, trust_remote_code=parsed.trust_remote_code)
-
-
-def _stem(model: str) -> str:
-    """The last part of a hub name or path."""
-    return Path(model).name or "model"
-
-
-def _fail(message: str, status: int) -> int:
-    print(f"deepsuper: error: {message}", file=sys.stderr)
-    return status
-
-
-COMMANDS: dict[str, Any] = {
-    "train": _train,
-    "show": _show,
-    "merge": _merge,
-    "layers": _layers,
-    "lens": _lens,
-    "align": _align,
-    "eval": _eval,
-    "demo": _demo,
-}

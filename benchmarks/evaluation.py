@@ -1,0 +1,98 @@
+"""Time of `deepsuper eval` on XQuAD zh against lm-evaluation-harness's own command line: same rows, model and batch.
+
+    python benchmarks/evaluation.py --data_dir DIR --items 32 --turns 3
+
+Each turn runs both as whole processes, one after the other, in turns; the answers of both must be the same. Floor: the
+harness's own generation, which both run; what is left to win or lose is what stands around it. The harness's xquad
+tasks import a module that transformers 5.2x dropped, so its command line is started with deepsuper's stand-in for it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from deepsuper.config import ModelConfig
+from deepsuper.evaluation.benchmarks import BENCHMARKS
+from deepsuper.evaluation.local import local_file, read_rows
+from deepsuper.evaluation.tasks import write_rows, write_task
+from deepsuper.models import source_of
+
+PEER = (
+    "from deepsuper.evaluation.harness import provide_squad_metrics; provide_squad_metrics(); "
+    "from lm_eval.__main__ import cli_evaluate; cli_evaluate()"
+)
+
+
+def seconds(command: list[str]) -> float:
+    """How long a whole process takes. Raises: CalledProcessError where it fails."""
+    start = time.perf_counter()
+    subprocess.run([sys.executable, *command], check=True, capture_output=True)
+    return time.perf_counter() - start
+
+
+def ours(args: argparse.Namespace, out: Path) -> list[str]:
+    """The command of this project."""
+    return [
+        "-m", "deepsuper", "eval", args.model, "--langs", "zh", "--benchmarks", "xquad", "--data_dir", args.data_dir,
+        "--limit", str(args.items), "--batch_size", str(args.batch_size), "--output_dir", str(out),
+    ]  # fmt: skip
+
+
+def theirs(args: argparse.Namespace, task: str, out: Path) -> list[str]:
+    """The harness's command, on the same rows."""
+    model = f"pretrained={source_of(ModelConfig(args.model))},dtype=float32"
+    return [
+        "-c", PEER, "run", "--model", "hf", "--model_args", model,
+        "--tasks", task, "--limit", str(args.items), "--batch_size", str(args.batch_size), "--log_samples",
+        "--output_path", str(out),
+    ]  # fmt: skip
+
+
+def answers(out: Path) -> list[str]:
+    """What was said to each item, in the order of the rows."""
+    ((file),) = [p for p in out.rglob("*.jsonl") if "xquad" in p.name and p.parent.name != "tasks"]
+    lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    if "prediction" in lines[0]:
+        return [line["prediction"] for line in lines]
+    return [line["filtered_resps"][0] for line in sorted(lines, key=lambda line: line["doc_id"])]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data_dir", required=True)
+    parser.add_argument("--model", default="gemma-3-270m")
+    parser.add_argument("--items", type=int, default=32)
+    parser.add_argument("--batch_size", type=int, default=16)
+    parser.add_argument("--turns", type=int, default=3)
+    args = parser.parse_args()
+    ratios = []
+    with tempfile.TemporaryDirectory() as scratch:
+        rows = Path(scratch) / "rows.jsonl"
+        file = local_file(Path(args.data_dir), "xquad", "zh")
+        assert file is not None, f"{args.data_dir}: has no xquad/zh.jsonl"
+        write_rows(rows, read_rows(file, BENCHMARKS["xquad"]))
+        task = write_task(Path(scratch) / "xquad_zh.yaml", BENCHMARKS["xquad"], "zh", "paper", rows)
+        for turn in range(args.turns):
+            outs = [Path(scratch) / f"{turn}-{name}" for name in ("ours", "theirs")]
+            times = [0.0, 0.0]
+            for side in (0, 1) if turn % 2 == 0 else (1, 0):
+                out = outs[side]
+                times[side] = seconds(ours(args, out) if side == 0 else theirs(args, task, out))
+            assert answers(outs[0]) == answers(outs[1]), "the two did not say the same"
+            ratios.append(times[0] / times[1])
+            print(
+                f"turn {turn}: deepsuper eval {times[0]:.1f} s, lm_eval {times[1]:.1f} s, ratio {ratios[-1]:.2f}",
+                flush=True,
+            )
+    print(f"median ratio {statistics.median(ratios):.2f} ({args.items} items, batch {args.batch_size}, {args.model})")
+
+
+if __name__ == "__main__":
+    main()

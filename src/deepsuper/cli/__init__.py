@@ -1,0 +1,180 @@
+"""The command line: parses and calls, no logic."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from jsonargparse import Namespace
+
+from deepsuper.cli.parsers import make_parser, recipe_parser
+from deepsuper.config import AlignConfig, CompareConfig, EvalConfig, LayersConfig, ModelConfig, RunConfig
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs one command. A user's mistake ends in one line and exit status 2, an interrupt in 130."""
+    # Large pages make the gradient of a big vocabulary cheaper; torch reads this when it first allocates.
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    for noisy in ("httpx", "transformers", "accelerate", "lm_eval"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    line = list(sys.argv[1:] if arguments is None else arguments)
+    parsed = make_parser().parse_args(_with_config(line))
+    try:
+        COMMANDS[parsed.command](parsed[parsed.command], line)
+    except ValueError as error:
+        sys.exit(_fail(str(error), 2))
+    except KeyboardInterrupt:
+        sys.exit(_fail("interrupted; a run goes on with --resume", 130))
+    except RuntimeError as error:
+        if type(error).__name__ != "Diverged":
+            raise
+        sys.exit(_fail(str(error), 1))
+
+
+def parse_recipe(line: Sequence[str]) -> RunConfig:
+    """The configuration of `RECIPE.yaml --name value ...`, as `deepsuper train` reads it; nothing is checked yet."""
+    parsed = make_parser().parse_args(_with_config(["show", *line]))
+    return _run_config(parsed["show"])
+
+
+def _with_config(line: list[str]) -> list[str]:
+    """`train RECIPE.yaml ...` as `train --config RECIPE.yaml ...`."""
+    if len(line) > 1 and line[0] in ("train", "show") and not line[1].startswith("-"):
+        return [line[0], "--config", *line[1:]]
+    return line
+
+
+def _run_config(parsed: Namespace) -> RunConfig:
+    fields = {name: parsed[name] for name in RunConfig.__dataclass_fields__}
+    instantiated = recipe_parser("").instantiate(Namespace(**fields))  # type: ignore[no-untyped-call]
+    return RunConfig(**{name: instantiated[name] for name in fields})
+
+
+def _train(parsed: Namespace, line: list[str]) -> None:
+    from deepsuper.training import train
+
+    folder = train(_run_config(parsed), resume=parsed.resume, command=["deepsuper", *line])
+    logging.getLogger("deepsuper").info("run folder: %s", folder)
+
+
+def _show(parsed: Namespace, line: list[str]) -> None:
+    from deepsuper.training import describe, resolve
+
+    config = _run_config(parsed)
+    objective = resolve(config)
+    print(f"{config.objective.method} of {config.model.name} ({objective.terms['tft'].layer} layers)")
+    print(describe(config, objective))
+    if config.objective.layers == "auto":
+        print("layers: auto: measured before training; the ones above are the paper's shares of the depth")
+
+
+def _merge(parsed: Namespace, line: list[str]) -> None:
+    from deepsuper.models import merge_adapter
+
+    print(merge_adapter(Path(parsed.adapter), Path(parsed.output)))
+
+
+def _demo(parsed: Namespace, line: list[str]) -> None:
+    from deepsuper.demo import run_demo
+
+    run_demo(parsed.lang, Path(parsed.output_dir or f"runs/demo-{parsed.lang}"), seed=parsed.seed)
+
+
+def _layers(parsed: Namespace, line: list[str]) -> None:
+    from deepsuper.layers import run_layers
+
+    options = {name: parsed[name] for name in ("positions", "lens_norm", "resamples")}
+    config = LayersConfig(**_reading(parsed), criteria=_names(parsed.criteria), **options)
+    run_layers(config, Path(parsed.output_dir or f"runs/layers-{_stem(parsed.model)}-{parsed.lang}"))
+
+
+def _lens(parsed: Namespace, line: list[str]) -> None:
+    from deepsuper.logit_lens import run_lens
+
+    options = {name: parsed[name] for name in ("tuned", "top", "lens_norm", "max_length")}
+    run_lens(_model(parsed), parsed.text, Path(parsed.html), **options)
+
+
+def _align(parsed: Namespace, line: list[str]) -> None:
+    from deepsuper.align import run_align
+
+    options = {name: parsed[name] for name in ("tuned", "layer", "layer_et", "positions")}
+    config = AlignConfig(**_reading(parsed), **options)
+    run_align(config, Path(parsed.output_dir or f"runs/align-{_stem(parsed.tuned or parsed.model)}-{parsed.lang}"))
+
+
+def _eval(parsed: Namespace, line: list[str]) -> None:
+    from deepsuper.evaluation.run import run_eval
+
+    if not parsed.models:
+        raise ValueError("models: need at least one hub name, folder, run folder or packaged model")
+    languages, benchmarks, profiles = (_names(parsed[name]) for name in ("langs", "benchmarks", "profile"))
+    names = ("data_dir", "limit", "batch_size", "strict", "backend", "backend_args", "comet_model")
+    options = {name: parsed[name] for name in names}
+    model = ModelConfig("", parsed.revision, parsed.dtype, trust_remote_code=parsed.trust_remote_code)
+    config = EvalConfig(tuple(parsed.models), model, languages, benchmarks, profiles, **options)
+    run_eval(config, Path(parsed.output_dir), ["deepsuper", *line])
+
+
+def _compare(parsed: Namespace, line: list[str]) -> None:
+    from deepsuper.compare import run_compare
+
+    names = ("format", "output", "picture", "baseline", "paper", "correction", "resamples", "seed")
+    run_compare(CompareConfig(tuple(parsed.runs), **{name: parsed[name] for name in names}))
+
+
+def _data(parsed: Namespace, line: list[str]) -> None:
+    if parsed.action == "layout":
+        from deepsuper.evaluation.local import layout
+
+        print(layout(), end="")
+        return
+    from deepsuper.evaluation.official import convert
+
+    asked = parsed.convert
+    written = convert(asked.benchmark, Path(asked.source), Path(asked.data_dir), _names(asked.langs))
+    for path, rows in written.items():
+        print(f"{path}: {rows} rows")
+
+
+def _names(text: str) -> tuple[Any, ...]:
+    return tuple(name.strip() for name in text.split(","))
+
+
+def _reading(parsed: Namespace) -> dict[str, Any]:
+    """The fields that every configuration of a reading command has."""
+    names = ("data", "sentences", "max_length", "bf16", "seed")
+    return {"model": _model(parsed), "language": parsed.lang, **{name: parsed[name] for name in names}}
+
+
+def _model(parsed: Namespace) -> ModelConfig:
+    return ModelConfig(parsed.model, parsed.revision, parsed.dtype, trust_remote_code=parsed.trust_remote_code)
+
+
+def _stem(model: str) -> str:
+    """The last part of a hub name or path."""
+    return Path(model).name or "model"
+
+
+def _fail(message: str, status: int) -> int:
+    print(f"deepsuper: error: {message}", file=sys.stderr)
+    return status
+
+
+COMMANDS: dict[str, Any] = {
+    "train": _train,
+    "show": _show,
+    "merge": _merge,
+    "layers": _layers,
+    "lens": _lens,
+    "align": _align,
+    "eval": _eval,
+    "compare": _compare,
+    "data": _data,
+    "demo": _demo,
+}

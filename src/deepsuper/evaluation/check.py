@@ -1,0 +1,36 @@
+"""What `deepsuper eval` refuses before any weight is loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from deepsuper.checks import check_ranges
+from deepsuper.config import EvalConfig
+from deepsuper.evaluation.benchmarks import BENCHMARKS, file_language
+from deepsuper.evaluation.harness import backend
+from deepsuper.evaluation.profiles import PROFILES
+
+
+def check_eval(config: EvalConfig) -> None:
+    """Raises: ValueError naming the first option out of range, before a weight is loaded."""
+    languages = sorted({file_language(variant) for benchmark in BENCHMARKS.values() for variant in benchmark.tasks})
+    for option, given, known in (
+        ("benchmarks", config.benchmarks, list(BENCHMARKS)),
+        ("langs", config.languages, languages),
+        ("profile", config.profiles, list(PROFILES)),
+    ):
+        for name in given:
+            if name not in known:
+                raise ValueError(f"{option}: need some of {','.join(known)}, got {name!r}")
+    names = [Path(name).name for name in config.models]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    check_ranges(
+        [
+            ("limit", config.limit, "at least 1", config.limit is None or config.limit >= 1),
+            ("batch_size", config.batch_size, "at least 1", config.batch_size >= 1),
+            ("models", twice, "names that end differently, because each is a folder of output_dir", twice is None),
+        ]
+    )
+    if config.data_dir is not None and not Path(config.data_dir).is_dir():
+        raise ValueError(f"data_dir: no such folder {config.data_dir!r} (from {Path.cwd()})")
+    backend(config.backend)

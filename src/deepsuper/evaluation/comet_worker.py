@@ -1,0 +1,70 @@
+"""COMET scores, inside the environment of unbabel-comet: `comet.py` beside this file starts it.
+
+It imports nothing of deepsuper, which that environment does not have. Rows come and scores go as lines of JSON, in
+files. What goes wrong is one line on stderr, and the exit status says in which step.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+NO_PACKAGE, NO_MODEL, NOT_LOADED, NOT_SCORED = 3, 4, 5, 6
+
+
+def main(model: str, rows_file: str, scores_file: str, batch_size: int, gpus: int, progress: bool) -> None:
+    """Writes one `{"score": ...}` a row to `scores_file`, in the order of the rows."""
+    with step(NO_PACKAGE):
+        import comet
+    for name in ("comet", "pytorch_lightning", "lightning_fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    with step(NO_MODEL):
+        checkpoint = fetch(model)
+    with step(NOT_LOADED):
+        metric = comet.load_from_checkpoint(checkpoint)
+    with step(NOT_SCORED):
+        with open(rows_file, encoding="ascii") as file:
+            rows = [{name: whole(text) for name, text in json.loads(line).items()} for line in file]
+        scored = metric.predict(rows, batch_size=batch_size, gpus=gpus, progress_bar=progress)
+        with open(scores_file, "w", encoding="ascii") as file:
+            file.writelines(json.dumps({"score": score}) + "\n" for score in scored["scores"])
+
+
+def fetch(model: str) -> str:
+    """The checkpoint file: `model` itself, or what the hub has under that name."""
+    if model.endswith(".ckpt"):
+        return model
+    if "/" not in model:  # models older than the hub's
+        from comet import download_model
+
+        return str(download_model(model))
+    # As `download_model` does it, which for every failure says that the model is not supported.
+    from huggingface_hub import snapshot_download
+
+    return os.path.join(snapshot_download(repo_id=model), "checkpoints", "model.ckpt")
+
+
+def whole(text: str) -> str:
+    """The text with U+FFFD for each half of a surrogate pair: the tokenizer takes none."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+@contextmanager
+def step(status: int) -> Iterator[None]:
+    """Ends the program with `status` and one line where the step fails."""
+    try:
+        yield
+    except Exception as error:
+        print(f"\n{type(error).__name__}: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(status)
+
+
+if __name__ == "__main__":
+    # Python looks first in this file's folder, where `comet.py` would hide the package of that name.
+    here = os.path.dirname(os.path.abspath(__file__))
+    sys.path[:] = [path for path in sys.path if os.path.abspath(path) != here]
+    main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), int(sys.argv[5]), sys.argv[6] == "progress")

@@ -1,0 +1,68 @@
+"""One line for each item: what was asked, what the model said, what was right, and the score; and their summary."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from deepsuper.evaluation.benchmarks import Benchmark, answer_language
+from deepsuper.evaluation.fidelity import in_language
+from deepsuper.evaluation.measures import MEASURES
+from deepsuper.evaluation.profiles import answer_scores
+
+log = logging.getLogger("deepsuper")
+
+
+def as_item(sample: dict[str, Any], benchmark: Benchmark, variant: str, profile: str) -> dict[str, Any]:
+    """What is kept of a sample of the harness: enough to make any table again without the model."""
+    doc = sample["doc"]
+    item = {"id": doc.get("id", sample["doc_id"]), "prompt": sample["arguments"][0][0], "gold": sample["target"]}
+    if not benchmark.generates:
+        item["choices"] = [argument[1] for argument in sample["arguments"]]
+        item["logprobs"] = [float(response[0]) for response in sample["filtered_resps"]]
+        return {**item, "acc": float(sample["acc"])}
+    said, language = sample["filtered_resps"][0], answer_language(variant)
+    item |= {"prediction": said, "language": language, "in_language": in_language(said, language)}
+    if benchmark.name == "flores":
+        return {**item, "source": doc["english" if language != "en" else "text"]}
+    golds = doc["answers"]["text"] if isinstance(doc["answers"], dict) else doc["answers"]
+    score = answer_scores(profile, benchmark.name, variant)
+    measured = {name: sample[name] for name in ("f1", "exact_match")} if score is None else score(said, list(golds))
+    return {**item, "golds": list(golds), **{name: float(value) for name, value in measured.items()}}
+
+
+def summarise(items: Sequence[dict[str, Any]], benchmark: Benchmark) -> dict[str, Any]:
+    """The score with its interval and standard error, and the measures beside it (None where no item counts)."""
+    intervals = {name: _interval(name, items) for name in (benchmark.metric, *benchmark.also)}
+    main, *beside = intervals
+    return {
+        "items": len(items),
+        "metric": main,
+        **(intervals[main] or {}),
+        **{name: intervals[name] for name in beside},
+    }
+
+
+def _interval(name: str, items: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    try:
+        interval = MEASURES[name].interval(items)
+    except OSError as error:  # sacrebleu fetches the pieces of spBLEU once
+        log.warning("%s: left out: its tokenizer is not at hand and cannot be fetched: %s", name, error)
+        return None
+    return None if interval is None else asdict(interval)
+
+
+def json_line(record: dict[str, Any]) -> str:
+    """One line of JSON that any prediction survives: a lone surrogate, which UTF-8 cannot write, is escaped."""
+    line = json.dumps(record, ensure_ascii=False)
+    try:
+        line.encode("utf-8")
+    except UnicodeEncodeError:
+        line = json.dumps(record)
+    # Some readers take these for line ends; inside JSON strings they may be escaped.
+    for character in "\x85\u2028\u2029":
+        line = line.replace(character, f"\\u{ord(character):04x}")
+    return line + "\n"

@@ -1,0 +1,160 @@
+"""One reader for each file format: a member of a download -> where, and the object, of each row."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from deepsuper.corpora import Record, json_records, refuse
+from deepsuper.evaluation.official.sources import Member
+
+MMLU_COLUMNS = ("question", "A", "B", "C", "D", "answer")
+
+
+def text_lines(member: Member) -> Iterator[tuple[str, str]]:
+    """Where, and the text, of each line, without its end and without a BOM. Raises: ValueError if it is not UTF-8."""
+    for number, line in member.lines():
+        where = f"{member.where}:{number}"
+        yield where, _decode(line, where).rstrip("\r\n")
+
+
+def _decode(data: bytes, where: str) -> str:
+    try:
+        return data.decode("utf-8").removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{where}: byte {data[error.start]:#04x} at position {error.start} is not UTF-8: fetch the file again"
+        ) from error
+
+
+def json_lines(member: Member) -> Iterator[Record]:
+    """One object a line."""
+    return json_records(member.where, member.lines(), refuse)
+
+
+def json_document(member: Member) -> Iterator[Record]:
+    """A list of objects, or the questions of SQuAD's nested JSON, each with its `context`."""
+    text = _decode(member.whole(), member.where)
+    try:
+        document = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{member.where}:{error.lineno}: not JSON ({error}): fetch the file again") from error
+    except RecursionError as error:
+        raise ValueError(f"{member.where}: JSON that is nested too deep: fetch the file again") from error
+    if isinstance(document, dict) and isinstance(document.get("data"), list):
+        yield from _squad(member.where, document["data"])
+        return
+    if not isinstance(document, list):
+        kind = type(document).__name__
+        raise ValueError(f"{member.where}: a JSON {kind}: need a list of rows, or SQuAD's {{'data': [...]}}")
+    for number, row in enumerate(document):
+        if not isinstance(row, dict):
+            raise ValueError(
+                f"{member.where}[{number}]: a JSON {type(row).__name__}: need an object with the row's fields"
+            )
+        yield f"{member.where}[{number}]", row
+
+
+def _squad(name: str, articles: list[Any]) -> Iterator[Record]:
+    where = name
+    try:
+        for a, article in enumerate(articles):
+            where = f"{name}:data[{a}]"
+            for p, paragraph in enumerate(article["paragraphs"]):
+                where = f"{name}:data[{a}].paragraphs[{p}]"
+                for q, question in enumerate(paragraph["qas"]):
+                    where = f"{name}:data[{a}].paragraphs[{p}].qas[{q}]"
+                    yield where, {**question, "context": paragraph["context"]}
+    except (KeyError, TypeError) as error:
+        raise ValueError(
+            f"{where}: not SQuAD's JSON ({error!r}): need data[].paragraphs[] with context and qas[]"
+        ) from error
+
+
+def tab_separated(member: Member) -> Iterator[Record]:
+    """Columns by a header; quotation marks are text like any other letter, as in XNLI."""
+    return _table((where, line.split("\t")) for where, line in text_lines(member) if line)
+
+
+def story_columns(member: Member) -> Iterator[Record]:
+    """`tab_separated`, and a field that is wholly in quotation marks is taken out of them, as the hub's reader does.
+
+    Marks that do not enclose the field, or are not doubled inside, stay: they are the story's own.
+    """
+    for where, row in tab_separated(member):
+        yield where, {_unquoted(name): _unquoted(value) for name, value in row.items()}
+
+
+def _unquoted(text: str) -> str:
+    wrapped = re.fullmatch(r'"((?:[^"]|"")*)"', text)
+    return wrapped[1].replace('""', '"') if wrapped else text
+
+
+def comma_separated(member: Member) -> Iterator[Record]:
+    """MMLU's CSV: with a header that names `Question`, or without one. Ids are subject/split/row, as elsewhere."""
+    lines = (line for _, line in text_lines(member))
+    reader = csv.reader((line + "\n" for line in lines), strict=True)
+    rows = ((f"{member.where}:{reader.line_num}", row) for row in reader if row)
+    subject = re.sub(r"_(test|val|dev)$", r"/\1", member.name.rpartition("/")[2].removesuffix(".csv"))
+    try:
+        first = next(rows, None)
+        if first is not None and "Question" in first[1]:
+            renamed = [{"Question": "question", "Answer": "answer"}.get(name, name) for name in first[1]]
+            records = _table([(first[0], renamed), *rows])
+        else:
+            records = _table([("", list(MMLU_COLUMNS)), *([first] if first else []), *rows])
+    except csv.Error as error:
+        raise ValueError(f"{member.where}:{reader.line_num}: not CSV ({error}): fetch the file again") from error
+    for number, (where, row) in enumerate(records):
+        yield where, {**row, "id": f"{subject}/{number}"}
+
+
+def _table(rows: Iterable[tuple[str, list[str]]]) -> Iterator[Record]:
+    names: list[str] | None = None
+    for where, values in rows:
+        if names is None:
+            names = values
+        elif len(values) != len(names):
+            raise ValueError(f"{where}: {len(values)} columns, need {len(names)} ({', '.join(names)}): fetch it again")
+        else:
+            yield where, dict(zip(names, values, strict=True))
+
+
+def parquet(member: Member) -> Iterator[Record]:
+    """Rows of a Parquet file of the hub."""
+    import pyarrow as pa
+    from pyarrow.parquet import ParquetFile
+
+    try:
+        batches = ParquetFile(io.BytesIO(member.whole())).iter_batches()
+        rows = [row for batch in batches for row in batch.to_pylist()]
+    except pa.ArrowException as error:
+        raise ValueError(f"{member.where}: not Parquet ({error}): fetch the file again") from error
+    for number, row in enumerate(rows, start=1):
+        yield f"{member.where}:row {number}", row
+
+
+def paired_lines(member: Member, english: Member) -> Iterator[Record]:
+    """Line n of a FLORES file beside line n of the English one. Raises: ValueError where one is shorter."""
+    sides = [list(text_lines(side)) for side in (member, english)]
+    if len(sides[0]) != len(sides[1]):
+        raise ValueError(
+            f"{member.where}: {len(sides[0])} lines, but {len(sides[1])} in {english.where}: fetch both again"
+        )
+    for number, ((where, text), (_, original)) in enumerate(zip(*sides, strict=True)):
+        yield where, {"id": number, "text": text, "english": original}
+
+
+READERS: dict[str, Callable[[Member], Iterator[Record]]] = {
+    ".jsonl": json_lines,
+    ".json": json_document,
+    "_eval.tsv": story_columns,
+    ".tsv": tab_separated,
+    ".csv": comma_separated,
+    ".parquet": parquet,
+}
+"""By the end of the file's name; the first that fits."""

@@ -1,0 +1,86 @@
+"""The files of a download, whether it is a file, a folder or an archive: nothing is unpacked to disk."""
+
+from __future__ import annotations
+
+import gzip
+import lzma
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+LIMIT = 1 << 30
+"""Bytes of one file, unpacked: twenty times the largest of the official ones, and far below a machine's memory."""
+TAR = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+# RuntimeError: zipfile raises it for a password and (its subclass NotImplementedError) for unknown packing.
+BROKEN = (OSError, EOFError, RuntimeError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError)
+
+
+@dataclass(frozen=True)
+class Member:
+    """One file of a source. `name`: its path there, without .gz; `where`: what messages call it."""
+
+    name: str
+    where: str
+    open: Callable[[], Any]
+
+    def lines(self) -> Iterator[tuple[int, bytes]]:
+        """Number and bytes of each line. Raises: ValueError where the file is cut off, damaged or larger than LIMIT."""
+        number, left = 0, LIMIT
+        try:
+            with self.open() as raw, gzip.GzipFile(fileobj=raw) if raw.peek(2)[:2] == b"\x1f\x8b" else raw as file:
+                while line := file.readline(left + 1):
+                    number, left = number + 1, left - len(line)
+                    if left < 0:
+                        raise ValueError(f"{self.where}: more than {LIMIT} bytes: no benchmark is that large")
+                    yield number, line
+        except BROKEN as error:
+            raise ValueError(f"{self.where}:{number + 1}: cannot read on ({error}): fetch the file again") from error
+
+    def whole(self) -> bytes:
+        """All bytes. Raises: ValueError as `lines` does."""
+        return b"".join(line for _, line in self.lines())
+
+
+@contextmanager
+def members(source: Path) -> Iterator[list[Member]]:
+    """The files of a source by name, readable until the context ends.
+
+    Hidden files and what macOS adds (`__MACOSX`, `._name`) are left out. Raises: ValueError where it cannot be read.
+    """
+    if not source.exists():
+        raise ValueError(f"{source}: no such file or folder: name the download, or the folder that it was unpacked to")
+    with ExitStack() as stack:
+        try:
+            mark, found = _files(source, stack)
+        except BROKEN as error:
+            said = " ".join(str(error).split())  # tarfile's takes five lines
+            raise ValueError(f"{source}: cannot be read ({said}): fetch it again") from error
+        yield [
+            Member(name.removesuffix(".gz"), f"{source}{mark}{name}" if mark else str(source), opener)
+            for name, opener in sorted(found.items())
+            if not (mark and _hidden(name))
+        ]
+
+
+def _files(source: Path, stack: ExitStack) -> tuple[str, dict[str, Callable[[], Any]]]:
+    """What stands between a source and its files in messages, and path inside the source -> what opens it."""
+    name = source.name.lower()
+    if source.is_dir():
+        return "/", {p.relative_to(source).as_posix(): partial(p.open, "rb") for p in source.rglob("*") if p.is_file()}
+    if name.endswith(".zip"):
+        packed = stack.enter_context(zipfile.ZipFile(source))
+        return "!", {i.filename: partial(packed.open, i) for i in packed.infolist() if not i.is_dir()}
+    if name.endswith(TAR):
+        archive = stack.enter_context(tarfile.TarFile.open(source))
+        return "!", {m.name: partial(archive.extractfile, m) for m in archive if m.isfile()}
+    return "", {source.name: partial(source.open, "rb")}
+
+
+def _hidden(name: str) -> bool:
+    return any(part == "__MACOSX" or part.startswith(".") for part in name.removeprefix("./").split("/"))

@@ -1,0 +1,51 @@
+"""The tasks that lm-evaluation-harness lacks: MKQA, and FLORES-200 between English and Chinese, Vietnamese, Arabic.
+
+Zero-shot, greedy, up to the end of the line, as the harness asks XQuAD and its other FLORES pairs; the score is made
+of the items, so the harness is asked for none.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+_WRITE: dict[str, Any] = {
+    "output_type": "generate_until",
+    "target_delimiter": " ",
+    "generation_kwargs": {"until": ["\n"], "do_sample": False, "temperature": 0.0},
+    "metric_list": [{"metric": "bypass", "aggregation": "bypass", "higher_is_better": True}],
+    "metadata": {"version": 1.0},
+}
+_QUESTION_ANSWER = {
+    "en": ("Question", "Answer"),
+    "zh": ("问题", "回答"),
+    "vi": ("Câu hỏi", "Trả lời"),
+    "ar": ("سؤال", "إجابة"),
+}
+"""The words of the harness's XQuAD prompts: MKQA is XQuAD without the passage."""
+_NAMES = {"en": "English", "zh": "Chinese", "vi": "Vietnamese", "ar": "Arabic"}
+FLORES_DIRECTIONS = tuple(pair for other in ("zh", "vi", "ar") for pair in (f"en-{other}", f"{other}-en"))
+
+
+def _mkqa(language: str) -> dict[str, Any]:
+    question, answer = _QUESTION_ANSWER[language]
+    return {
+        "task": f"mkqa_{language}",
+        **_WRITE,
+        "doc_to_text": f"{question}: {{{{question}}}}\n\n{answer}:",
+        "doc_to_target": "{{answers[0]}}",
+    }
+
+
+def _flores(direction: str) -> dict[str, Any]:
+    source, target = direction.split("-")
+    field = {"en": "english"}
+    return {
+        "task": f"flores_{source}_{target}",
+        **_WRITE,
+        "doc_to_text": f"{_NAMES[source]} sentence: {{{{{field.get(source, 'text')}}}}}\n{_NAMES[target]} sentence:",
+        "doc_to_target": f"{{{{{field.get(target, 'text')}}}}}",
+    }
+
+
+MKQA_TASKS = {task["task"]: task for task in map(_mkqa, _QUESTION_ANSWER)}
+FLORES_TASKS = {task["task"]: task for task in map(_flores, FLORES_DIRECTIONS)}

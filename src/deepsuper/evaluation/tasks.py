@@ -1,0 +1,43 @@
+"""Task files for the harness: its own or this project's, with a profile's changes and with rows of our own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from deepsuper.evaluation.benchmarks import Benchmark
+from deepsuper.evaluation.harness import task_file
+from deepsuper.evaluation.profiles import prompt_changes
+from deepsuper.run_folder import write_text
+
+
+def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Writes the rows that a task reads."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+
+
+def write_task(path: Path, benchmark: Benchmark, variant: str, profile: str, rows: Path | None) -> str:
+    """The task of a benchmark's variant in a profile: the name of the harness's own, or the file written for it.
+
+    `rows`: the file that it reads, None for the hub's.
+    """
+    name = benchmark.tasks[variant]
+    changes = prompt_changes(profile, f"{benchmark.name}/{variant}")
+    own = benchmark.own.get(name)
+    if rows is None and not changes:
+        return name
+    config = {"include": str(task_file(name)), "task": name} if own is None else dict(own)
+    if rows is not None:
+        config |= {
+            "dataset_path": "json",
+            "dataset_name": None,
+            "dataset_kwargs": {"data_files": {"test": str(rows)}},
+            "test_split": "test",
+            **dict.fromkeys(("training_split", "validation_split", "fewshot_split")),
+        }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # A JSON text is YAML too, and keeps every character.
+    write_text(path, json.dumps({**config, **changes}, ensure_ascii=False, indent=1) + "\n")
+    return str(path)
