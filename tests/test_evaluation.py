@@ -335,3 +335,10 @@ def test_comet_is_added_to_each_translation_or_its_lack_is_said(monkeypatch, cap
     comet.add_comet(items, "a/model")
     assert [item["comet"] for item in items] == [0.25, 0.75]
     assert summarise(items, BENCHMARKS["flores"])["comet"]["mean"] == 0.5
+
+
+def test_rows_without_an_id_are_named_by_their_place(tmp_path, data):
+    rows = [{**ROWS["xcopa"], "premise": f"It rained on day {n}."} for n in range(2)]
+    (data / "xcopa" / "zh.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    evaluate(tmp_path, data, "--benchmarks", "xcopa")
+    assert [item["id"] for item in read_items(tmp_path, "xcopa/zh")] == [0, 1]

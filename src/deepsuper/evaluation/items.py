@@ -19,7 +19,12 @@ log = logging.getLogger("deepsuper")
 def as_item(sample: dict[str, Any], benchmark: Benchmark, variant: str, profile: str) -> dict[str, Any]:
     """What is kept of a sample of the harness: enough to make any table again without the model."""
     doc = sample["doc"]
-    item = {"id": doc.get("id", sample["doc_id"]), "prompt": sample["arguments"][0][0], "gold": sample["target"]}
+    name = doc.get("id")
+    item = {
+        "id": sample["doc_id"] if name is None else name,
+        "prompt": sample["arguments"][0][0],
+        "gold": sample["target"],
+    }
     if not benchmark.generates:
         item["choices"] = [argument[1] for argument in sample["arguments"]]
         item["logprobs"] = [float(response[0]) for response in sample["filtered_resps"]]
