@@ -57,14 +57,20 @@ def test_the_commands_of_the_readme_are_valid(monkeypatch, capsys):
     trained = []
     trained, read = [], []
     monkeypatch.setattr("deepsuper.training.train", lambda config, **_: trained.append(config))
-    for command in ("layers.run_layers", "logit_lens.run_lens", "align.run_align", "evaluation.run.run_eval"):
+    for command in (
+        "layers.run_layers",
+        "logit_lens.run_lens",
+        "align.run_align",
+        "evaluation.run.run_eval",
+        "compare.run_compare",
+    ):
         monkeypatch.setattr(f"deepsuper.{command}", lambda *options, **_: read.append(options))
     lines = [line for block in blocks(ROOT / "README.md", "bash") for line in block.splitlines()]
     lines += [line for block in blocks(ROOT / "recipes" / "README.md", "bash") for line in block.splitlines()]
     ran = [shlex.split(line)[1:] for line in lines if line.startswith("deepsuper")]
     for line in ran:
         main(line)
-    assert len(ran) == 8 and [config.training.max_steps for config in trained] == [20, 20]
+    assert len(ran) == 9 and [config.training.max_steps for config in trained] == [20, 20]
     assert "L_LC = 1 - cos(h_1^en, h_1^tgt)" in capsys.readouterr().out
     assert read[0][0].criteria == ("entropy", "language", "alignment") and read[1][1] == "法国的首都是哪里？"
     assert read[2][0].tuned == "runs/demo-zh/deep-supervision"

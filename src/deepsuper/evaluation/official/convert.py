@@ -185,7 +185,8 @@ def _rows(benchmark: str, records: Iterator[Record], language: str, names: str, 
 def _key(benchmark: str, record: Mapping[str, object], place: int) -> str:
     """The row's id as text; one name for a FLORES sentence, whichever file it is from."""
     if benchmark == "flores":
-        return f"flores-devtest-{record.get('devtest_id', record.get('id', place))}"
+        number = str(record.get("devtest_id", record.get("id", place)))
+        return f"flores-devtest-{number.removeprefix('flores-devtest-')}"
     key = next(
         (record[name] for name in IDS if record.get(name) not in (None, "")), f"{benchmark}-{record.get('idx', place)}"
     )
