@@ -21,8 +21,9 @@ from pathlib import Path
 from deepsuper.config import ModelConfig
 from deepsuper.evaluation.benchmarks import BENCHMARKS
 from deepsuper.evaluation.local import local_file, read_rows
-from deepsuper.evaluation.tasks import write_rows, write_task
+from deepsuper.evaluation.tasks import write_task
 from deepsuper.models import source_of
+from deepsuper.run_folder import write_json_lines
 
 PEER = (
     "from deepsuper.evaluation.harness import provide_squad_metrics; provide_squad_metrics(); "
@@ -77,7 +78,7 @@ def main() -> None:
         rows = Path(scratch) / "rows.jsonl"
         file = local_file(Path(args.data_dir), "xquad", "zh")
         assert file is not None, f"{args.data_dir}: has no xquad/zh.jsonl"
-        write_rows(rows, read_rows(file, BENCHMARKS["xquad"]))
+        write_json_lines(rows, read_rows(file, BENCHMARKS["xquad"]))
         task = write_task(Path(scratch) / "xquad_zh.yaml", BENCHMARKS["xquad"], "zh", "paper", rows)
         for turn in range(args.turns):
             outs = [Path(scratch) / f"{turn}-{name}" for name in ("ours", "theirs")]

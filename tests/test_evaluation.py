@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from deepsuper.cli import main
 from deepsuper.evaluation.benchmarks import BENCHMARKS, file_language
 from deepsuper.evaluation.fidelity import in_language
-from deepsuper.evaluation.items import json_line
 from deepsuper.evaluation.local import read_rows
 from deepsuper.evaluation.measures import MEASURES
 from deepsuper.evaluation.scorers import best, exact_match, f1, mkqa_f1, mkqa_rules, mlqa_rules, squad_rules
+from deepsuper.run_folder import json_line
 from runs import make_run
 from test_cli import fail
 from tiny import make_model, make_tokenizer

@@ -11,6 +11,11 @@ Method = Literal[
 Kind = Literal["none", "logits", "feature"]
 Positions = Literal["text", "inner", "all"]
 """Which tokens of a text count: its own (no special ones), those without the first of them, or all."""
+CompareFormat = Literal["text", "md", "latex", "csv", "html"]
+Correction = Literal["holm", "bh", "none"]
+"""Of p-values for their number: Holm's, Benjamini and Hochberg's, none."""
+PaperModel = Literal["llama-2-7b", "gemma-2-2b"]
+"""The base models of the paper's tables."""
 
 
 @dataclass(frozen=True)
@@ -205,15 +210,15 @@ class CompareConfig:
     """What `deepsuper compare` sets side by side: result folders of `eval`, each FOLDER or NAME=FOLDER."""
 
     runs: tuple[str, ...]
-    format: Literal["text", "md", "latex", "csv", "html"] = "text"
+    format: CompareFormat = "text"
     output: str | None = None
     """The file to write; None: print."""
     picture: str | None = None
     """A PNG of the differences to the baseline."""
     baseline: str | None = None
     """A run's name or folder; None: the first run."""
-    paper: Literal["llama-2-7b", "gemma-2-2b"] | None = None
+    paper: PaperModel | None = None
     """Set the paper's numbers for this base model beside the runs."""
-    correction: Literal["holm", "bh", "none"] = "holm"
+    correction: Correction = "holm"
     resamples: int = 10_000
     seed: int = 0

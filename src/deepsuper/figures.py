@@ -19,11 +19,9 @@ def figure(path: Path, **options: Any) -> Iterator[Any]:
 
     made = pyplot.figure(layout="constrained", **options)
     try:
-        # Fonts that have Chinese letters may lack the minus sign; a hyphen is in all of them.
-        with pyplot.rc_context({"axes.unicode_minus": False}):
-            yield made
-            aside = path.with_name("partial-" + path.name)
-            made.savefig(aside, dpi=130)
+        yield made
+        aside = path.with_name("partial-" + path.name)
+        made.savefig(aside, dpi=130)
         aside.replace(path)
     finally:
         pyplot.close(made)

@@ -92,6 +92,25 @@ def write_text(path: Path, text: str) -> None:
     os.replace(aside, path)
 
 
+def write_json_lines(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
+    """Writes one line of JSON for each record, aside and renamed; the folder is made if it is missing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path, "".join(map(json_line, records)))
+
+
+def json_line(record: Mapping[str, Any]) -> str:
+    """One line of JSON that any text survives: a lone surrogate, which UTF-8 cannot write, is escaped."""
+    line = json.dumps(record, ensure_ascii=False)
+    try:
+        line.encode("utf-8")
+    except UnicodeEncodeError:
+        line = json.dumps(record)
+    # Some readers take these for line ends; inside JSON strings they may be escaped.
+    for character in "\x85\u2028\u2029":
+        line = line.replace(character, f"\\u{ord(character):04x}")
+    return line + "\n"
+
+
 def make_manifest(
     config: RunConfig, source: str, command: Sequence[str] | None, notes: Mapping[str, Any]
 ) -> dict[str, Any]:

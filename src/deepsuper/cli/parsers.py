@@ -6,7 +6,17 @@ from typing import get_args
 
 from jsonargparse import SUPPRESS, ArgumentParser
 
-from deepsuper.config import AlignConfig, CompareConfig, EvalConfig, LayersConfig, Positions, RunConfig
+from deepsuper.config import (
+    AlignConfig,
+    CompareConfig,
+    CompareFormat,
+    Correction,
+    EvalConfig,
+    LayersConfig,
+    PaperModel,
+    Positions,
+    RunConfig,
+)
 from deepsuper.evaluation.benchmarks import BENCHMARKS
 from deepsuper.evaluation.profiles import PROFILES
 
@@ -42,6 +52,7 @@ def make_parser() -> ArgumentParser:
 
 
 def recipe_parser(description: str) -> ArgumentParser:
+    """The parser of a command that takes a recipe: every field of `RunConfig` is an option."""
     parser = ArgumentParser(description=description + " " + EPILOG, allow_abbrev=False)
     parser.add_argument("--config", action="config", help="the recipe: a YAML file; RECIPE.yaml alone means the same")
     parser.add_class_arguments(RunConfig)
@@ -131,14 +142,12 @@ def _compare_parser() -> ArgumentParser:
         "paired bootstrap intervals and tests (McNemar for accuracies), corrected for their number."
     )
     parser.add_argument("runs", nargs="*", type=str, help="folders that eval wrote, or NAME=FOLDER")
-    parser.add_argument("--format", choices=["text", "md", "latex", "csv", "html"], default=CompareConfig.format)
+    parser.add_argument("--format", choices=get_args(CompareFormat), default=CompareConfig.format)
     parser.add_argument("--output", type=str, default=None, help="the file to write (default: print)")
     parser.add_argument("--picture", type=str, default=None, help="a PNG of the differences with their intervals")
     parser.add_argument("--baseline", type=str, default=None, help="a run's name or folder (default: the first)")
-    parser.add_argument(
-        "--paper", choices=["llama-2-7b", "gemma-2-2b"], default=None, help="the paper's numbers beside"
-    )
-    parser.add_argument("--correction", choices=["holm", "bh", "none"], default=CompareConfig.correction)
+    parser.add_argument("--paper", choices=get_args(PaperModel), default=None, help="the paper's numbers beside")
+    parser.add_argument("--correction", choices=get_args(Correction), default=CompareConfig.correction)
     parser.add_argument("--resamples", type=int, default=CompareConfig.resamples, help="bootstrap samples of the items")
     parser.add_argument("--seed", type=int, default=CompareConfig.seed, help="of the bootstrap")
     return parser

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import csv
-import hashlib
 import io
 import re
 from collections.abc import Callable, Iterator
@@ -21,6 +19,7 @@ from rich.text import Text as Styled
 
 from deepsuper.compare.grids import MISSING, Grid, Text, grids, notes
 from deepsuper.compare.tables import Cell, Comparison, Row, Score
+from deepsuper.pages import policy_hash
 
 FILE_WIDTH = 160
 COLORS: dict[bool, Literal["auto"] | None] = {True: "auto", False: None}
@@ -177,8 +176,7 @@ def _latex_number(cell: Text) -> str:
 def as_html(comparison: Comparison) -> str:
     """One page without anything from outside and without scripts; its style runs by its hash alone."""
     style = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode("ascii")
-    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    policy = f"default-src 'none'; style-src '{policy_hash(style)}'; base-uri 'none'; form-action 'none'"
     tables = "".join(map(_html_table, grids(comparison)))
     told = "".join(f'<li dir="auto">{html_escape(note)}</li>\n' for note in notes(comparison))
     return (

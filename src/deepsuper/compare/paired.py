@@ -10,12 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from deepsuper.evaluation.measures import Measure, Numbers
+from deepsuper.config import Correction
+from deepsuper.evaluation.measures import CELLS, Measure, Numbers, draw
 
 Test = Literal["McNemar", "bootstrap"]
-Correction = Literal["holm", "bh", "none"]
-CELLS = 2**23
-"""The most numbers that are drawn at a time: 64 MiB."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +51,13 @@ def drawn_differences(
         values, times = np.unique((run - base)[:, 0], return_counts=True)
         sizes = _pieces(resamples, max(1, CELLS // len(values)))
         return np.concatenate([rng.multinomial(count, times / count, size) @ values / count for size in sizes])
-    every, draws = np.arange(count), np.empty(resamples)
-    for n in range(resamples):
-        rows = np.repeat(every, np.bincount(rng.integers(count, size=count), minlength=count))
-        draws[n] = measure.score(run[rows]) - measure.score(base[rows])
-    return draws
+    if count == 1:
+        return np.full(resamples, measure.score(run) - measure.score(base))
+    drawn = draw(
+        lambda rows: measure.score(run[rows]) - measure.score(base[rows]), count, resamples=resamples, seed=seed
+    )
+    found: NDArray[np.float64] = drawn.bootstrap_distribution
+    return found
 
 
 def _pieces(total: int, largest: int) -> list[int]:

@@ -10,25 +10,22 @@ from rich.console import Console
 
 from deepsuper.checks import check_ranges
 from deepsuper.compare.formats import FORMATS, print_text
-from deepsuper.compare.paired import Correction
 from deepsuper.compare.pictures import draw_differences
 from deepsuper.compare.runs import Run, find_runs
 from deepsuper.compare.tables import Comparison, build
-from deepsuper.config import CompareConfig
+from deepsuper.config import CompareConfig, Correction, PaperModel
 from deepsuper.run_folder import write_text
-
-PAPERS = ("llama-2-7b", "gemma-2-2b")
 
 
 def check_compare(config: CompareConfig) -> None:
     """Raises: ValueError naming the first option out of range, before a file is read."""
-    corrections = get_args(Correction)
+    corrections, papers = get_args(Correction), get_args(PaperModel)
     picture = config.picture
     check_ranges(
         [
             ("runs", config.runs, "at least one folder that `deepsuper eval` wrote", len(config.runs) > 0),
             ("format", config.format, f"one of {', '.join(FORMATS)}", config.format in FORMATS),
-            ("paper", config.paper, f"one of {', '.join(PAPERS)}", config.paper is None or config.paper in PAPERS),
+            ("paper", config.paper, f"one of {', '.join(papers)}", config.paper is None or config.paper in papers),
             ("correction", config.correction, f"one of {', '.join(corrections)}", config.correction in corrections),
             ("resamples", config.resamples, "100 to 1000000", 100 <= config.resamples <= 1_000_000),
             ("seed", config.seed, "0 <= seed < 2**32", 0 <= config.seed < 2**32),

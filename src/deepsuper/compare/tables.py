@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from deepsuper.compare.layout import Column, in_order, paper_rows
-from deepsuper.compare.paired import Correction, Difference, corrected, difference
+from deepsuper.compare.paired import Difference, corrected, difference
 from deepsuper.compare.runs import Items, Run, measures_of, read_items, score_of
+from deepsuper.config import Correction
 from deepsuper.evaluation.measures import MEASURES
 
 

@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from deepsuper.checks import check_ranges
+from deepsuper.config import EvalConfig
 from deepsuper.evaluation import comet_worker
 
 log = logging.getLogger("deepsuper")
 
-DEFAULT_MODEL = "Unbabel/wmt22-comet-da"
+DEFAULT_MODEL = EvalConfig.comet_model
 RELEASE = "2.2.7"
 VARIABLE = "DEEPSUPER_COMET_PYTHON"
 FIELDS = ("src", "mt", "ref")

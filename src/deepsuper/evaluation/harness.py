@@ -33,14 +33,14 @@ def load_harness_model(model: ModelConfig, config: EvalConfig) -> Any:
     """A model as the harness runs it: `hf`, where a run folder, an adapter or a packaged model will do too, or any
     other of its backends by name.
     """
-    from lm_eval.models.api_models import TemplateAPI
-
     if config.backend == "hf":
         from lm_eval.models.huggingface import HFLM
 
         source = inside_run(model)
         loaded, tokenizer = load_for_reading(source), load_tokenizer(source)
         return HFLM(pretrained=loaded, tokenizer=tokenizer, batch_size=config.batch_size)
+    from lm_eval.models.api_models import TemplateAPI
+
     kind = backend(config.backend)
     name = "model" if issubclass(kind, TemplateAPI) else "pretrained"
     arguments = ",".join(part for part in (f"{name}={model.name}", config.backend_args) if part)
@@ -49,7 +49,6 @@ def load_harness_model(model: ModelConfig, config: EvalConfig) -> Any:
 
 def backend(name: str) -> Any:
     """A class of the harness's models. Raises: ValueError for a name that it does not know."""
-    import lm_eval.models  # noqa: F401  its models enter the registry
     from lm_eval.api.registry import get_model
 
     try:

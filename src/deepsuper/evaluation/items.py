@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -58,16 +57,3 @@ def _interval(name: str, items: Sequence[dict[str, Any]]) -> dict[str, Any] | No
         log.warning("%s: left out: its tokenizer is not at hand and cannot be fetched: %s", name, error)
         return None
     return None if interval is None else asdict(interval)
-
-
-def json_line(record: dict[str, Any]) -> str:
-    """One line of JSON that any prediction survives: a lone surrogate, which UTF-8 cannot write, is escaped."""
-    line = json.dumps(record, ensure_ascii=False)
-    try:
-        line.encode("utf-8")
-    except UnicodeEncodeError:
-        line = json.dumps(record)
-    # Some readers take these for line ends; inside JSON strings they may be escaped.
-    for character in "\x85\u2028\u2029":
-        line = line.replace(character, f"\\u{ord(character):04x}")
-    return line + "\n"

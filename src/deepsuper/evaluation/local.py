@@ -44,7 +44,7 @@ def read_rows(path: Path, benchmark: Benchmark) -> list[dict[str, Any]]:
                 f"{where}: has no field {error.args[0]!r}: {benchmark.name} needs {', '.join(benchmark.fields)}"
             ) from error
         except (TypeError, ValueError, IndexError, AttributeError) as error:
-            raise ValueError(f"{where}: {error}: `deepsuper eval --layout true` tells the fields") from error
+            raise ValueError(f"{where}: {error}: `deepsuper data layout` tells the fields") from error
     if not rows:
         raise ValueError(f"{path}: no row")
     return rows

@@ -19,6 +19,10 @@ from deepsuper.metrics import Interval, mean_interval
 
 Item = Mapping[str, Any]
 Numbers = NDArray[np.float64]
+RowsScore = Callable[[NDArray[np.int64]], float]
+"""The score of the rows with these numbers."""
+CELLS = 2**23
+"""The most numbers that are drawn at a time: 64 MiB."""
 
 
 @dataclass(frozen=True)
@@ -43,18 +47,22 @@ class Measure:
         return resampled(lambda rows: self.score(numbers[rows]), len(items), resamples=resamples, seed=seed)
 
 
-def resampled(score: Callable[[NDArray[np.int64]], float], count: int, *, resamples: int, seed: int) -> Interval:
+def resampled(score: RowsScore, count: int, *, resamples: int, seed: int) -> Interval:
     """The score of all `count` rows, with a percentile bootstrap interval over rows drawn with their order kept."""
-    every = np.arange(count)
-    whole = score(every)
+    whole = score(np.arange(count))
     if count == 1:
         return Interval(whole, whole, whole, 0.0)
-    drawn = stats.bootstrap(
-        (every,), lambda rows: score(np.sort(rows)), n_resamples=resamples, vectorized=False, method="percentile",
-        rng=np.random.default_rng(seed),
-    )  # fmt: skip
+    drawn = draw(score, count, resamples=resamples, seed=seed)
     low, high = drawn.confidence_interval
     return Interval(whole, float(low), float(high), float(drawn.standard_error))
+
+
+def draw(score: RowsScore, count: int, *, resamples: int, seed: int) -> Any:
+    """scipy's bootstrap of a score over `count` rows, at least two; a draw keeps the order of the rows."""
+    return stats.bootstrap(
+        (np.arange(count),), lambda rows: score(np.sort(rows)), n_resamples=resamples, vectorized=False,
+        method="percentile", batch=max(1, CELLS // count), rng=np.random.default_rng(seed),
+    )  # fmt: skip
 
 
 def _mean(title: str, value: Callable[[Item], float | None]) -> Measure:

@@ -19,11 +19,11 @@ from deepsuper.evaluation.benchmarks import BENCHMARKS, Benchmark
 from deepsuper.evaluation.check import check_eval
 from deepsuper.evaluation.comet import add_comet
 from deepsuper.evaluation.harness import load_harness_model, load_task, run_task
-from deepsuper.evaluation.items import as_item, json_line, summarise
+from deepsuper.evaluation.items import as_item, summarise
 from deepsuper.evaluation.local import fetch_rows, local_file, read_rows
-from deepsuper.evaluation.tasks import write_rows, write_task
+from deepsuper.evaluation.tasks import write_task
 from deepsuper.models import inside_run, source_of
-from deepsuper.run_folder import model_hashes, sha256, write_text
+from deepsuper.run_folder import model_hashes, sha256, write_json_lines, write_text
 
 log = logging.getLogger("deepsuper")
 
@@ -84,10 +84,10 @@ def _gather(
         file = local_file(Path(config.data_dir), benchmark.name, language)
         if file is None:
             return None
-        write_rows(path, read_rows(file, benchmark))
+        write_json_lines(path, read_rows(file, benchmark))
         return {"file": str(file), "sha256": sha256(file)}, path
     if benchmark.own:
-        write_rows(path, fetch_rows(benchmark, language))
+        write_json_lines(path, fetch_rows(benchmark, language))
         return {"url": benchmark.source, "sha256": sha256(path)}, path
     return {"hub": benchmark.tasks[benchmark.variants(language)[0]]}, None
 
@@ -146,8 +146,7 @@ class Evaluated:
         if one.benchmark.name == "flores":
             add_comet(items, self.config.comet_model)
         folder = self.folder / profile
-        (folder / "items").mkdir(parents=True, exist_ok=True)
-        write_text(folder / "items" / f"{one.key.replace('/', '.')}.jsonl", "".join(map(json_line, items)))
+        write_json_lines(folder / "items" / f"{one.key.replace('/', '.')}.jsonl", items)
         summary = {**summarise(items, one.benchmark), "data": one.data, "task_version": version}
         scores = {**record["scores"], one.key: summary}
         whole = {"asked": record["asked"], "scores": scores, "versions": _versions(), "command": self.command}

@@ -4,18 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 from deepsuper.evaluation.benchmarks import Benchmark
 from deepsuper.evaluation.harness import task_file
 from deepsuper.evaluation.profiles import prompt_changes
 from deepsuper.run_folder import write_text
-
-
-def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Writes the rows that a task reads."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
 
 def write_task(path: Path, benchmark: Benchmark, variant: str, profile: str, rows: Path | None) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from deepsuper.logit_lens.view import View
+from deepsuper.pages import policy_hash
 from deepsuper.run_folder import write_text
 
 FOLDER = Path(__file__).parent
@@ -24,8 +23,7 @@ def write_page(path: Path, views: Sequence[View]) -> None:
 def make_page(views: Sequence[View]) -> str:
     """The page's HTML. No token can end the data early, and no script but the page's own may run, by its hash."""
     style, script, page = ((FOLDER / name).read_text(encoding="utf-8") for name in ("page.css", "page.js", "page.html"))
-    digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
-    parts = {"STYLE": style, "SCRIPT": script, "HASH": f"sha256-{digest}", "DATA": escape(as_data(views))}
+    parts = {"STYLE": style, "SCRIPT": script, "HASH": policy_hash(script), "DATA": escape(as_data(views))}
     # One pass: a token that looks like a placeholder stays what it is.
     pieces = page.split("%%")
     return "".join(parts[piece] if n % 2 else piece for n, piece in enumerate(pieces))

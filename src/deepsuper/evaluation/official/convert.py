@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,10 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deepsuper.corpora import Record
+from deepsuper.evaluation.benchmarks import Row
 from deepsuper.evaluation.official.readers import READERS, paired_lines
-from deepsuper.evaluation.official.rows import ROWS, Row
+from deepsuper.evaluation.official.rows import ROWS
 from deepsuper.evaluation.official.sources import Member, members
-from deepsuper.run_folder import write_text
+from deepsuper.run_folder import write_json_lines
 
 log = logging.getLogger("deepsuper")
 
@@ -68,8 +68,7 @@ def convert(benchmark: str, source: Path, data_dir: Path, languages: Sequence[st
     written = {}
     for language, rows in read.items():
         path = data_dir / benchmark / f"{language}.jsonl"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+        write_json_lines(path, rows)
         written[path] = len(rows)
     return written
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-Row = dict[str, Any]
+from deepsuper.evaluation.benchmarks import Row
+
 Record = Mapping[str, Any]
 
 XNLI_LABELS = {"entailment": 0, "neutral": 1, "contradiction": 2}
