@@ -98,7 +98,8 @@ def test_squad_by_hand_and_the_best_of_all_answers():
     ("text", "language", "want"),
     [("巴黎", "zh", True), ("Paris is in France", "zh", False), ("1999", "zh", None), ("باريس", "ar", True),
      ("thành phố lớn nhất của nước Pháp", "vi", True), ("the largest city of the country", "vi", False),
-     ("the largest city of the country", "en", True)],
+     ("the largest city of the country", "en", True), ("法国最大的城市", "en", False),
+     ("أكبر مدينة في البلاد", "en", False), ("法国最大的城市", "vi", False)],
 )  # fmt: skip
 def test_language_of_an_answer(text, language, want):
     assert in_language(text, language) is want

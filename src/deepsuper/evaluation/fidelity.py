@@ -6,22 +6,21 @@ import unicodedata
 
 from deepsuper.vocabulary import script_of_character
 
-SCRIPTS = {"zh": "Han", "ar": "Arabic"}
+SCRIPTS = {"zh": "Han", "ar": "Arabic", "vi": "Latin", "en": "Latin"}
 
 
 def in_language(text: str, language: str) -> bool | None:
     """Whether an answer is in `language`; None where it holds no letter (numbers, dates).
 
-    Chinese and Arabic by script: at least half of the letters. Vietnamese and English by a language identifier that
-    chooses between the two.
+    At least half of the letters must be of its script; between Vietnamese and English, which share one, a language
+    identifier chooses.
     """
     letters = [c for c in text if unicodedata.category(c)[0] == "L"]
     if not letters:
         return None
-    script = SCRIPTS.get(language)
-    if script is not None:
-        return sum(script_of_character(c) == script for c in letters) * 2 >= len(letters)
-    return _identify(text, language) == language
+    if sum(script_of_character(c) == SCRIPTS[language] for c in letters) * 2 < len(letters):
+        return False
+    return SCRIPTS[language] != "Latin" or _identify(text, language) == language
 
 
 def _identify(text: str, language: str) -> str:
