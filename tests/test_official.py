@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from deepsuper.evaluation.benchmarks import BENCHMARKS
@@ -337,10 +337,12 @@ def test_a_story_is_read_the_same_whether_its_writer_quotes(tmp_path_factory, te
     assert read["endings"][1] == text and read["sentences"][3] == row["InputSentence4"]
 
 
+@pytest.mark.parametrize("pack", [as_zip, as_tar])
 @settings(max_examples=50, deadline=None)
 @given(st.integers(0, 2000), st.integers(0, 255))
-def test_a_damaged_archive_is_read_right_or_refused(tmp_path_factory, place, byte):
-    path = as_zip(tmp_path_factory.mktemp("zip") / "x", {"xquad.zh.json": squad(asked(1))})
+@example(410, 0)
+def test_a_damaged_archive_is_read_right_or_refused(tmp_path_factory, pack, place, byte):
+    path = pack(tmp_path_factory.mktemp("packed") / "x", {"xquad.zh.json": squad(asked(1))})
     data = bytearray(path.read_bytes())
     data[place % len(data)] = byte
     path.write_bytes(data)

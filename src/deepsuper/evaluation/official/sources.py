@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import lzma
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -17,8 +18,12 @@ from typing import Any
 LIMIT = 1 << 30
 """Bytes of one file, unpacked: twenty times the largest of the official ones, and far below a machine's memory."""
 TAR = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
-# RuntimeError: zipfile raises it for a password and (its subclass NotImplementedError) for unknown packing.
-BROKEN = (OSError, EOFError, RuntimeError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError)
+# RuntimeError: zipfile raises it for a password and (its subclass NotImplementedError) for unknown packing; IndexError
+# and struct.error: it reads on in a directory that is damaged.
+BROKEN = (
+    OSError, EOFError, RuntimeError, IndexError, struct.error, zlib.error, lzma.LZMAError, zipfile.BadZipFile,
+    tarfile.TarError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -58,7 +63,7 @@ def members(source: Path) -> Iterator[list[Member]]:
     with ExitStack() as stack:
         try:
             mark, found = _files(source, stack)
-        except BROKEN as error:
+        except (*BROKEN, ValueError) as error:  # ValueError: names that are no text, places before the file's begin
             said = " ".join(str(error).split())  # tarfile's takes five lines
             raise ValueError(f"{source}: cannot be read ({said}): fetch it again") from error
         yield [
@@ -78,7 +83,11 @@ def _files(source: Path, stack: ExitStack) -> tuple[str, dict[str, Callable[[], 
         return "!", {i.filename: partial(packed.open, i) for i in packed.infolist() if not i.is_dir()}
     if name.endswith(TAR):
         archive = stack.enter_context(tarfile.TarFile.open(source))
-        return "!", {m.name: partial(archive.extractfile, m) for m in archive if m.isfile()}
+        found: dict[str, Callable[[], Any]] = {m.name: partial(archive.extractfile, m) for m in archive if m.isfile()}
+        # tarfile stops at the archive's end mark: the packing's checksum stands behind it, and is only compared there.
+        while archive.fileobj is not None and archive.fileobj.read(1 << 20):
+            pass
+        return "!", found
     return "", {source.name: partial(source.open, "rb")}
 
 
