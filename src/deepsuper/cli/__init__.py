@@ -11,6 +11,7 @@ from typing import Any
 
 from jsonargparse import Namespace
 
+from deepsuper.cli.data import run_data, split_names
 from deepsuper.cli.parsers import make_parser, recipe_parser
 from deepsuper.config import AlignConfig, CompareConfig, EvalConfig, LayersConfig, ModelConfig, RunConfig
 
@@ -89,7 +90,7 @@ def _layers(parsed: Namespace, line: list[str]) -> None:
     from deepsuper.layers import run_layers
 
     options = {name: parsed[name] for name in ("positions", "lens_norm", "resamples")}
-    config = LayersConfig(**_reading(parsed), criteria=_names(parsed.criteria), **options)
+    config = LayersConfig(**_reading(parsed), criteria=split_names(parsed.criteria), **options)
     run_layers(config, Path(parsed.output_dir or f"runs/layers-{_stem(parsed.model)}-{parsed.lang}"))
 
 
@@ -113,9 +114,9 @@ def _eval(parsed: Namespace, line: list[str]) -> None:
 
     if not parsed.models:
         raise ValueError("models: need at least one hub name, folder, run folder or packaged model")
-    languages, benchmarks, profiles = (_names(parsed[name]) for name in ("langs", "benchmarks", "profile"))
-    names = ("data_dir", "limit", "batch_size", "strict", "backend", "backend_args", "comet_model")
-    options = {name: parsed[name] for name in names}
+    languages, benchmarks, profiles = (split_names(parsed[name]) for name in ("langs", "benchmarks", "profile"))
+    own = ("data_dir", "limit", "batch_size", "strict", "backend", "backend_args", "comet_model")
+    options = {name: parsed[name] for name in own}
     model = ModelConfig("", parsed.revision, parsed.dtype, trust_remote_code=parsed.trust_remote_code)
     config = EvalConfig(tuple(parsed.models), model, languages, benchmarks, profiles, **options)
     run_eval(config, Path(parsed.output_dir), ["deepsuper", *line])
@@ -126,24 +127,6 @@ def _compare(parsed: Namespace, line: list[str]) -> None:
 
     names = ("format", "output", "picture", "baseline", "paper", "correction", "resamples", "seed")
     run_compare(CompareConfig(tuple(parsed.runs), **{name: parsed[name] for name in names}))
-
-
-def _data(parsed: Namespace, line: list[str]) -> None:
-    if parsed.action == "layout":
-        from deepsuper.evaluation.local import layout
-
-        print(layout(), end="")
-        return
-    from deepsuper.evaluation.official import convert
-
-    asked = parsed.convert
-    written = convert(asked.benchmark, Path(asked.source), Path(asked.data_dir), _names(asked.langs))
-    for path, rows in written.items():
-        print(f"{path}: {rows} rows")
-
-
-def _names(text: str) -> tuple[Any, ...]:
-    return tuple(name.strip() for name in text.split(","))
 
 
 def _reading(parsed: Namespace) -> dict[str, Any]:
@@ -175,6 +158,6 @@ COMMANDS: dict[str, Any] = {
     "align": _align,
     "eval": _eval,
     "compare": _compare,
-    "data": _data,
+    "data": run_data,
     "demo": _demo,
 }

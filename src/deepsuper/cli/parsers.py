@@ -6,6 +6,7 @@ from typing import get_args
 
 from jsonargparse import SUPPRESS, ArgumentParser
 
+from deepsuper.cli.data import add_data_commands
 from deepsuper.config import (
     AlignConfig,
     CompareConfig,
@@ -44,9 +45,9 @@ def make_parser() -> ArgumentParser:
     commands.add_subcommand("align", _align_parser(), help="measure how alike both languages' states are")
     commands.add_subcommand("eval", _eval_parser(), help="score models on benchmarks, on local or hub data")
     commands.add_subcommand("compare", _compare_parser(), help="say which differences between evaluations are real")
-    data = ArgumentParser(description="Benchmark files for `eval --data_dir`.")
-    commands.add_subcommand("data", data, help="lay out benchmark files, convert official downloads")
-    _add_data_commands(data)
+    data = ArgumentParser(description="Parallel rows, and benchmark files for `eval --data_dir`.")
+    commands.add_subcommand("data", data, help="make, check and combine parallel rows; lay out benchmarks")
+    add_data_commands(data)
     commands.add_subcommand("demo", _demo_parser(), help="fine-tune a real model on real rows in ten minutes")
     return parser
 
@@ -151,18 +152,6 @@ def _compare_parser() -> ArgumentParser:
     parser.add_argument("--resamples", type=int, default=CompareConfig.resamples, help="bootstrap samples of the items")
     parser.add_argument("--seed", type=int, default=CompareConfig.seed, help="of the bootstrap")
     return parser
-
-
-def _add_data_commands(parser: ArgumentParser) -> None:
-    commands = parser.add_subcommands(dest="action", required=True)
-    layout = ArgumentParser(description="Print the files that --data_dir holds, their fields, and where to get them.")
-    commands.add_subcommand("layout", layout, help="print what --data_dir holds")
-    convert = ArgumentParser(description="Write the files of --data_dir from a benchmark's official download.")
-    convert.add_argument("benchmark", choices=list(BENCHMARKS), help="which one it is")
-    convert.add_argument("source", type=str, help="the file, folder or archive as downloaded")
-    convert.add_argument("--data_dir", type=str, required=True, help="the folder to write to")
-    convert.add_argument("--langs", type=str, default="zh,vi,ar", help="with commas")
-    commands.add_subcommand("convert", convert, help="convert an official download")
 
 
 def _add_reading_arguments(parser: ArgumentParser, sentences: int | None) -> None:
