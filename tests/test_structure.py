@@ -26,6 +26,7 @@ LEVELS = {
     "collate": 3,
     "templates": 3,
     "texts": 2,
+    "words": 2,
     "tied": 3,
     "tree": 3,
     "states": 3,
