@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,11 +33,13 @@ VARIANTS = {
 Record = dict[str, Any]
 
 
-def make_parser(description: str | None, variants: list[str], output_dir: str) -> argparse.ArgumentParser:
-    """The options of every study; `variants` are the default ones."""
+def make_parser(
+    description: str | None, variants: list[str], output_dir: str, known: Iterable[str] = VARIANTS
+) -> argparse.ArgumentParser:
+    """The options of every study; `variants` are the default ones of those that are `known`."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--variants", nargs="+", default=variants, choices=list(VARIANTS))
+    parser.add_argument("--variants", nargs="+", default=variants, choices=list(known))
     parser.add_argument("--output_dir", type=Path, default=Path(output_dir))
     parser.add_argument("--report", action="store_true", help="only print the table of what is there already")
     return parser

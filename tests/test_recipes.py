@@ -85,7 +85,7 @@ def test_every_row_of_the_papers_tables_has_a_recipe():
         f"{model}.{language}.{method}"
         for model in ("llama-2-7b", "gemma-2-2b")
         for language in ("zh", "vi", "ar")
-        for method in ("sft", "tft", "dft-logits", "dft-feature")
+        for method in ("sft", "tft", "sdrrl", "dft-logits", "dft-feature")
     }
     ablation = {f"llama-2-7b.zh.{method}" for method in METHODS if method[:2] in ("lc", "et")}
     assert names == main | ablation and len(ablation) == 4

@@ -14,11 +14,13 @@ from deepsuper.config import (
     LoraConfig,
     ObjectiveConfig,
     RunConfig,
+    SdrrlConfig,
     SourceConfig,
     TrainingConfig,
     WeightConfig,
 )
 from deepsuper.methods import method_of
+from deepsuper.texts import LANGUAGES
 
 SCHEDULES = ("linear", "cosine", "constant", "constant_with_warmup", "polynomial", "inverse_sqrt")
 
@@ -28,6 +30,7 @@ def check(config: RunConfig) -> None:
     check_ranges(_ranges(config))
     _check_batches(config.training)
     _check_objective(config.objective)
+    _check_sdrrl(config)
     for part, sources in (("train", config.data.train), ("held_out", config.data.held_out)):
         for n, source in enumerate(sources):
             _check_source(f"data.{part}[{n}]", source)
@@ -67,6 +70,23 @@ def _ranges(config: RunConfig) -> Iterator[Range]:
 def _data_ranges(data: DataConfig) -> Iterator[Range]:
     yield "data.train", data.train, "at least one source", bool(data.train)
     yield "data.max_length", data.max_length, "at least 2 tokens", data.max_length >= 2
+    if data.sdrrl is not None:
+        yield from _sdrrl_ranges(data.sdrrl)
+
+
+def _sdrrl_ranges(s: SdrrlConfig) -> Iterator[Range]:
+    yield "data.sdrrl.temperature", s.temperature, "0 (greedy) <= temperature <= 100", 0 <= s.temperature <= 100
+    yield "data.sdrrl.max_answer", s.max_answer, "at least 1 token", s.max_answer >= 1
+    yield "data.sdrrl.batch_size", s.batch_size, "at least 1", s.batch_size >= 1
+    yield "data.sdrrl.code_switch", s.code_switch, "a share 0 <= code_switch <= 1", 0 <= s.code_switch <= 1
+    for name in ("directions", "completion"):
+        values = getattr(s, name)
+        yield f"data.sdrrl.{name}", values, "each at most once", len(values) == len(set(values))
+    something = bool(s.directions or s.completion)
+    yield "data.sdrrl.directions", s.directions, "at least one, or some completion", something
+    there = s.sentences is None or Path(s.sentences).is_file()
+    yield "data.sdrrl.sentences", s.sentences, f"a file (from {Path.cwd()})", there
+    yield "data.sdrrl.teacher", s.teacher, "a model", s.teacher is None or bool(s.teacher.strip())
 
 
 def _objective_ranges(objective: ObjectiveConfig) -> Iterator[Range]:
@@ -147,6 +167,23 @@ def _check_objective(objective: ObjectiveConfig) -> None:
         layer = getattr(objective, f"layer_{term}")
         if layer is not None and getattr(method, term) == "none":
             raise ValueError(f"objective.layer_{term} {layer}: method {objective.method} has no {term} term")
+
+
+def _check_sdrrl(config: RunConfig) -> None:
+    if config.objective.method != "sdrrl":
+        if config.data.sdrrl is not None:
+            raise ValueError(f"data.sdrrl is read by method: sdrrl, got method: {config.objective.method}")
+        return
+    parts = config.data.sdrrl or SdrrlConfig()
+    languages = {source.language for source in config.data.train}
+    unpackaged = sorted(languages - set(LANGUAGES))
+    if parts.completion and parts.sentences is None and unpackaged:
+        raise ValueError(
+            f"data.sdrrl.completion: no parallel sentences are packaged for {unpackaged[0]!r} (there are "
+            f"{', '.join(LANGUAGES)}): give a file with data.sdrrl.sentences, or set data.sdrrl.completion to []"
+        )
+    if "zh" in languages and (parts.code_switch or parts.completion) and not _installed("rjieba"):
+        raise ValueError("data.sdrrl: Chinese words need the package rjieba: pip install 'deepsuper[data]'")
 
 
 def _check_source(name: str, source: SourceConfig) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Method = Literal[
-    "sft", "tft", "dft-logits", "dft-feature", "lc-logits", "lc-feature", "et-logits", "et-feature", "mixture"
+    "sft", "tft", "sdrrl", "dft-logits", "dft-feature", "lc-logits", "lc-feature", "et-logits", "et-feature", "mixture"
 ]
 Kind = Literal["none", "logits", "feature"]
 Positions = Literal["text", "inner", "all"]
@@ -44,6 +44,35 @@ class SourceConfig:
     weight: float = 1.0
 
 
+Direction = Literal["en-en", "en-tgt", "tgt-en", "tgt-tgt"]
+"""The language of a question and that of its answer."""
+Completion = Literal["translate", "complete"]
+
+
+@dataclass(frozen=True)
+class SdrrlConfig:
+    """The parts of SDRRL's corpus, each of which can be left out; `method: sdrrl` reads them (docs/decisions.md)."""
+
+    distill: bool = True
+    """English answers are the model's own; false: the rows' own."""
+    teacher: str | None = None
+    """The model that answers: a hub name, a folder, a run folder or a packaged model; None: the base model."""
+    temperature: float = 0.0
+    """0: greedy answers; else sampled."""
+    max_answer: int = 256
+    """Tokens. An answer that does not end within them is left, and the row's own taken."""
+    batch_size: int = 16
+    directions: list[Direction] = field(default_factory=lambda: ["en-en", "en-tgt", "tgt-en", "tgt-tgt"])
+    code_switch: float = 0.3
+    """The share of the aligned words of a question that become the other language's; 0: no such rows."""
+    switch_answers: bool = False
+    """Code-switched rows have switched answers too."""
+    completion: list[Completion] = field(default_factory=lambda: ["translate", "complete"])
+    """What parallel sentences become: instructions to translate or to complete them, in the target language."""
+    sentences: str | None = None
+    """A file of parallel sentences; None: the packaged FLORES-200 dev ones."""
+
+
 @dataclass(frozen=True)
 class DataConfig:
     """Rows, their rendering and what happens to bad ones."""
@@ -54,6 +83,8 @@ class DataConfig:
     max_length: int = 512
     normalization: Literal["NFC", "none"] = "NFC"
     on_bad_row: Literal["error", "skip"] = "error"
+    sdrrl: SdrrlConfig | None = None
+    """Read by `method: sdrrl`; None: all parts as they are by default."""
 
 
 @dataclass(frozen=True)

@@ -14,16 +14,21 @@ CRITICAL_LAYERS = {"lc": 2 / 32, "et": 15 / 32}
 
 @dataclass(frozen=True)
 class Method:
-    """What a method trains on, and which kind of supervision its early (lc) and middle (et) layer get."""
+    """What a method trains on, and which kind of supervision its early (lc) and middle (et) layer get.
+
+    `synthesised`: it trains on rows that are made of the corpus (`sdrrl`).
+    """
 
     corpus: CorpusKind
     lc: Kind = "none"
     et: Kind = "none"
+    synthesised: bool = False
 
 
 METHODS = {
     "sft": Method("english"),  # eq. 1
     "tft": Method("translated"),  # eq. 2
+    "sdrrl": Method("parallel", synthesised=True),  # eq. 2 on a corpus made of both languages
     "dft-logits": Method("parallel", lc="logits", et="logits"),  # eq. 2 + 4 + 6
     "dft-feature": Method("parallel", lc="feature", et="feature"),  # eq. 2 + 5 + 7
     "lc-logits": Method("parallel", lc="logits"),  # table 3, 4
@@ -81,15 +86,33 @@ def _feature(config: ObjectiveConfig, layer: int, layer_en: int) -> Feature:
     )
 
 
-SYMBOLS = {"tft": "y^tgt", "lc": "x^en", "et": "y^en"}
+SYMBOLS = {"lc": "x^en", "et": "y^en"}
 
 
-def formula(objective: Objective, num_layers: int, *, english: bool = False) -> str:
-    """The objective as the paper writes it, one line for the sum (eq. 8) and one for each term. `english`: SFT."""
-    names = {"tft": "L_SFT" if english else "L_TFT", "lc": "L_LC", "et": "L_ET"}
+@dataclass(frozen=True)
+class Trained:
+    """How the paper writes what the first term trains on: its name, its question and its answer."""
+
+    loss: str
+    query: str
+    response: str
+
+
+TRAINED = {"english": Trained("L_SFT", "x^en", "y^en"), "translated": Trained("L_TFT", "x^tgt", "y^tgt")}
+SYNTHESISED = Trained("L_SDRRL", "x", "y")
+
+
+def trained_on(method: Method) -> Trained:
+    """What the first term of a method trains on."""
+    return SYNTHESISED if method.synthesised else TRAINED.get(method.corpus, TRAINED["translated"])
+
+
+def formula(objective: Objective, num_layers: int, trained: Trained = TRAINED["translated"]) -> str:
+    """The objective as the paper writes it, one line for the sum (eq. 8) and one for each term."""
+    names = {"tft": trained.loss, "lc": "L_LC", "et": "L_ET"}
     lines = ["L = " + " + ".join(_factor(objective, name) + names[name] for name in objective.terms)]
     for name, term in objective.terms.items():
-        text = _logits_text(objective, term, english) if isinstance(term, Logits) else _feature_text(term, num_layers)
+        text = _logits_text(objective, term, trained) if isinstance(term, Logits) else _feature_text(term, num_layers)
         lines.append(f"  {names[name]} = {text}")
     return "\n".join(lines)
 
@@ -104,9 +127,9 @@ def _factor(objective: Objective, name: str) -> str:
     return "" if name == "tft" else text
 
 
-def _logits_text(objective: Objective, term: Logits, english: bool) -> str:
-    given, predicted = ("x^en", "y^en") if english else ("x^tgt", SYMBOLS[term.targets])
-    text = f"-log P({predicted} | {given}; theta_1:{term.layer}, W_out)"
+def _logits_text(objective: Objective, term: Logits, trained: Trained) -> str:
+    predicted = SYMBOLS.get(term.targets, trained.response)
+    text = f"-log P({predicted} | {trained.query}; theta_1:{term.layer}, W_out)"
     if term.targets == "tft":
         return text
     notes = [objective.alignment, "final norm in the lens" if term.lens_norm else "no final norm"]

@@ -66,7 +66,7 @@ class RunFolder:
     def rewind(self, step: int) -> None:
         """Forgets the metrics after `step`: they will be made again."""
         if self.metrics.exists():
-            kept = [line for line in _whole_lines(self.metrics) if json.loads(line)["step"] <= step]
+            kept = [line for line in whole_lines(self.metrics) if json.loads(line)["step"] <= step]
             write_text(self.metrics, "".join(line + "\n" for line in kept))
 
     def log(self, record: Mapping[str, Any]) -> None:
@@ -76,7 +76,7 @@ class RunFolder:
 
     def read_metrics(self) -> list[dict[str, Any]]:
         """Every logged record, in order."""
-        return [json.loads(line) for line in _whole_lines(self.metrics)]
+        return [json.loads(line) for line in whole_lines(self.metrics)]
 
 
 def dump(config: RunConfig) -> str:
@@ -154,7 +154,7 @@ def _flat(value: Any, name: str = "") -> Iterable[tuple[str, Any]]:
         yield name, value
 
 
-def _whole_lines(path: Path) -> list[str]:
+def whole_lines(path: Path) -> list[str]:
     """The lines that were written to their end; a killed run may leave half of one."""
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     return text.split("\n")[:-1]

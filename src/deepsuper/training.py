@@ -15,10 +15,10 @@ from transformers import TrainingArguments, set_seed
 
 from deepsuper.checks import check
 from deepsuper.collate import Collator
-from deepsuper.config import RunConfig
+from deepsuper.config import RunConfig, SdrrlConfig
 from deepsuper.corpora import SkippedRow, load_corpus, write_skipped
 from deepsuper.layers.auto import choose_for_run, chosen_for_run
-from deepsuper.methods import build_objective, formula, method_of
+from deepsuper.methods import build_objective, formula, method_of, trained_on
 from deepsuper.model_card import write_card
 from deepsuper.models import (
     add_lora,
@@ -33,6 +33,7 @@ from deepsuper.models import (
 from deepsuper.objective import Objective
 from deepsuper.parallel import EncodedRow, to_device
 from deepsuper.run_folder import RunFolder, make_manifest
+from deepsuper.sdrrl import parts_text, synthesise_for_run, synthesised_for_run
 from deepsuper.supervised import Supervised
 from deepsuper.templates import encode_rows
 from deepsuper.trainer import SupervisedTrainer, of_model
@@ -106,6 +107,8 @@ def train(config: RunConfig, *, resume: bool = False, command: Sequence[str] | N
     arguments = make_arguments(config, folder)
     if config.objective.layers == "auto":
         prepared = _with_measured_layers(config, prepared, arguments, folder, resume=resume)
+    if method_of(config.objective).synthesised:
+        prepared = _with_synthesised_rows(config, prepared, arguments, folder, resume=resume)
     if is_main():
         if not resume:
             notes = {"rows": prepared.counts, "objective": describe(config, prepared.objective)}
@@ -137,6 +140,24 @@ def _with_measured_layers(
         i, j = chosen_for_run(folder.path)
     objective = replace(config.objective, layer_lc=i, layer_et=j)
     return replace(prepared, objective=build_objective(objective, num_layers(load_config(config.model))))
+
+
+def _with_synthesised_rows(
+    config: RunConfig, prepared: Prepared, arguments: TrainingArguments, folder: RunFolder, *, resume: bool
+) -> Prepared:
+    """`prepared` with the rows that SDRRL makes of them; a resumed run keeps its own. Those too long are skipped."""
+    with arguments.main_process_first(local=False, desc="synthesise rows"):
+        if is_main() and not resume:
+            synthesise_for_run(config, folder.path)
+        made = synthesised_for_run(folder.path)
+    data = replace(config.data, on_bad_row="skip")
+    encoded = encode_rows(made.rows, prepared.tokenizer, data, "translated", progress=is_main())
+    skipped = [*prepared.skipped, *encoded.skipped]
+    counts = {name: number for name, number in prepared.counts.items() if not name.startswith("train_")}
+    counts |= {"train_rows": len(encoded.rows), "train_output_cut": encoded.cut["output"], "skipped_rows": len(skipped)}
+    counts |= {f"sdrrl_{part}": len(rows) for part, rows in made.parts.items()}
+    counts |= {f"sdrrl_{name}": number for name, number in made.counts.items()}
+    return replace(prepared, train=encoded.rows, skipped=skipped, counts=counts)
 
 
 def make_trainer(
@@ -212,7 +233,9 @@ def make_arguments(config: RunConfig, folder: RunFolder) -> TrainingArguments:
 def describe(config: RunConfig, objective: Objective) -> str:
     """The objective as a formula."""
     depth = objective.terms["tft"].layer
-    return formula(objective, depth, english=method_of(config.objective).corpus == "english")
+    method = method_of(config.objective)
+    text = formula(objective, depth, trained_on(method))
+    return f"{text}\n  {parts_text(config.data.sdrrl or SdrrlConfig())}" if method.synthesised else text
 
 
 def is_main() -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 from jsonargparse import Namespace
 
 from deepsuper.cli.data import run_data, split_names
-from deepsuper.cli.parsers import make_parser, recipe_parser
+from deepsuper.cli.parsers import make_parser, run_config
 from deepsuper.config import AlignConfig, CompareConfig, EvalConfig, LayersConfig, ModelConfig, RunConfig
 
 
@@ -40,33 +40,29 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def parse_recipe(line: Sequence[str]) -> RunConfig:
     """The configuration of `RECIPE.yaml --name value ...`, as `deepsuper train` reads it; nothing is checked yet."""
     parsed = make_parser().parse_args(_with_config(["show", *line]))
-    return _run_config(parsed["show"])
+    return run_config(parsed["show"])
 
 
 def _with_config(line: list[str]) -> list[str]:
     """`train RECIPE.yaml ...` as `train --config RECIPE.yaml ...`."""
-    if len(line) > 1 and line[0] in ("train", "show") and not line[1].startswith("-"):
-        return [line[0], "--config", *line[1:]]
+    for command in (["train"], ["show"], ["data", "sdrrl"]):
+        rest = line[len(command) :]
+        if line[: len(command)] == command and rest and not rest[0].startswith("-"):
+            return [*command, "--config", *rest]
     return line
-
-
-def _run_config(parsed: Namespace) -> RunConfig:
-    fields = {name: parsed[name] for name in RunConfig.__dataclass_fields__}
-    instantiated = recipe_parser("").instantiate(Namespace(**fields))  # type: ignore[no-untyped-call]
-    return RunConfig(**{name: instantiated[name] for name in fields})
 
 
 def _train(parsed: Namespace, line: list[str]) -> None:
     from deepsuper.training import train
 
-    folder = train(_run_config(parsed), resume=parsed.resume, command=["deepsuper", *line])
+    folder = train(run_config(parsed), resume=parsed.resume, command=["deepsuper", *line])
     logging.getLogger("deepsuper").info("run folder: %s", folder)
 
 
 def _show(parsed: Namespace, line: list[str]) -> None:
     from deepsuper.training import describe, resolve
 
-    config = _run_config(parsed)
+    config = run_config(parsed)
     objective = resolve(config)
     print(f"{config.objective.method} of {config.model.name} ({objective.terms['tft'].layer} layers)")
     print(describe(config, objective))

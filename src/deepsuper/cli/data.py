@@ -65,7 +65,23 @@ def _convert(parsed: Namespace, line: list[str]) -> None:
         print(f"{path}: {rows} rows")
 
 
+def _sdrrl_parser() -> ArgumentParser:
+    from deepsuper.cli.parsers import recipe_parser  # which itself lists these commands
+
+    parser = recipe_parser("Show the rows that a recipe with method sdrrl trains on: examples of each part, counts.")
+    parser.add_argument("--output", type=str | None, default=None, help="a file to write all rows to, as JSON lines")
+    return parser
+
+
+def _sdrrl(parsed: Namespace, line: list[str]) -> None:
+    from deepsuper.cli.parsers import run_config
+    from deepsuper.sdrrl import run_synthesis
+
+    run_synthesis(run_config(parsed), None if parsed.output is None else Path(parsed.output))
+
+
 DATA_COMMANDS = {
     "layout": DataCommand("print what --data_dir holds", _layout_parser, _layout),
+    "sdrrl": DataCommand("show what method sdrrl trains on", _sdrrl_parser, _sdrrl),
     "convert": DataCommand("convert an official download", _convert_parser, _convert),
 }

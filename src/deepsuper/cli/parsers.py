@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import get_args
 
-from jsonargparse import SUPPRESS, ArgumentParser
+from jsonargparse import SUPPRESS, ArgumentParser, Namespace
 
 from deepsuper.cli.data import add_data_commands
 from deepsuper.config import (
@@ -58,6 +58,13 @@ def recipe_parser(description: str) -> ArgumentParser:
     parser.add_argument("--config", action="config", help="the recipe: a YAML file; RECIPE.yaml alone means the same")
     parser.add_class_arguments(RunConfig)
     return parser
+
+
+def run_config(parsed: Namespace) -> RunConfig:
+    """What the options of a `recipe_parser` say."""
+    fields = {name: parsed[name] for name in RunConfig.__dataclass_fields__}
+    instantiated = recipe_parser("").instantiate(Namespace(**fields))  # type: ignore[no-untyped-call]
+    return RunConfig(**{name: instantiated[name] for name in fields})
 
 
 def _demo_parser() -> ArgumentParser:

@@ -1,0 +1,105 @@
+"""SDRRL's rows for a run, made once and read again; and a look at them before it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from deepsuper.checks import check
+from deepsuper.config import RunConfig, SdrrlConfig
+from deepsuper.corpora import Row, file_records, load_corpus, make_row, refuse
+from deepsuper.run_folder import write_json_lines, write_text
+from deepsuper.sdrrl.completion import completion_rows
+from deepsuper.sdrrl.corpus import FIELDS, Synthesis, make_rows
+from deepsuper.sdrrl.distil import distil
+
+ROWS, COUNTS = "sdrrl.jsonl", "sdrrl.json"
+EXAMPLES = 2
+
+
+def synthesise(config: RunConfig) -> Synthesis:
+    """The rows that a run with `method: sdrrl` trains on. Raises: ValueError as `load_corpus` and `load_texts` do."""
+    parts, seed = config.data.sdrrl or SdrrlConfig(), config.training.seed
+    rows = load_corpus(config.data.train, config.data, kind="parallel", seed=seed).rows
+    for language in dict.fromkeys(row.language for row in rows):
+        completion_rows(language, parts)  # sentences that cannot be read are found before a weight is loaded
+    english = any(direction.endswith("-en") for direction in parts.directions)
+    distilled = distil(config, parts, rows) if parts.distill and english else None
+    return make_rows(rows, distilled, parts, seed)
+
+
+def synthesise_for_run(config: RunConfig, folder: Path) -> None:
+    """Makes the rows of a run and leaves them, and what was counted, in its folder."""
+    made = synthesise(config)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(folder / COUNTS, json.dumps(made.counts, indent=2) + "\n")
+    write_json_lines(folder / ROWS, records_of(made))
+
+
+def synthesised_for_run(folder: Path) -> Synthesis:
+    """The rows that `synthesise_for_run` left. Raises: ValueError where it did not."""
+    made = Synthesis()
+    try:
+        made.counts = Counter(json.loads((folder / COUNTS).read_text(encoding="utf-8")))
+        for where, record in file_records(folder / ROWS, refuse):
+            row = make_row(record, record["language"], FIELDS)
+            made.add(record["part"], [Row(**{**vars(row), "where": record["where"] or where})])
+    except (OSError, KeyError, ValueError) as error:
+        raise ValueError(f"{folder}: its SDRRL rows cannot be read ({error}): start the run again") from error
+    return made
+
+
+def records_of(made: Synthesis) -> Iterator[Mapping[str, Any]]:
+    """One JSON object for each row, with the part that it belongs to."""
+    for part, rows in made.parts.items():
+        for row in rows:
+            texts = {name: getattr(row, name) for name in FIELDS}
+            yield {"id": row.id, "part": part, "language": row.language, **texts, "where": row.where}
+
+
+def parts_text(parts: SdrrlConfig) -> str:
+    """What the rows are made of, in one line."""
+    own = any(direction.endswith("-en") for direction in parts.directions) and parts.distill
+    pieces = [", ".join(parts.directions)] if parts.directions else []
+    if own:
+        pieces.append(f"English answers by {parts.teacher or 'the base model'} itself")
+    if parts.code_switch and parts.directions:
+        what = "questions and answers" if parts.switch_answers else "questions"
+        pieces.append(f"{what} with {parts.code_switch:.0%} of their aligned words switched")
+    if parts.completion:
+        pieces.append(f"sentences to {' and to '.join(parts.completion)}")
+    return "(x, y) of: " + "; ".join(pieces)
+
+
+def run_synthesis(config: RunConfig, output: Path | None) -> None:
+    """Shows what a recipe with `method: sdrrl` trains on: examples of each part, counts. `output`: writes the rows."""
+    if config.objective.method != "sdrrl":
+        raise ValueError(f"objective.method: need sdrrl, got {config.objective.method}")
+    check(config)
+    made = synthesise(config)
+    console = Console()
+    table = Table("part", "rows", show_lines=True)
+    for name in ("question", "answer"):
+        table.add_column(name, overflow="fold")
+    for part, rows in made.parts.items():
+        for first, row in zip((True, *[False] * EXAMPLES), rows[:EXAMPLES], strict=False):
+            question = "\n".join(text for text in (row.instruction, row.input) if text)
+            heading = (part, f"{len(rows):,}") if first else ("", "")
+            table.add_row(*heading, *(escape(_short(text)) for text in (question, row.output)))
+    console.print(table)
+    for name, number in made.counts.items():
+        console.print(f"{name}: {number:,}", highlight=False)
+    if output is not None:
+        write_json_lines(output, records_of(made))
+        console.print(f"{len(made.rows):,} rows: {output}", markup=False, highlight=False)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 300 else text[:300] + " …"

@@ -1,0 +1,334 @@
+"""SDRRL: each part makes the rows it says, nothing but chosen words is switched, answers outlive a killed run."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from deepsuper.checks import check
+from deepsuper.cli import main
+from deepsuper.collate import Collator
+from deepsuper.config import DataConfig, ObjectiveConfig, SdrrlConfig
+from deepsuper.corpora import Row
+from deepsuper.generation import Written
+from deepsuper.methods import build_objective
+from deepsuper.run_folder import dump
+from deepsuper.sdrrl import distil as distil_module
+from deepsuper.sdrrl import synthesised_for_run
+from deepsuper.sdrrl.completion import completion_rows, in_halves
+from deepsuper.sdrrl.corpus import make_rows, train_lexicon
+from deepsuper.sdrrl.distil import Distilled, distil
+from deepsuper.sdrrl.run import synthesise
+from deepsuper.sdrrl.switch import choose, switch_english, switch_target, units
+from deepsuper.templates import encode_rows
+from deepsuper.training import prepare, train
+from runs import losses, make_run
+from tiny import make_tokenizer
+
+NOUNS = {"cat": "猫", "dog": "狗", "house": "房子", "river": "河流", "book": "书", "water": "水", "city": "城市"}
+VERBS = {"sees": "看见", "loves": "爱", "paints": "画", "finds": "发现"}
+
+
+def say(rng: random.Random) -> tuple[str, str]:
+    (a, A), (v, V), (b, B) = (rng.choice(list(words.items())) for words in (NOUNS, VERBS, NOUNS))
+    return f"The {a} {v} a {b}, {rng.randint(10, 99)}!", f"{A}{V}{B}！"
+
+
+def parallel_rows(count: int, seed: int = 0) -> list[Row]:
+    """Small sentences in English and Chinese that share their words."""
+    rng = random.Random(seed)
+    rows = []
+    for n in range(count):
+        (question_en, question), (answer_en, answer) = say(rng), say(rng)
+        rows.append(Row(str(n), "zh", question, "", answer, question_en, "", answer_en, f"rows.jsonl:{n + 1}"))
+    return rows
+
+
+ROWS = parallel_rows(120)
+LEXICON = train_lexicon(ROWS)
+OFF = SdrrlConfig(distill=False, directions=["tgt-tgt"], code_switch=0.0, completion=[])
+
+
+def texts_of(rows: list[Row]) -> list[tuple[str, str]]:
+    return [(row.instruction, row.output) for row in rows]
+
+
+def test_units_are_words_that_translate_each_other():
+    found = units(LEXICON, "The cat loves a dog, 17!", "猫爱狗，17！", "zh")
+    pairs = [("The cat loves a dog, 17!"[slice(*u.english)], "猫爱狗，17！"[slice(*u.target)]) for u in found]
+    assert pairs == [("cat", "猫"), ("loves", "爱"), ("dog", "狗")]  # neither 17 nor marks: they are the same anyway
+
+
+@settings(deadline=None)
+@given(n=st.integers(0, len(ROWS) - 1), share=st.floats(0, 1), seed=st.integers(0, 99))
+def test_all_but_the_chosen_words_stays_letter_for_letter(n, share, seed):
+    english, target = ROWS[n].instruction_en, ROWS[n].instruction
+    found = units(LEXICON, english, target, "zh")
+    chosen = choose(found, share, random.Random(seed))
+    assert len(chosen) == (min(len(found), max(1, round(share * len(found)))) if share else 0)
+    mixed = switch_english(english, target, chosen)
+    back = mixed
+    for unit in chosen:
+        word = target[slice(*unit.target)]
+        assert word in mixed
+        back = back.replace(word, english[slice(*unit.english)])
+    assert back == english  # no spaces were lost or added: English has them already
+    mixed = switch_target(english, target, chosen)
+    rest = [target[slice(*unit.target)] for unit in found if unit not in chosen]
+    assert all(word in mixed for word in rest) and mixed.endswith("！")
+    assert (mixed == target) == (not chosen)
+
+
+def test_two_words_with_spaces_do_not_run_together():
+    found = units(LEXICON, "The cat loves a dog, 17!", "猫爱狗！", "zh")
+    assert switch_target("The cat loves a dog, 17!", "猫爱狗！", found) == "cat loves dog！"
+
+
+@pytest.mark.parametrize("direction", ["en-en", "en-tgt", "tgt-en", "tgt-tgt"])
+def test_a_direction_pairs_the_question_of_one_language_with_the_answer_of_another(direction):
+    made = make_rows(ROWS, None, replace(OFF, directions=[direction]), 0)
+    question, answer = direction.split("-")
+    expected = [
+        (r.instruction_en if question == "en" else r.instruction, r.output_en if answer == "en" else r.output)
+        for r in ROWS
+    ]
+    assert list(made.parts) == [direction] and texts_of(made.parts[direction]) == expected
+    assert made.rows[0].where == "rows.jsonl:1" and len({row.id for row in made.rows}) == len(ROWS)
+
+
+def test_own_answers_replace_the_english_ones_and_those_alone():
+    own = {(ROWS[0].instruction_en, ""): "mine"}
+    made = make_rows(ROWS, Distilled(own, Counter(own=1, cut=119)), replace(OFF, directions=["tgt-en", "tgt-tgt"]), 0)
+    asked_alike = {n for n, row in enumerate(ROWS) if row.instruction_en == ROWS[0].instruction_en}
+    for n, row in enumerate(ROWS):
+        assert made.parts["tgt-en"][n].output == ("mine" if n in asked_alike else row.output_en)
+        assert made.parts["tgt-tgt"][n].output == row.output
+    assert made.counts == {"answers_own": 1, "answers_cut": 119}
+
+
+def test_an_answer_that_is_empty_or_cut_is_left():
+    distilled = Distilled()
+    for n, written in enumerate([Written("yes", True), Written("and so o", False), Written("", True)]):
+        distilled.add((str(n), ""), written)
+    assert distilled.answers == {("0", ""): "yes"} and distilled.counts == Counter(own=1, cut=1, empty=1)
+
+
+def test_code_switching_adds_rows_and_a_larger_share_switches_more_words():
+    parts = replace(OFF, directions=["en-en", "en-tgt", "tgt-en", "tgt-tgt"])
+    plain = make_rows(ROWS, None, parts, 0)
+    words = []
+    for share in (0.3, 1.0):
+        made = make_rows(ROWS, None, replace(parts, code_switch=share), 0)
+        assert {name: made.parts[name] for name in parts.directions} == plain.parts
+        for side in ("en", "tgt"):
+            rows = {row.id.rpartition(":")[2]: row for row in made.parts[f"switched-{side}"]}
+            assert len(rows) + made.counts[f"switched-{side}_nothing_to_switch"] == len(ROWS)
+            for row in ROWS:
+                if row.id in rows:
+                    assert rows[row.id].output in (row.output, row.output_en)
+                    assert rows[row.id].instruction not in (row.instruction, row.instruction_en)
+        words.append(made.counts["words_switched"])
+    assert 0 < words[0] < words[1] == made.counts["words_aligned"]
+
+
+def test_questions_are_switched_only_where_a_direction_asks_in_their_language():
+    made = make_rows(ROWS, None, replace(OFF, code_switch=0.5), 0)
+    assert set(made.parts) == {"tgt-tgt", "switched-tgt"}
+    assert {row.output for row in made.parts["switched-tgt"]} <= {row.output for row in ROWS}
+
+
+def test_answers_are_switched_only_if_asked_for_and_own_ones_never():
+    parts = replace(OFF, code_switch=1.0, switch_answers=True)
+    made = make_rows(ROWS, None, parts, 0)
+    gold = {row.id: row.output for row in ROWS}
+    assert sum(row.output != gold[row.id.rpartition(":")[2]] for row in made.parts["switched-tgt"]) > 100
+    own = {(row.instruction_en, ""): "The cat is mine." for row in ROWS}
+    made = make_rows(ROWS, Distilled(own), replace(parts, directions=["en-en"]), 0)
+    assert {row.output for row in made.parts["switched-en"]} == {"The cat is mine."}
+
+
+@pytest.mark.parametrize("language", ["zh", "vi", "ar"])
+def test_completion_rows_ask_in_the_target_language_and_lose_no_letter(language):
+    rows = completion_rows(language, SdrrlConfig())
+    assert set(rows) == {"translate", "complete"} and len(rows["translate"]) == len(rows["complete"]) == 510
+    for translated, completed in zip(rows["translate"], rows["complete"], strict=True):
+        assert (completed.input + completed.output).replace(" ", "") == translated.output.replace(" ", "")
+        assert completed.input and completed.output
+    assert completion_rows(language, SdrrlConfig(completion=[])) == {}
+    assert set(completion_rows(language, SdrrlConfig(completion=["complete"]))) == {"complete"}
+
+
+def test_sentences_may_come_from_a_file_in_any_language(tmp_path):
+    path = tmp_path / "sentences.jsonl"
+    path.write_text('{"sw": "Habari ya asubuhi", "en": "Good morning"}\n{"sw": "Asante", "en": "Thanks"}\n')
+    rows = completion_rows("sw", SdrrlConfig(sentences=str(path)))
+    assert [row.output for row in rows["translate"]] == ["Habari ya asubuhi", "Asante"]
+    assert texts_of(rows["complete"]) == [("Complete the following sentence.", "ya asubuhi")]
+    assert in_halves("Asante", "sw") is None
+
+
+def test_the_same_seed_makes_the_same_rows_and_another_seed_others():
+    parts = SdrrlConfig(distill=False)
+    first, again, other = (make_rows(ROWS, None, parts, seed) for seed in (1, 1, 2))
+    assert first.rows == again.rows and first.rows != other.rows
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    monkeypatch.setenv("DEEPSUPER_CACHE", str(tmp_path / "cache"))
+    config = make_run(tmp_path, method="sdrrl", layer_lc=None, layer_et=None)
+    records = [{name: value for name, value in vars(row).items() if name != "where"} for row in ROWS[:24]]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    parts = SdrrlConfig(max_answer=40, temperature=1.0, batch_size=5, completion=[])
+    return replace(config, data=replace(config.data, sdrrl=parts, max_length=128))
+
+
+def rows_of(run):
+    from deepsuper.corpora import load_corpus
+
+    return load_corpus(run.data.train, run.data, kind="parallel").rows
+
+
+def test_answers_outlive_a_killed_run(run, monkeypatch, tmp_path):
+    rows, calls, write = rows_of(run), [], distil_module.write
+
+    def killed(*args, **kwargs):
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        calls.append(1)
+        return write(*args, **kwargs)
+
+    monkeypatch.setattr(distil_module, "write", killed)
+    with pytest.raises(KeyboardInterrupt):
+        distil(run, run.data.sdrrl, rows)
+    (file,) = (tmp_path / "cache" / "sdrrl").iterdir()
+    with file.open("a") as torn:
+        torn.write('{"batch": 2, "answers": [{"te')
+    monkeypatch.setattr(distil_module, "write", lambda *a, **k: calls.append(1) or write(*a, **k))
+    resumed = distil(run, run.data.sdrrl, rows)
+    assert len(calls) == 5  # 24 rows in batches of 5, each once
+    monkeypatch.setattr(distil_module, "load_for_reading", None)  # nothing is left to answer
+    assert distil(run, run.data.sdrrl, rows) == resumed
+    monkeypatch.undo()
+    monkeypatch.setenv("DEEPSUPER_CACHE", str(tmp_path / "other"))
+    assert distil(run, run.data.sdrrl, rows) == resumed  # in one go
+    assert resumed.counts["own"] and resumed.counts["cut"] and sum(resumed.counts.values()) == 24
+
+
+@pytest.mark.parametrize("change", [{"temperature": 0.0}, {"max_answer": 4}, {"batch_size": 4}])
+def test_what_answers_depend_on_is_in_the_name_of_their_file(run, change, tmp_path):
+    for parts in (run.data.sdrrl, replace(run.data.sdrrl, **change)):
+        distil(run, parts, rows_of(run))
+    assert len(list((tmp_path / "cache" / "sdrrl").iterdir())) == 2
+
+
+def test_greedy_answers_serve_every_seed_and_sampled_ones_their_own(run, tmp_path):
+    for temperature, files in ((0.0, 1), (1.0, 3)):
+        for seed in (1, 2):
+            seeded = replace(run, training=replace(run.training, seed=seed))
+            distil(seeded, replace(run.data.sdrrl, temperature=temperature, max_answer=2), rows_of(run))
+        assert len(list((tmp_path / "cache" / "sdrrl").iterdir())) == files
+
+
+def test_only_the_answers_of_synthesised_rows_are_predicted():
+    parts = replace(OFF, directions=["en-tgt"], code_switch=0.5)
+    data = DataConfig(train=[], template="alpaca")
+    rows = encode_rows(make_rows(ROWS[:8], None, parts, 0).rows, make_tokenizer(), data, "translated").rows
+    objective = build_objective(ObjectiveConfig(method="sdrrl"), 4)
+    batch = Collator(0, 1, objective)(rows)
+    b, columns, labels = batch["targets_tft"]
+    for n, row in enumerate(rows):
+        assert tuple(labels[b == n].tolist()) == row.tgt.response and row.en is None
+        assert columns[b == n].min() == len(row.tgt.query) - 1
+    assert set(objective.terms) == {"tft"} and objective.terms["tft"].layer == 4
+
+
+def test_a_run_trains_on_its_rows_and_says_how_many_of_each_part(run, tmp_path):
+    out = train(run)
+    made = synthesised_for_run(out)
+    directions = {"en-en", "en-tgt", "tgt-en", "tgt-tgt"}
+    assert set(made.parts) == directions | {"switched-en", "switched-tgt"} and len(made.parts["en-en"]) == 24
+    counts = json.loads((out / "manifest.json").read_text())["rows"]
+    assert counts["train_rows"] + counts["skipped_rows"] == len(made.rows) > 96
+    assert {name: counts[f"sdrrl_{name}"] for name in made.parts} == {n: len(rows) for n, rows in made.parts.items()}
+    assert counts["sdrrl_answers_own"] + counts["sdrrl_answers_cut"] + counts.get("sdrrl_answers_empty", 0) == 24
+    assert "L_SDRRL" in json.loads((out / "manifest.json").read_text())["objective"]
+    assert len(losses(out)) == -(-counts["train_rows"] // 4) and (out / "model" / "model.safetensors").is_file()
+    english = {row.id.rpartition(":")[2]: row.output for row in made.parts["en-en"]}
+    gold = {row.id: row.output_en for row in rows_of(run)}
+    assert sum(english[n] != gold[n] for n in gold) == counts["sdrrl_answers_own"]
+
+
+def test_a_resumed_run_keeps_its_rows(run, tmp_path, monkeypatch):
+    run = replace(run, training=replace(run.training, max_steps=4, save_every=2))
+    whole = losses(train(run))
+    again = replace(run, output_dir=str(tmp_path / "again"))
+    train(again)
+    for part in ("checkpoint-4", "../model"):
+        path = tmp_path / "again" / "checkpoints" / part
+        path.rename(path.with_name("gone"))
+    monkeypatch.setattr("deepsuper.training.synthesise_for_run", None)
+    assert losses(train(again, resume=True)) == whole
+    (tmp_path / "again" / "sdrrl.jsonl").unlink()
+    with pytest.raises(ValueError, match="start the run again"):
+        train(again, resume=True)
+
+
+def test_every_value_is_checked_before_a_weight_is_loaded(run, monkeypatch):
+    monkeypatch.setattr("deepsuper.sdrrl.distil.load_for_reading", None)
+    for change, problem in [
+        ({"code_switch": 1.5}, "data.sdrrl.code_switch: need a share"),
+        ({"temperature": -1.0}, "data.sdrrl.temperature"),
+        ({"max_answer": 0}, "data.sdrrl.max_answer"),
+        ({"batch_size": 0}, "data.sdrrl.batch_size"),
+        ({"directions": ["en-en", "en-en"]}, "each at most once"),
+        ({"directions": [], "completion": []}, "at least one, or some completion"),
+        ({"sentences": "/nowhere.jsonl"}, "data.sdrrl.sentences"),
+        ({"teacher": " "}, "data.sdrrl.teacher"),
+        ({"teacher": "/no/such/model"}, "cannot be loaded"),
+    ]:
+        with pytest.raises(ValueError, match=problem):
+            synthesise_checked(replace(run, data=replace(run.data, sdrrl=replace(run.data.sdrrl, **change))))
+    with pytest.raises(ValueError, match=r"data.sdrrl is read by method: sdrrl, got method: tft"):
+        check(replace(run, objective=replace(run.objective, method="tft")))
+    swahili = [replace(source, language="sw") for source in run.data.train]
+    data = replace(run.data, train=swahili, sdrrl=replace(run.data.sdrrl, completion=["translate"]))
+    with pytest.raises(ValueError, match="no parallel sentences are packaged for 'sw'"):
+        check(replace(run, data=data))
+
+
+def synthesise_checked(config):
+    prepare(config)
+    return synthesise(config)
+
+
+def test_sentences_that_cannot_be_read_are_found_before_a_weight_is_loaded(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("deepsuper.sdrrl.distil.load_for_reading", None)
+    path = tmp_path / "sentences.jsonl"
+    path.write_text('{"zh": "好", "en": "good"}\n{"zh": "坏"}\n')
+    parts = replace(run.data.sdrrl, completion=["translate"], sentences=str(path))
+    with pytest.raises(ValueError, match="sentence 2 has no English"):
+        synthesise(replace(run, data=replace(run.data, sdrrl=parts)))
+
+
+def test_the_command_shows_each_part_and_writes_every_row(run, tmp_path, capsys):
+    recipe, output = tmp_path / "recipe.yaml", tmp_path / "deep" / "rows.jsonl"
+    recipe.write_text(dump(run))
+    main(["data", "sdrrl", str(recipe), "--data.sdrrl.distill", "false", "--output", str(output)])
+    shown = capsys.readouterr().out
+    records = [json.loads(line) for line in output.read_text().splitlines()]
+    assert Counter(record["part"] for record in records).items() >= {"en-en": 24, "tgt-tgt": 24}.items()
+    assert all(part in shown for part in {record["part"] for record in records}) and f"{len(records)} rows" in shown
+    assert not (tmp_path / "run").exists()
+    main(["show", str(recipe), "--data.sdrrl.code_switch", "0.5"])
+    shown = capsys.readouterr().out
+    assert "L_SDRRL = -log P(y | x; theta_1:4, W_out)" in shown and "50% of their aligned words" in shown
+    with pytest.raises(SystemExit):
+        main(["data", "sdrrl", str(recipe), "--objective.method", "tft", "--data.sdrrl", "null"])
+    assert "need sdrrl, got tft" in capsys.readouterr().err
