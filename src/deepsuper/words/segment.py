@@ -16,6 +16,8 @@ _WORD = re.compile(rf"\d+(?:[.,٫٬]\d+)*|[^\W\d_](?:[^\W\d_]|[{_SIGNS}])*(?:['�
 _THOUSANDS = re.compile(r"(?<=\d)[.,](?=\d{3}(?!\d))")
 _MARKS = str.maketrans(dict(zip("。、،؛؟“”「」«»‘’٫٬", '.,,;?""""""\'\'.,', strict=True)))
 _SILENT = re.compile(r"[\u064b-\u065f\u0670\u0640]")  # Arabic vowel signs and the lengthening stroke
+_ARTICLE = re.compile(r"^[وف]?(?:[بك]?ال|لل)(?=\w{3})")  # the Arabic article, with what is written together with it
+_ALEFS = str.maketrans("أإآى", "اااي")
 
 
 @dataclass(frozen=True)
@@ -66,8 +68,9 @@ def _chinese_words(run: str, start: int) -> Iterator[Token]:
 def form_of(word: str) -> str:
     """The form under which a word is looked up: in lower case, and the same for all ways to write it.
 
-    That of NFKC; no Arabic vowel signs; digits and marks of every script as those of English ("３" and "٣" are "3",
-    "。" is "."); numbers without marks between thousands, and with a decimal point ("3.000" and "3,000" are "3000").
+    That of NFKC; Arabic without vowel signs and article, and with one alef; digits and marks of every script as those
+    of English ("３" and "٣" are "3", "。" is "."); numbers without marks between thousands, and with a decimal point
+    ("3.000" and "3,000" are "3000").
     """
     plain = unicodedata.normalize("NFKC", word).translate(_MARKS).casefold()
     if plain.isascii():
@@ -75,5 +78,5 @@ def form_of(word: str) -> str:
     elif plain[0].isdecimal():
         plain = "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in plain)
     else:
-        plain = _SILENT.sub("", plain) or plain
+        plain = _ARTICLE.sub("", _SILENT.sub("", plain)).translate(_ALEFS) or plain
     return _THOUSANDS.sub("", plain).replace(",", ".") if plain[0].isdecimal() else plain
