@@ -14,6 +14,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import resource
+import sys
+import time
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -22,6 +25,7 @@ from typing import Any
 from deepsuper.corpora import file_records, refuse
 from deepsuper.texts import LANGUAGES, PARTS, load_texts
 from deepsuper.words import Lexicon, segment
+from deepsuper.words.lexicon import MOST_ROWS
 
 JUDGED = Path(__file__).parent / "word_alignment"
 ROWS = {"zh": "alpaca.zh.jsonl.gz", "vi": "alpaca.vi.jsonl.gz", "ar": "arc_qa.ar.jsonl.gz"}
@@ -43,9 +47,15 @@ def fields(path: Path) -> Iterator[Pair]:
 
 
 def measure(language: str, rows: Path) -> dict[str, Any]:
-    """Counts of proposed links: right, wrong, not judged yet; how many of the right ones of ten sentences were found."""
+    """Counts of proposed links: right, wrong, not judged yet; and how many right ones of ten sentences were found."""
     pairs = [*sentences(language), *fields(rows / ROWS[language])]
-    lexicon = Lexicon.train((segment(e, "en"), segment(f, language)) for e, f in pairs)
+    words = [(segment(e, "en"), segment(f, language)) for e, f in pairs]
+    start = time.perf_counter()
+    lexicon = Lexicon.train(words)
+    print(
+        f"{language}: {min(len(words), MOST_ROWS):,} texts learnt in {time.perf_counter() - start:.0f} s",
+        file=sys.stderr,
+    )
     counts = dict.fromkeys(("right", "wrong", "unjudged", "found", "to find", "unlike", "unlike right"), 0)
     for line in (JUDGED / f"{language}.jsonl").read_text(encoding="utf-8").splitlines():
         record = json.loads(line)
@@ -78,6 +88,7 @@ def main() -> None:
         precision, recall = f"{n['right'] / links:.1%}", f"{n['found'] / n['to find']:.0%} of {n['to find']}"
         unlike = f"{n['unlike right'] / n['unlike']:.1%} of {n['unlike']}"
         print(f"| {language} | {links} | {precision} | {n['unjudged']} | {recall} | {unlike} |")
+    print(f"peak memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MiB", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ from deepsuper.sdrrl.switch import choose, switch_english, switch_target, units
 from deepsuper.templates import encode_rows
 from deepsuper.training import prepare, train
 from runs import losses, make_run
+from test_training import close, finish, start
 from tiny import make_tokenizer
 
 NOUNS = {"cat": "猫", "dog": "狗", "house": "房子", "river": "河流", "book": "书", "water": "水", "city": "城市"}
@@ -278,6 +279,19 @@ def test_a_resumed_run_keeps_its_rows(run, tmp_path, monkeypatch):
     (tmp_path / "again" / "sdrrl.jsonl").unlink()
     with pytest.raises(ValueError, match="start the run again"):
         train(again, resume=True)
+
+
+def test_two_processes_train_on_the_rows_that_one_of_them_makes(run, tmp_path):
+    training = replace(run.training, micro_batch_size=2, max_steps=3)
+    run = replace(run, training=training)
+    alone = train(replace(run, output_dir=str(tmp_path / "alone")))
+    for file in (tmp_path / "cache" / "sdrrl").iterdir():
+        file.unlink()
+    finish(start(run, processes=2))
+    close(losses(alone), losses(tmp_path / "run"))
+    assert (alone / "sdrrl.jsonl").read_bytes() == (tmp_path / "run" / "sdrrl.jsonl").read_bytes()
+    (answers,) = (tmp_path / "cache" / "sdrrl").iterdir()
+    assert len(answers.read_text().splitlines()) == 5  # 24 rows in batches of 5, by one process
 
 
 def test_every_value_is_checked_before_a_weight_is_loaded(run, monkeypatch):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deepsuper.words import Lexicon, segment, tokens
+from deepsuper.words.links import links_of
 from deepsuper.words.segment import form_of
 from shared import SHARED, needs_shared
 
@@ -120,10 +122,32 @@ def test_too_little_to_learn_from_says_nothing(rows):
     assert lexicon.score(["p"], ["q"]) <= 0.0
 
 
+def test_a_link_grows_over_the_rest_of_a_compound():
+    """e1 is f1 f2, but f2 seldom stands for e1: only one direction is sure of it. f3 is as likely, but has its own."""
+    to_target, to_english = np.full((3, 4), 1e-5), np.full((3, 4), 1e-5)
+    for i, j in ((0, 0), (1, 1), (1, 2), (2, 3)):
+        to_target[i, j], to_english[i, j] = 0.5, 0.5 if j != 2 else 0.005
+    often = np.full(4, 1e-3)
+    assert links_of(to_target, to_english, often, often[:3]) == [(0, 0), (1, 1), (1, 2), (2, 3)]
+    to_target[1, 2] = 0.002
+    assert links_of(to_target, to_english, often, often[:3]) == [(0, 0), (1, 1), (2, 3)]
+
+
 def test_training_is_the_same_each_time():
     rows, _ = made_up_rows(100)
     first, second = Lexicon.train(rows), Lexicon.train(iter(rows))
     assert np.array_equal(first.keys, second.keys) and np.array_equal(first.to_target.seen, second.to_target.seen)
+
+
+@pytest.mark.parametrize("language", ["zh", "vi", "ar"])
+def test_the_judged_sample_is_of_the_words_that_the_texts_have_now(language):
+    sample = Path(__file__).parents[1] / "benchmarks" / "word_alignment" / f"{language}.jsonl"
+    records = [json.loads(line) for line in sample.read_text(encoding="utf-8").splitlines()]
+    assert len(records) == 50 and sum("missing" in record for record in records) == 10
+    for record in records:
+        assert record["english"] == segment(record["en"], "en") and record["target"] == segment(record["tgt"], language)
+        for i, j, words, *_ in [*record["links"], *record.get("missing", [])]:
+            assert words == f"{record['english'][i]} ~ {record['target'][j]}"
 
 
 @needs_shared

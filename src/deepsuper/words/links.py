@@ -12,7 +12,7 @@ DIAGONAL = 4.0
 NONE = 0.003
 """The chance, beside a word's own frequency, that it translates nothing: being rare is not enough for a link."""
 AGREED, GROWN = 0.4, 0.6
-"""The least geometric mean of a link's posteriors in both directions; the least posterior of one that grows beside it."""
+"""The least geometric mean of a link's two posteriors; the least posterior of a link that grows beside one."""
 
 
 def links_of(to_target: Floats, to_english: Floats, target: Floats, english: Floats) -> list[tuple[int, int]]:
