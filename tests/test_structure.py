@@ -17,6 +17,7 @@ LEVELS = {
     "figures": 0,
     "pages": 0,
     "vocabulary": 0,
+    "precision": 1,
     "reading": 1,
     "alignment": 1,
     "corpora": 1,

@@ -9,6 +9,7 @@ from jsonargparse import SUPPRESS, ArgumentParser
 from deepsuper.cli.data import add_data_commands
 from deepsuper.config import (
     AlignConfig,
+    Bf16,
     CompareConfig,
     CompareFormat,
     Correction,
@@ -162,7 +163,7 @@ def _add_reading_arguments(parser: ArgumentParser, sentences: int | None) -> Non
     parser.add_argument("--sentences", type=int | None, default=sentences, help="how many: the first ones; null: all")
     parser.add_argument("--max_length", type=int, default=512, help="tokens of one sentence")
     _add_weights_arguments(parser)
-    parser.add_argument("--bf16", type=bool, default=True, help="bf16 autocast over the weights")
+    parser.add_argument("--bf16", type=Bf16, default="auto", help="bf16 autocast over the weights; auto: if it is fast")
     parser.add_argument("--seed", type=int, default=0, help="of the bootstrap")
     parser.add_argument("--output_dir", type=str, default=None, help="the folder to write")
 
