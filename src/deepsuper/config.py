@@ -16,8 +16,8 @@ Bf16 = bool | Literal["auto"]
 CompareFormat = Literal["text", "md", "latex", "csv", "html"]
 Correction = Literal["holm", "bh", "none"]
 """Of p-values for their number: Holm's, Benjamini and Hochberg's, none."""
-PaperModel = Literal["llama-2-7b", "gemma-2-2b"]
-"""The base models of the paper's tables."""
+PaperTable = Literal["llama-2-7b", "gemma-2-2b", "llama-2-7b.ablation"]
+"""The base models of the paper's tables 1, 2 and 4, and its table 3 (Chinese only)."""
 
 
 @dataclass(frozen=True)
@@ -219,8 +219,8 @@ class CompareConfig:
     """A PNG of the differences to the baseline."""
     baseline: str | None = None
     """A run's name or folder; None: the first run."""
-    paper: PaperModel | None = None
-    """Set the paper's numbers for this base model beside the runs."""
+    paper: PaperTable | None = None
+    """Set these numbers of the paper beside the runs."""
     correction: Correction = "holm"
     resamples: int = 10_000
     seed: int = 0

@@ -15,7 +15,7 @@ from deepsuper.config import (
     Correction,
     EvalConfig,
     LayersConfig,
-    PaperModel,
+    PaperTable,
     Positions,
     RunConfig,
 )
@@ -148,7 +148,7 @@ def _compare_parser() -> ArgumentParser:
     parser.add_argument("--output", type=str, default=None, help="the file to write (default: print)")
     parser.add_argument("--picture", type=str, default=None, help="a PNG of the differences with their intervals")
     parser.add_argument("--baseline", type=str, default=None, help="a run's name or folder (default: the first)")
-    parser.add_argument("--paper", choices=get_args(PaperModel), default=None, help="the paper's numbers beside")
+    parser.add_argument("--paper", choices=get_args(PaperTable), default=None, help="the paper's numbers beside")
     parser.add_argument("--correction", choices=get_args(Correction), default=CompareConfig.correction)
     parser.add_argument("--resamples", type=int, default=CompareConfig.resamples, help="bootstrap samples of the items")
     parser.add_argument("--seed", type=int, default=CompareConfig.seed, help="of the bootstrap")
