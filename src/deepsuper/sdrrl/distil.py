@@ -17,6 +17,7 @@ from deepsuper.config import ModelConfig, RunConfig, SdrrlConfig
 from deepsuper.corpora import Row
 from deepsuper.generation import Decoding, Written, batches_by_length, write
 from deepsuper.models import cache_folder, inside_run, load_for_reading, load_tokenizer, source_of
+from deepsuper.precision import use_bf16
 from deepsuper.run_folder import json_line, model_hashes, whole_lines, write_text
 from deepsuper.templates import Template
 
@@ -50,7 +51,7 @@ def distil(config: RunConfig, parts: SdrrlConfig, rows: Sequence[Row]) -> Distil
     """
     questions = list(dict.fromkeys((row.instruction_en, row.input_en) for row in rows))
     model = inside_run(config.model if parts.teacher is None else replace(config.model, name=parts.teacher))
-    model = replace(model, dtype="bfloat16") if config.training.bf16 else model
+    model = replace(model, dtype="bfloat16") if use_bf16(config.training.bf16) else model
     tokenizer = load_tokenizer(model)
     template = Template(config.data.template, tokenizer)
     prompts = [template.render(*question) for question in questions]
