@@ -22,17 +22,32 @@ AR = ("ما هي عاصمة فرنسا؟", "", "باريس")
 # One record of each set with the fields that its data card names; the texts are ours.
 INSTRUCTION = {"instruction": EN[0], "input": "", "output": EN[2]}
 PROJECT = {
-    "id": "a", "instruction": ZH[0], "input": "", "output": ZH[2],
+    "id": "a",
+    "instruction": ZH[0],
+    "input": "",
+    "output": ZH[2],
     **{f"{name}_en": text for name, text in INSTRUCTION.items()},
 }
 BY_CODE = {**INSTRUCTION, "instruction_zh": ZH[0], "input_zh": "", "output_zh": ZH[2]}
 AYA_DATASET = {
-    "inputs": ZH[0], "targets": ZH[2], "language": "Simplified Chinese", "language_code": "zho",
-    "annotation_type": "original-annotations", "user_id": "u",
+    "inputs": ZH[0],
+    "targets": ZH[2],
+    "language": "Simplified Chinese",
+    "language_code": "zho",
+    "annotation_type": "original-annotations",
+    "user_id": "u",
 }
 AYA_COLLECTION = {
-    "id": 3, "inputs": EN[0], "targets": EN[2], "dataset_name": "Dolly-v2 (T)", "sub_dataset_name": "-",
-    "task_type": "question-answering", "template_id": 1, "language": "eng", "split": "train", "script": "Latn",
+    "id": 3,
+    "inputs": EN[0],
+    "targets": EN[2],
+    "dataset_name": "Dolly-v2 (T)",
+    "sub_dataset_name": "-",
+    "task_type": "question-answering",
+    "template_id": 1,
+    "language": "eng",
+    "split": "train",
+    "script": "Latn",
 }
 FLORES = {"id": 1, "URL": "u", "domain": "wikinews", "sentence_eng_Latn": EN[0], "sentence_zho_Hans": ZH[0]}
 CASES = [

@@ -17,6 +17,8 @@ from deepsuper.sets import Side
 log = logging.getLogger("deepsuper")
 MATCHING = 0.5
 """The share of pairs by id or by order that must score as pairs: below it, ids or order mean something else."""
+LEAST = 0.05
+"""The share of the smaller side's rows that an alignment must pair: fewer are those that any two files would have."""
 SLIP = 3
 """Pairs in a row that are off the order before the order has slipped: two rows may have changed places."""
 
@@ -125,10 +127,12 @@ def pair_by_order(sides: Sides, aligned: tuple[Places, Judge | None] | None = No
 
 def _check_order(sides: Sides, places: Places, judge: Judge) -> None:
     usable_en, usable_tgt = sides.english.usable, sides.target.usable
+    sure = judge.scores(places) >= judge.certainty.threshold
+    if sure.sum() < MATCHING * len(usable_en):
+        return  # no slip, but no order at all: the scores of the rows in order will say so
     off = 0
-    for n, ((i, j), score) in enumerate(zip(places, judge.scores(places), strict=True)):
-        slipped = usable_en[i] != usable_tgt[j] and score >= judge.certainty.threshold
-        off = off + 1 if slipped else 0
+    for n, ((i, j), good) in enumerate(zip(places, sure, strict=True)):
+        off = off + 1 if good and usable_en[i] != usable_tgt[j] else 0
         if off == SLIP:
             first_en, first_tgt = (
                 usable[k] for usable, k in zip((usable_en, usable_tgt), places[n - SLIP + 1], strict=True)
@@ -221,10 +225,11 @@ def _accept(found: Pairing, sides: Sides, places: Places, judge: Judge) -> None:
     scores, threshold = judge.scores(places), judge.certainty.threshold
     good = scores >= threshold
     taken = [place for place, fine in zip(places, good, strict=True) if fine]
-    if len(taken) < MATCHING * len(places):
+    fewest = min(len(usable_en), len(usable_tgt))
+    if len(taken) < max(MATCHING * len(places), LEAST * fewest):
         raise NoMatch(
-            f"{sides.english.source} and {sides.target.source}: only {len(taken)} of {len(places)} aligned rows score "
-            "as translations: are these two languages of one set, in the same order?"
+            f"{sides.english.source} and {sides.target.source}: only {len(taken)} of {fewest} rows could be aligned by "
+            "what they say: are these two languages of one set, in the same order?"
         )
     rest_en = sorted(set(range(len(usable_en))) - {i for i, _ in taken})
     rest_tgt = sorted(set(range(len(usable_tgt))) - {j for _, j in taken})

@@ -26,11 +26,10 @@ LEAST = 0.05
 
 
 def words_of(row: Row, language: str) -> Words:
-    """The first words of question and answer, LONGEST together, at most half of them the question's."""
-    half = LONGEST // 2 if row.output else LONGEST
-    first = segment(question(row)[: half * CHARACTERS], language)[:half]
-    rest = LONGEST - len(first)
-    return first + segment(row.output[: rest * CHARACTERS], language)[:rest]
+    """The first words of question and answer, LONGEST together: half of each, or more where one is short."""
+    first, rest = (segment(text[: LONGEST * CHARACTERS], language)[:LONGEST] for text in (question(row), row.output))
+    first = first[: max(LONGEST // 2, LONGEST - len(rest))]
+    return first + rest[: LONGEST - len(first)]
 
 
 def all_words(rows: Sequence[Row], language: str) -> list[Words]:
