@@ -50,7 +50,9 @@ def measure(translations: Translations, pairs: Sequence[tuple[int, int]], seed: 
     if draw.shape[1] == 0:
         return Certainty(FLOOR, FLOOR, 0.0, 0.0)
     wrong = translations.pair_scores(english[draw[0]], target[draw[1]])
-    threshold = max(FLOOR, float(np.quantile(wrong, QUANTILE)))
+    # Rows that say the same are mismatched in name only: where they are many, the threshold must not rise with them.
+    usual = float(np.median(translations.pair_scores(english, target)))
+    threshold = max(FLOOR, min(float(np.quantile(wrong, QUANTILE)), usual / 2))
     near = _nearest(translations, english, target, rng)
     return Certainty(
         threshold, max(0.05, float(wrong.std())), float((wrong >= threshold).mean()), float((near >= threshold).mean())

@@ -20,6 +20,8 @@ from deepsuper.sets import READERS, Side, read_side
 log = logging.getLogger("deepsuper")
 SHARED_IDS = 0.5
 """The share of the smaller side's rows whose ids the other has from which `auto` joins by id."""
+FEW = 300
+"""Pairs below which an expected precision is said to be rough."""
 FORMATS = ("auto", *READERS)
 
 
@@ -163,7 +165,10 @@ def summary(pairing: Pairing, english: Side, target: Side) -> list[str]:
     if pairing.wrong and pairing.pairs:
         wrong = sum(pairing.wrong.values())
         parts = ", ".join(f"{value:.1f} {way}" for way, value in pairing.wrong.items())
-        lines.append(f"expected to be wrong: {wrong:.1f} ({parts}), precision {1 - wrong / len(pairing.pairs):.2%}")
+        rough = "" if len(pairing.pairs) >= FEW else ": a rough guess from so few rows"
+        lines.append(
+            f"expected to be wrong: {wrong:.1f} ({parts}), precision {1 - wrong / len(pairing.pairs):.2%}{rough}"
+        )
     elif pairing.threshold is not None:
         lines.append(
             f"{pairing.low} of them score like pairs that do not belong together (below {pairing.threshold:.2f})"

@@ -17,8 +17,8 @@ from deepsuper.words import Lexicon, segment
 from deepsuper.words.lexicon import CHANCE, EQUAL, LONGEST, UNKNOWN, Words
 
 Matrix = Any
-CHARACTERS = 10
-"""A word is hardly longer on average: no more text is cut into words than is read."""
+CHARACTERS, OTHERS = {"zh": 4}, 7
+"""How long a word and the space behind it hardly are on average: no more text is cut into words than is read."""
 BLOCK = 2_000
 """Rows whose gains are computed at once."""
 LEAST = 0.05
