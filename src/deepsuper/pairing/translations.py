@@ -27,7 +27,8 @@ LEAST = 0.05
 
 def words_of(row: Row, language: str) -> Words:
     """The first words of question and answer, LONGEST together: half of each, or more where one is short."""
-    first, rest = (segment(text[: LONGEST * CHARACTERS], language)[:LONGEST] for text in (question(row), row.output))
+    enough = LONGEST * CHARACTERS.get(language, OTHERS)
+    first, rest = (segment(text[:enough], language)[:LONGEST] for text in (question(row), row.output))
     first = first[: max(LONGEST // 2, LONGEST - len(rest))]
     return first + rest[: LONGEST - len(first)]
 
