@@ -77,16 +77,16 @@ def _join_parser() -> ArgumentParser:
         "--output", type=str, required=True, help="the .jsonl file to write; *.aside.jsonl gets the rest"
     )
     how = "how rows find each other; auto: the surest way"
-    parser.add_argument("--by", type=str, choices=get_args(By), default="auto", help=how)
+    parser.add_argument("--by", choices=get_args(By), default="auto", help=how)
     for side in ("en", "tgt"):
         formats, subset = ["auto", *READERS], "the subset of a hub data set, such as zh"
         parser.add_argument(
-            f"--format_{side}", type=str, choices=formats, default="auto", help="what the set is; auto: by its fields"
+            f"--format_{side}", choices=formats, default="auto", help="what the set is; auto: by its fields"
         )
         parser.add_argument(f"--subset_{side}", type=str | None, default=None, help=subset)
     parser.add_argument("--split", type=str, default="train", help="the split of a hub data set")
     made = "of sentences: rows that ask for a translation, or the sentences"
-    parser.add_argument("--sentences", type=str, choices=get_args(Sentences), default="translate", help=made)
+    parser.add_argument("--sentences", choices=get_args(Sentences), default="translate", help=made)
     parser.add_argument("--seed", type=int, default=0, help="of the rows that are drawn to compare with")
     return parser
 
