@@ -119,6 +119,19 @@ def test_a_folder_is_read_as_the_hub_is(tmp_path, monkeypatch):
         read_side(str(tmp_path / "set"), "en", split="none")
 
 
+def test_a_subset_is_the_one_that_was_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    folder = tmp_path / "set"
+    folder.mkdir()
+    lines(folder / "english.jsonl", {"instruction": EN[0], "input": "", "id": "dolly-1", "output": EN[2]})
+    lines(folder / "chinese.jsonl", {"instruction": ZH[0], "input": "", "id": "dolly-1", "output": ZH[2]})
+    subsets = [("en", "english.jsonl"), ("zh", "chinese.jsonl")]
+    configs = "".join(f"- config_name: {name}\n  data_files: {file}\n" for name, file in subsets)
+    (folder / "README.md").write_text(f"---\nconfigs:\n{configs}---\n")
+    assert texts(read_side(str(folder), "zh", subset="zh")) == [ZH]
+    assert texts(read_side(str(folder), "en", subset="en")) == [EN]
+
+
 GOOD = {"instruction": EN[0], "input": "", "output": EN[2]}
 BAD = {
     "'output' is missing": json.dumps({"instruction": "q"}),
