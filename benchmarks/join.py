@@ -6,6 +6,7 @@
 Damages, each drawn at random by the seed:
     one-side    10% of the target's rows are deleted, then 2% of the rest change places in pairs
     both-sides  10% of the rows are deleted on each side, independently, then 2% of the target's change places
+    own-answers one-side, and every target row has the answer of another one: only the questions are compared
     subset      English from alpaca.vi, target from alpaca.zh: real sets of different rows, the Chinese one ending early
     large       52,000 rows a side, one-side: those of alpaca.vi, and again with question and answer exchanged
 """
@@ -70,6 +71,10 @@ def damaged(damage: str, language: str, seed: int) -> tuple[Rows, Rows]:
     english, target = load(language)
     if damage == "large":
         english, target = ((rows + exchanged(rows))[:52_000] for rows in (english, target))
+    if damage == "own-answers":
+        answers = [row["output"] for row in target]
+        rng.shuffle(answers)
+        target = [{**row, "output": answer} for row, answer in zip(target, answers, strict=True)]
     if damage == "both-sides":
         english = delete(english, 0.1, rng)
     return english, swap(delete(target, 0.1, rng), 0.02, rng)
@@ -77,7 +82,7 @@ def damaged(damage: str, language: str, seed: int) -> tuple[Rows, Rows]:
 
 def measure(damage: str, language: str, seed: int) -> dict[str, Any]:
     """Joins in this process and compares with the truth."""
-    from deepsuper.pairing import JoinConfig
+    from deepsuper.pairing import Compare, JoinConfig
     from deepsuper.pairing.run import run_join
 
     english, target = damaged(damage, language, seed)
@@ -87,7 +92,9 @@ def measure(damage: str, language: str, seed: int) -> dict[str, Any]:
             files.append(Path(folder) / f"{name}.json")
             files[-1].write_text(json.dumps(rows, ensure_ascii=False), encoding="utf-8")
         start = time.process_time()  # of the processor: it says the same on a busy machine
-        pairing = run_join(JoinConfig(str(files[0]), str(files[1]), language, f"{folder}/out.jsonl"), [])
+        compare: Compare = "questions" if damage == "own-answers" else "rows"
+        config = JoinConfig(str(files[0]), str(files[1]), language, f"{folder}/out.jsonl", compare=compare)
+        pairing = run_join(config, [])
         seconds = time.process_time() - start
     possible = len({row["truth"] for row in english} & {row["truth"] for row in target})
     right = sum(english[p.english]["truth"] == target[p.target]["truth"] for p in pairing.pairs)
@@ -103,7 +110,7 @@ def measure(damage: str, language: str, seed: int) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--damages", nargs="+", default=["one-side", "both-sides", "subset", "large"])
+    parser.add_argument("--damages", nargs="+", default=["one-side", "both-sides", "own-answers", "subset", "large"])
     parser.add_argument("--langs", nargs="+", default=["zh", "vi"])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1])
     parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
@@ -115,7 +122,7 @@ def main() -> None:
     for damage in args.damages:
         languages = {"subset": ["zh"], "large": ["vi"]}.get(damage, args.langs)
         for language in languages:
-            for seed in args.seeds if damage in ("one-side", "both-sides") else [0]:
+            for seed in args.seeds if damage in ("one-side", "both-sides", "own-answers") else [0]:
                 line = [sys.executable, __file__, "--one", damage, language, str(seed)]
                 # A process of its own, so that its peak is its own.
                 run = subprocess.run(line, check=True, stdout=subprocess.PIPE, text=True)

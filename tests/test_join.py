@@ -200,6 +200,18 @@ def test_packaged_sentences_teach_a_lexicon_for_a_few_rows(tmp_path):
     assert len(found & right) >= 24 and len(found - right) <= 1
 
 
+def test_answers_of_their_own_are_left_out_of_the_comparison(tmp_path):
+    english, target = make_sides(700, seed=2)
+    answers = [record["output"] for record in target]
+    random.Random(1).shuffle(answers)
+    target = [{**record, "output": answer} for record, answer in zip(target, answers, strict=True)]
+    target = damage(target, random.Random(2), dropped=0.1)
+    pairing, rows, _ = join(tmp_path, *sides(tmp_path, english, target), compare="questions")
+    precision, recall = quality(pairing, english, target)
+    assert precision >= 0.98 and recall >= 0.9
+    assert all(row["output"] and row["output_en"] for row in rows)
+
+
 def fail(capsys, *line: str) -> str:
     with pytest.raises(SystemExit) as stopped:
         main(["data", "join", *line])

@@ -10,7 +10,7 @@ from typing import Any, get_args
 from jsonargparse import ArgumentParser, Namespace
 
 from deepsuper.evaluation.benchmarks import BENCHMARKS
-from deepsuper.pairing import By, JoinConfig, Sentences
+from deepsuper.pairing import By, Compare, JoinConfig, Sentences
 from deepsuper.sets import READERS
 
 
@@ -87,6 +87,8 @@ def _join_parser() -> ArgumentParser:
     parser.add_argument("--split", type=str, default="train", help="the split of a hub data set")
     made = "of sentences: rows that ask for a translation, or the sentences"
     parser.add_argument("--sentences", choices=get_args(Sentences), default="translate", help=made)
+    compared = "what is compared; questions: where each language has answers of its own"
+    parser.add_argument("--compare", choices=get_args(Compare), default="rows", help=compared)
     parser.add_argument("--seed", type=int, default=0, help="of the rows that are drawn to compare with")
     return parser
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from deepsuper.corpora import Row
 from deepsuper.pairing.banded import Floats
+from deepsuper.pairing.config import Compare
 from deepsuper.pairing.monotone import Judge, Places, align, judge_of, read_words
 from deepsuper.pairing.moved import find_moved
 from deepsuper.sets import Side
@@ -54,19 +55,23 @@ class Pairing:
 
 @dataclass(frozen=True)
 class Sides:
-    """Both sides to be paired, and the seed of what is drawn."""
+    """Both sides to be paired, the seed of what is drawn, and what of the rows is compared."""
 
     english: Side
     target: Side
     seed: int
+    compare: Compare = "rows"
 
     def rows(self, english: list[int], target: list[int]) -> tuple[list[Row], list[Row]]:
-        """The rows at these places, which must be usable."""
+        """The rows at these places, which must be usable, as far as they are compared."""
         picked = (
             [side.entries[n].row for n in places] for side, places in ((self.english, english), (self.target, target))
         )
-        ours, theirs = ([row for row in rows if row is not None] for rows in picked)
+        ours, theirs = ([self._compared(row) for row in rows if row is not None] for rows in picked)
         return ours, theirs
+
+    def _compared(self, row: Row) -> Row:
+        return replace(row, output="") if self.compare == "questions" else row
 
 
 def pair_by_id(sides: Sides) -> Pairing:

@@ -34,7 +34,7 @@ def run_join(config: JoinConfig, command: Sequence[str]) -> Pairing:
     english = read_side(config.en, "en", config.format_en, config.split, config.subset_en)
     target = read_side(config.tgt, config.language, config.format_tgt, config.split, config.subset_tgt)
     _check_sides(english, target, config)
-    pairing = pair(Sides(english, target, config.seed), config)
+    pairing = pair(Sides(english, target, config.seed, config.compare), config)
     check_complete(pairing, english, target)
     write(pairing, english, target, config, command)
     print("\n".join(summary(pairing, english, target)))
@@ -134,6 +134,7 @@ def _manifest(
         "command": list(command),
         "language": config.language,
         "by": config.by,
+        "compare": config.compare,
         "seed": config.seed,
         "inputs": {
             name: {
