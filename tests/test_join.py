@@ -152,7 +152,7 @@ RECORD = st.one_of(
 )
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     english=st.lists(RECORD, min_size=1, max_size=7),
     target=st.lists(RECORD, min_size=1, max_size=7),
