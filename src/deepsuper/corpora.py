@@ -6,6 +6,7 @@ import gzip
 import json
 import random
 import unicodedata
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -106,7 +107,7 @@ def load_source(source: SourceConfig, data: DataConfig, *, kind: CorpusKind) -> 
     """
     bad = Skipper(data.on_bad_row)
     if source.hub is not None:
-        named, records = source.hub, list(_hub_records(source.hub, source.split))
+        named, records = source.hub, list(hub_records(source.hub, source.split))
     elif source.path is not None and source.path_en is not None:
         named, records = source.path, _join(Path(source.path), Path(source.path_en), bad)
     else:
@@ -147,7 +148,7 @@ def json_records(
             continue
         try:
             record = json.loads(text)
-        except (json.JSONDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:  # a whole number of 5,000 digits is a plain ValueError
             bad(where, f"not JSON ({error}): need one JSON object on each line", text)
             continue
         if not isinstance(record, dict):
@@ -167,7 +168,7 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, bytes]]:
         with gzip.open(path) if packed else path.open("rb") as lines:
             for number, line in enumerate(lines, start=1):
                 yield number, line
-    except (EOFError, gzip.BadGzipFile, OSError) as error:
+    except (EOFError, OSError, zlib.error) as error:
         raise ValueError(f"{path}:{number + 1}: cannot read on ({error}): fetch the file again") from error
 
 
@@ -197,12 +198,12 @@ def _join(path: Path, path_en: Path, bad: Skipper) -> list[Record]:
     return joined
 
 
-def _hub_records(name: str, split: str) -> Iterator[Record]:
+def hub_records(name: str, split: str, subset: str | None = None) -> Iterator[Record]:
     """Where, and the object, of each row of a data set of the hub (or of a local folder that `datasets` reads)."""
     from datasets import load_dataset
 
     try:
-        rows = load_dataset(name, split=split)
+        rows = load_dataset(name, subset, split=split)
     except Exception as error:
         raise ValueError(f"data set {name!r}, split {split!r} could not be loaded: {error}") from error
     for number, record in enumerate(rows):

@@ -1,0 +1,102 @@
+"""One language's side of a data set: every row in its place, those that cannot be used with their reason."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from deepsuper.corpora import TARGET_FIELDS, BadRow, Row, make_row, normalize
+from deepsuper.sets.readers import READERS, Reader, reader_of
+from deepsuper.sets.slots import Slot, read_slots
+
+_NO_ID = "(none)"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row of a side; `key` is its id, if it has one.
+
+    `row` is None where it cannot be used: `problem` says why, `text` is what stood there.
+    """
+
+    where: str
+    key: str | None
+    row: Row | None
+    problem: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Side:
+    """All rows of one language, in the order of the file. `sentences`: they are sentences, not instructions."""
+
+    source: str
+    language: str
+    format: str
+    sentences: bool
+    entries: tuple[Entry, ...]
+
+    @property
+    def usable(self) -> list[int]:
+        """The places of the rows that can be used."""
+        return [n for n, entry in enumerate(self.entries) if entry.row is not None]
+
+
+def read_side(source: str, language: str, name: str = "auto", split: str = "train", subset: str | None = None) -> Side:
+    """The rows of `language` in a file, a folder or a hub data set, read as `name` of `READERS`, or as what fits.
+
+    Raises: ValueError where the source cannot be read, no reader fits, or no row can be used.
+    """
+    layout, slots = read_slots(source, split, subset)
+    if not slots:
+        raise ValueError(f"{source}: no row: need at least one")
+    if name == "auto":
+        name = "two-columns" if layout == "columns" else _detect(source, slots, language)
+    reader = READERS[name]
+    entries = tuple(_entry(slot, reader, language) for slot in slots)
+    side = Side(source, language, name, reader.sentences, entries)
+    if not side.usable:
+        first = entries[0]
+        raise ValueError(
+            f"{source}: none of its {len(entries)} rows can be used as {name}; {first.where}: {first.problem}"
+        )
+    return side
+
+
+def _detect(source: str, slots: list[Slot], language: str) -> str:
+    first = next((slot for slot in slots if slot.record is not None), None)
+    if first is None or first.record is None:
+        raise ValueError(f"{slots[0].where}: {slots[0].problem}")
+    name = reader_of(first.record, language)
+    if name is None:
+        raise ValueError(
+            f"{first.where}: no known set has the fields {', '.join(map(str, first.record))} for {language}: "
+            f"name the format ({', '.join(READERS)}), or rename the fields to {', '.join(TARGET_FIELDS)}"
+        )
+    return name
+
+
+def _entry(slot: Slot, reader: Reader, language: str) -> Entry:
+    if slot.record is None:
+        return Entry(slot.where, None, None, slot.problem, slot.text)
+    key = None
+    try:
+        fields = reader.read(slot.record, language)
+        key = _key(fields.get("id"))
+        # A row without an id is checked all the same: it gets one when it is written.
+        needed = ("instruction",) if reader.sentences else TARGET_FIELDS
+        row = make_row({**fields, "id": _NO_ID if key is None else key}, language, needed)
+    except BadRow as error:
+        return Entry(slot.where, key, None, str(error), json.dumps(slot.record, ensure_ascii=False, default=str))
+    return Entry(slot.where, key, normalize(row))
+
+
+def _key(value: Any) -> str | None:
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise BadRow(f"id is {value!r:.40}: need a string or a whole number")
+    if isinstance(value, str) and any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise BadRow("id holds half of a surrogate pair: write the character itself")
+    return str(value)
