@@ -41,6 +41,7 @@ LEVELS = {
     "layers": 5,
     "logit_lens": 5,
     "align": 5,
+    "mixing": 5,
     "training": 6,
     "compare": 6,
     "demo": 7,

@@ -188,8 +188,6 @@ def make_row(record: Mapping[str, Any], language: str, fields: Sequence[str]) ->
     key = record.get("id")
     if isinstance(key, bool) or not isinstance(key, str | int) or key == "":
         raise BadRow(f"id is {_brief(key, 80)}: need a string or a whole number")
-    if not _is_unicode(str(key)):
-        raise BadRow(f"id {str(key)[:80]!r} holds half of a surrogate pair: write the character itself")
     values: dict[str, str] = {}
     for name in fields:
         optional = name.startswith("input")
@@ -202,9 +200,10 @@ def make_row(record: Mapping[str, Any], language: str, fields: Sequence[str]) ->
             raise BadRow(f"field {name!r} is a {type(value).__name__} ({_brief(value, 40)}): need a string")
         if not value.strip() and not optional:
             raise BadRow(f"field {name!r} is empty: fill it")
-        if not _is_unicode(value):
-            raise BadRow(f"field {name!r} holds half of a surrogate pair: write the character itself")
         values[name] = value
+    if not _is_unicode("".join((str(key), *values.values()))):
+        name = next(name for name, text in {"id": str(key), **values}.items() if not _is_unicode(text))
+        raise BadRow(f"field {name!r} holds half of a surrogate pair: write the character itself")
     return Row(str(key), language, **values)
 
 

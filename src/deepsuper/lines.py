@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -131,6 +132,12 @@ def _no_constant(name: str) -> None:
     raise _Ambiguous(f"{name} is not JSON: write null, or the text {json.dumps(name)}")
 
 
+def _finite(text: str) -> float:
+    if math.isinf(number := float(text)):
+        raise _Ambiguous(f"{text[:20]} is larger than a number can be: write it as text")
+    return number
+
+
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     record = dict(pairs)
     if len(record) < len(pairs):
@@ -139,7 +146,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return record
 
 
-_DECODER = json.JSONDecoder(parse_constant=_no_constant, object_pairs_hook=_unique)
+_DECODER = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_unique)
 
 
 def _json_remedy(text: str) -> str:

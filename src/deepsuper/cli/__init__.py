@@ -44,9 +44,10 @@ def parse_recipe(line: Sequence[str]) -> RunConfig:
 
 
 def _with_config(line: list[str]) -> list[str]:
-    """`train RECIPE.yaml ...` as `train --config RECIPE.yaml ...`."""
-    if len(line) > 1 and line[0] in ("train", "show") and not line[1].startswith("-"):
-        return [line[0], "--config", *line[1:]]
+    """`train RECIPE.yaml ...` as `train --config RECIPE.yaml ...`, and so for the other commands that take recipes."""
+    words = 2 if line[:2] == ["data", "mix"] else 1
+    if len(line) > words and line[words - 1] in ("train", "show", "mix") and not line[words].startswith("-"):
+        return [*line[:words], "--config", *line[words:]]
     return line
 
 

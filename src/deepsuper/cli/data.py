@@ -10,6 +10,7 @@ from typing import Any
 from jsonargparse import ArgumentParser, Namespace
 
 from deepsuper.evaluation.benchmarks import BENCHMARKS
+from deepsuper.mixing.config import MixConfig
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,29 @@ def _convert(parsed: Namespace, line: list[str]) -> None:
         print(f"{path}: {rows} rows")
 
 
+def mix_parser() -> ArgumentParser:
+    """The parser of a recipe of `deepsuper data mix`: every field of `MixConfig` is an option."""
+    parser = ArgumentParser(
+        description="Mix the rows of several files and languages, shuffled, in constant memory: weights, temperature, "
+        "caps, a seed. Writes a file for each language, data.yaml for `deepsuper train`, skipped.jsonl and "
+        "manifest.json. Every value of the recipe can be changed on the command line: --temperature 2",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--config", action="config", help="the recipe: a YAML file; RECIPE.yaml alone means the same")
+    parser.add_class_arguments(MixConfig)
+    return parser
+
+
+def _mix(parsed: Namespace, line: list[str]) -> None:
+    from deepsuper.mixing.run import run_mix
+
+    fields = {name: parsed[name] for name in MixConfig.__dataclass_fields__}
+    instantiated = mix_parser().instantiate(Namespace(**fields))  # type: ignore[no-untyped-call]
+    run_mix(MixConfig(**{name: instantiated[name] for name in fields}), ["deepsuper", *line])
+
+
 DATA_COMMANDS = {
     "layout": DataCommand("print what --data_dir holds", _layout_parser, _layout),
     "convert": DataCommand("convert an official download", _convert_parser, _convert),
+    "mix": DataCommand("mix files and languages as a recipe says", mix_parser, _mix),
 }
