@@ -42,6 +42,7 @@ LEVELS = {
     "logit_lens": 5,
     "align": 5,
     "mixing": 5,
+    "translation": 5,
     "training": 6,
     "compare": 6,
     "demo": 7,
