@@ -96,7 +96,7 @@ def _write_manifest(
 def _print(files: Files, done: Translated) -> None:
     total = done.rows_out + done.rows_aside
     print(f"{total:,} rows in = {done.rows_out:,} out + {done.rows_aside:,} aside")
-    print(f"{done.texts:,} texts translated now, {done.known:,} known from before")
+    print(f"{done.texts:,} texts translated now, {done.known:,} already known")
     for reason, count in done.reasons.most_common():
         print(f"  aside: {count:,} {reason}")
     print(f"{files.output}, {files.aside.name}, {files.manifest.name}")
