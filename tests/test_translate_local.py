@@ -11,8 +11,10 @@ import torch
 from transformers import (
     M2M100Config,
     M2M100ForConditionalGeneration,
+    M2M100Tokenizer,
     MarianConfig,
     MarianMTModel,
+    MarianTokenizer,
     NllbTokenizer,
     T5Config,
     T5ForConditionalGeneration,
@@ -129,6 +131,54 @@ def test_nllb_is_told_both_languages(tmp_path, monkeypatch):
         LocalTranslator(config(str(tmp_path / "nllb"), tmp_path, target_code="xyz_Latn"))
     back = LocalTranslator(config(str(tmp_path / "nllb"), tmp_path, to="english"))
     assert back._tokenizer.src_lang == "vie_Latn"
+
+
+@pytest.fixture
+def pieces(tmp_path):
+    """A tiny sentencepiece model, as the tokenizers of M2M100 and Marian want one, and its vocabulary."""
+    sentencepiece = pytest.importorskip("sentencepiece")
+    (tmp_path / "corpus").write_text("\n".join(["how many birds are there", "the long and winding road"] * 20))
+    sentencepiece.SentencePieceTrainer.train(
+        input=str(tmp_path / "corpus"), model_prefix=str(tmp_path / "spm"), vocab_size=27, minloglevel=9
+    )
+    processor = sentencepiece.SentencePieceProcessor(str(tmp_path / "spm.model"))
+    words = [processor.id_to_piece(n) for n in range(processor.get_piece_size())]
+    vocabulary = {word: n for n, word in enumerate(["<pad>", "<s>", "</s>", *words[0:1], *words[3:]])}
+    return str(tmp_path / "spm.model"), vocabulary
+
+
+def test_m2m100_is_told_both_languages(tmp_path, pieces):
+    spm, vocabulary = pieces
+    (tmp_path / "vocab.json").write_text(json.dumps(vocabulary))
+    tokenizer = M2M100Tokenizer(str(tmp_path / "vocab.json"), spm)
+    folder = tmp_path / "m2m"
+    model = random_weights(M2M100ForConditionalGeneration(M2M100Config(**{**SHAPE, "vocab_size": 300})))
+    model.generation_config.forced_eos_token_id = 2
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    translator = LocalTranslator(config(str(folder), tmp_path))
+    assert translator._tokenizer.src_lang == "en"
+    assert translator._forced == {"forced_bos_token_id": tokenizer.get_lang_id("vi")}
+    (batch,) = translator.translate(["how many birds"], 0)
+    assert batch["how many birds"].problem is None
+
+
+@pytest.mark.filterwarnings("ignore:Recommended. pip install sacremoses:UserWarning")
+def test_a_marian_model_of_many_languages_must_be_told_which(tmp_path, pieces):
+    spm, vocabulary = pieces
+    vocabulary = {**vocabulary, **{mark: len(vocabulary) + n for n, mark in enumerate((">>vie<<", ">>zho<<"))}}
+    (tmp_path / "vocab.json").write_text(json.dumps(vocabulary))
+    tokenizer = MarianTokenizer(spm, spm, str(tmp_path / "vocab.json"))
+    folder = tmp_path / "marian"
+    random_weights(MarianMTModel(MarianConfig(**SHAPE))).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    with pytest.raises(
+        ValueError, match=r"target_code: need one of the model's target languages \(vie, zho\), got None"
+    ):
+        LocalTranslator(config(str(folder), tmp_path))
+    translator = LocalTranslator(config(str(folder), tmp_path, target_code="vie"))
+    ids = translator._tokenizer(translator._render("how many"))["input_ids"]
+    assert ids[0] == vocabulary[">>vie<<"]
 
 
 def test_an_answer_without_an_end_and_a_text_without_room_have_problems(tmp_path):

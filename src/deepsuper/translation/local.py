@@ -108,6 +108,12 @@ class LocalTranslator:
 
     def _set_languages(self, languages: tuple[str, str]) -> dict[str, int]:
         """Tells the tokenizer its source language, and returns the token that the translation begins with, if any."""
+        marks = getattr(self._tokenizer, "supported_language_codes", ())
+        if marks and f">>{self._config.target_code}<<" not in marks:
+            known = ", ".join(mark.strip("<>") for mark in marks[:20])
+            raise ValueError(
+                f"target_code: need one of the model's target languages ({known}), got {self._config.target_code!r}"
+            )
         if not hasattr(self._tokenizer, "src_lang"):
             return {}
         given = (self._config.source_code, self._config.target_code)
