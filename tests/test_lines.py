@@ -131,6 +131,8 @@ AMBIGUOUS = {
     '{"id": ' + "9" * 5000 + "}": "not JSON (Exceeds the limit",
     '{"id": ' + "[" * 100_000: "not JSON (maximum recursion depth",
     '{"id": "\0"}': "it holds NUL bytes, as a damaged file does",
+    '{"id": 1e999}': "1e999 is larger than a number can be",
+    '{"id": ' + "[{}, " * 300 + "[" + "]" * 301 + "}": "nested more than 200 deep: write such a field as text",
     "\0" * 20: "it holds NUL bytes",
     "[" + "1," * 100_000 + "1]": "a JSON list: need one JSON object on each line",
 }
@@ -147,7 +149,7 @@ def test_json_that_readers_take_differently_is_refused(tmp_path, text):
     assert len(load(path).rows) == len(load(path).skipped) == 1
 
 
-@pytest.mark.parametrize("depth", [200, 600, 900, 950, 980, 990, 1000, 2000])
+@pytest.mark.parametrize("depth", [50, 200, 600, 900, 950, 980, 990, 1000, 2000])
 def test_deep_nesting_is_a_row_or_a_bad_row_at_every_depth(tmp_path, depth):
     nested = "[" * depth + "]" * depth
     records = [
@@ -158,7 +160,8 @@ def test_deep_nesting_is_a_row_or_a_bad_row_at_every_depth(tmp_path, depth):
     path = tmp_path / "deep.jsonl"
     path.write_text("\n".join([*records, json.dumps({**GOOD, "id": "b"})]))
     corpus = load(path)
-    assert len(corpus.rows) + len(corpus.skipped) == 4 and len(corpus.skipped) >= 2
+    assert len(corpus.rows) == (2 if depth < lines.MAX_DEPTH else 1)
+    assert len(corpus.rows) + len(corpus.skipped) == 4
     write_skipped(corpus.skipped, tmp_path / "skipped.jsonl")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -18,15 +19,18 @@ from hypothesis import strategies as st
 
 from chat_server import ChatServer, Reply, chat_server, say
 from deepsuper.cli import main
+from deepsuper.config import ModelConfig
 from deepsuper.corpora import BadRow
-from deepsuper.translation.answers import problem_of
+from deepsuper.translation.answers import Answer, problem_of
 from deepsuper.translation.cache import open_cache
 from deepsuper.translation.config import TranslateConfig
 from deepsuper.translation.job import Translated
 from deepsuper.translation.rows import make_task, split
 from deepsuper.translation.run import run_translate
 from deepsuper.translation.translators import clean, fill
+from shared import SHARED, needs_shared
 from test_cli import fail
+from test_lines import broken
 
 Rows = list[dict[str, Any]]
 
@@ -304,6 +308,35 @@ def test_any_record_is_a_task_or_a_bad_row(record, to):
         return
     assert all(isinstance(row[name], str) for name in NAMES[1:] if name in row)
     assert set(record) <= set(row) and row["instruction_en"].strip() and row["output"].strip()
+
+
+class Parrot:
+    """Translates by adding a letter, and has a problem with every text that holds a 7."""
+
+    maker, lines = "parrot", True
+
+    def translate(self, texts: Any, attempt: int) -> Any:
+        yield {text: Answer(problem="odd") if "7" in text else Answer(text + "好") for text in texts}
+
+
+@needs_shared
+@pytest.mark.parametrize("seed", range(8))
+def test_a_broken_real_file_is_refused_by_name_or_accounted_for(tmp_path, monkeypatch, seed):
+    monkeypatch.setattr("deepsuper.translation.run.make_translator", lambda config: Parrot())
+    data = (SHARED / "data" / "parallel" / "alpaca.ar.small.jsonl").read_bytes()
+    path = tmp_path / "broken.jsonl"
+    path.write_bytes(broken(data, random.Random(seed)).replace(b'"instruction":', b'"translated":'))
+    asked = TranslateConfig(str(path), "zh", str(tmp_path / "out.jsonl"), model=ModelConfig("parrot"))
+    try:
+        done = run_translate(asked)
+    except ValueError as error:
+        said = str(error)
+        assert said.startswith(str(path)) and "\n" not in said
+        return
+    lines = [line for line in path.read_bytes().split(b"\n") if line.decode("utf-8", "replace").strip("\ufeff \r\t")]
+    assert done.rows_out + done.rows_aside == len(lines)
+    out, aside = read(tmp_path / "out.jsonl"), read(tmp_path / "out.aside.jsonl")
+    assert (len(out), len(aside)) == (done.rows_out, done.rows_aside) and all(row["reason"] for row in aside)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,8 @@ Bad = Callable[[str, str, str], None]
 """Is told where, problem and text of a line that is left out."""
 MAX_LINE = 16 << 20
 """Bytes of one line. The longest row of the public instruction sets has some 100 kB."""
+MAX_DEPTH = 200
+"""Lists and objects inside each other: what is read can also be written, which takes more of Python's stack."""
 SHOWN = 2000
 """Letters of a line that is too long to keep."""
 FORMATS = {
@@ -121,7 +123,17 @@ def read_object(text: str) -> dict[str, Any]:
         raise ValueError(f"not JSON ({error}): {_json_remedy(text)}") from error
     if not isinstance(record, dict):
         raise ValueError(f"a JSON {type(record).__name__}: need one JSON object on each line")
+    if text.count("[") + text.count("{") > MAX_DEPTH and _is_deep(record):
+        raise ValueError(f"nested more than {MAX_DEPTH} deep: write such a field as text")
     return record
+
+
+def _is_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        inner = (v.values() if isinstance(v, dict) else v for v in level)
+        level = [child for children in inner for child in children if isinstance(child, dict | list)]
+    return bool(level)
 
 
 class _Ambiguous(ValueError):
