@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from runs import make_run
+from runs import make_records, make_run
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
@@ -104,3 +104,10 @@ def test_evaluation_says_what_the_harness_says(tmp_path):
     out = run("evaluation.py", "--data_dir", tmp_path, "--model", model, "--items", 1, "--turns", 1)
     assert re.search(r"^turn 0: deepsuper eval \d+\.\d s, lm_eval \d+\.\d s, ratio \d+\.\d\d$", out, re.M)
     assert "median ratio" in out
+
+
+def test_mix_states_speed_and_memory_against_reading(tmp_path):
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text("".join(json.dumps(record) + "\n" for record in make_records(5)))
+    out = run("mix.py", "--data", rows, "--rows", 300, "--folder", tmp_path)
+    assert re.findall(r"^(\w+) .* MiB .* rows/s .* x reading$", out, re.M) == ["read", "parse", "mix"]

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import random
 import unicodedata
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from deepsuper.config import DataConfig, SourceConfig
+from deepsuper.lines import SHOWN
+from deepsuper.lines import Record as Record
+from deepsuper.lines import file_records as file_records
+from deepsuper.lines import json_records as json_records
+from deepsuper.lines import numbered_lines as numbered_lines
+from deepsuper.lines import refuse as refuse
 
 CorpusKind = Literal["english", "translated", "parallel"]
 TARGET_FIELDS = ("instruction", "input", "output")
@@ -71,13 +75,14 @@ class Skipper:
         """Raises: BadRow naming `where` and the remedy, unless bad rows are skipped."""
         if self.on_bad_row == "error":
             raise BadRow(f"{where}: {problem}, or leave such rows out with data.on_bad_row: skip")
-        self.skipped.append(SkippedRow(where, problem, text[:2000]))
+        self.skipped.append(SkippedRow(where, problem, text[:SHOWN]))
 
 
 def write_skipped(skipped: Iterable[SkippedRow], path: Path) -> None:
     """Writes one JSON line for each row that was left out, aside and then renamed."""
     aside = path.with_name(path.name + ".partial")
-    with aside.open("w", encoding="utf-8") as file:
+    # Half of a surrogate pair, which UTF-8 cannot write, becomes \udXXX, as JSON writes it.
+    with aside.open("w", encoding="utf-8", errors="backslashreplace") as file:
         file.writelines(json.dumps(asdict(row), ensure_ascii=False) + "\n" for row in skipped)
     aside.replace(path)
 
@@ -119,66 +124,13 @@ def load_source(source: SourceConfig, data: DataConfig, *, kind: CorpusKind) -> 
     return Corpus(rows, bad.skipped)
 
 
-Record = tuple[str, Mapping[str, Any]]
-
-
-def refuse(where: str, problem: str, text: str) -> None:
-    """What `file_records` tells of a bad line, as an error: for files whose lines cannot be left out."""
-    raise ValueError(f"{where}: {problem}")
-
-
-def file_records(path: Path, bad: Callable[[str, str, str], None]) -> Iterator[Record]:
-    """Where, and the object, of each line of JSON; `bad` is told where, problem and text of any other line."""
-    return json_records(str(path), numbered_lines(path), bad)
-
-
-def json_records(
-    name: str, lines: Iterable[tuple[int, bytes]], bad: Callable[[str, str, str], None]
-) -> Iterator[Record]:
-    """`file_records` of the numbered lines of a file called `name`, wherever they come from."""
-    for number, line in lines:
-        where = f"{name}:{number}"
-        try:
-            text = line.decode("utf-8").removeprefix("\ufeff")
-        except UnicodeDecodeError as error:
-            problem = f"byte {line[error.start]:#04x} at position {error.start} is not UTF-8: save the file as UTF-8"
-            bad(where, problem, line.decode("utf-8", "replace"))
-            continue
-        if not text.strip():
-            continue
-        try:
-            record = json.loads(text)
-        except (ValueError, RecursionError) as error:  # a whole number of 5,000 digits is a plain ValueError
-            bad(where, f"not JSON ({error}): need one JSON object on each line", text)
-            continue
-        if not isinstance(record, dict):
-            bad(where, f"a JSON {type(record).__name__}: need one JSON object on each line", text)
-            continue
-        yield where, record
-
-
-def numbered_lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Numbered lines of a plain or gzip file. Raises: ValueError where it is missing or cut off."""
-    if not path.is_file():
-        raise ValueError(f"{path}: no such file")
-    with path.open("rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"
-    number = 0
-    try:
-        with gzip.open(path) if packed else path.open("rb") as lines:
-            for number, line in enumerate(lines, start=1):
-                yield number, line
-    except (EOFError, OSError, zlib.error) as error:
-        raise ValueError(f"{path}:{number + 1}: cannot read on ({error}): fetch the file again") from error
-
-
 def _join(path: Path, path_en: Path, bad: Skipper) -> list[Record]:
     """Rows of two files with the same id as one; the English file may name its fields with or without `_en`."""
     english: dict[str, Record] = {}
     for where, record in file_records(path_en, bad):
         key = str(record.get("id"))
         if key in english:
-            bad(where, f"id {key!r} is also at {english[key][0]}: need each id once", json.dumps(record))
+            bad(where, f"id {key[:80]!r} is also at {english[key][0]}: need each id once", as_text(record))
             continue
         english[key] = (where, record)
     joined: list[Record] = []
@@ -186,7 +138,7 @@ def _join(path: Path, path_en: Path, bad: Skipper) -> list[Record]:
     for where, record in file_records(path, bad):
         key = str(record.get("id"))
         if key not in english:
-            bad(where, f"id {key!r} is not in {path_en}: add it there", json.dumps(record))
+            bad(where, f"id {key[:80]!r} is not in {path_en}: add it there", as_text(record))
             continue
         used.add(key)
         other = english[key][1]
@@ -194,7 +146,7 @@ def _join(path: Path, path_en: Path, bad: Skipper) -> list[Record]:
         joined.append((where, {**record, **{name: value for name, value in sides.items() if value is not None}}))
     for key, (where, record) in english.items():
         if key not in used:
-            bad(where, f"id {key!r} is not in {path}: add it there", json.dumps(record))
+            bad(where, f"id {key[:80]!r} is not in {path}: add it there", as_text(record))
     return joined
 
 
@@ -219,9 +171,9 @@ def _checked(
         try:
             row = make_row(record, language, fields)
             if row.id in seen:
-                raise BadRow(f"id {row.id!r} is also at {seen[row.id]}: need each id once in a source")
+                raise BadRow(f"id {row.id[:80]!r} is also at {seen[row.id]}: need each id once in a source")
         except BadRow as error:
-            bad(where, str(error), json.dumps(record, ensure_ascii=True, default=str))
+            bad(where, str(error), as_text(record))
             continue
         seen[row.id] = where
         rows.append(replace(normalize(row) if normalization == "NFC" else row, where=where))
@@ -235,7 +187,7 @@ def make_row(record: Mapping[str, Any], language: str, fields: Sequence[str]) ->
     """
     key = record.get("id")
     if isinstance(key, bool) or not isinstance(key, str | int) or key == "":
-        raise BadRow(f"id is {key!r}: need a string or a whole number")
+        raise BadRow(f"id is {_brief(key, 80)}: need a string or a whole number")
     values: dict[str, str] = {}
     for name in fields:
         optional = name.startswith("input")
@@ -245,13 +197,39 @@ def make_row(record: Mapping[str, Any], language: str, fields: Sequence[str]) ->
         if value is None:
             raise BadRow(f"field {name!r} is missing: add it")
         if not isinstance(value, str):
-            raise BadRow(f"field {name!r} is a {type(value).__name__} ({str(value)[:40]}): need a string")
+            raise BadRow(f"field {name!r} is a {type(value).__name__} ({_brief(value, 40)}): need a string")
         if not value.strip() and not optional:
             raise BadRow(f"field {name!r} is empty: fill it")
-        if any("\ud800" <= letter <= "\udfff" for letter in value):
-            raise BadRow(f"field {name!r} holds half of a surrogate pair: write the character itself")
         values[name] = value
+    if not _is_unicode("".join((str(key), *values.values()))):
+        name = next(name for name, text in {"id": str(key), **values}.items() if not _is_unicode(text))
+        raise BadRow(f"field {name!r} holds half of a surrogate pair: write the character itself")
     return Row(str(key), language, **values)
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether UTF-8 can write it: it holds no half of a surrogate pair."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def as_text(value: Any) -> str:
+    """A value as JSON, for messages; whatever it is, something can be shown of it."""
+    try:
+        return json.dumps(value, default=str)
+    except RecursionError:
+        return "(nested too deep to be shown)"
+
+
+def _brief(value: Any, length: int) -> str:
+    """The first letters of a value as Python writes it, on one line."""
+    try:
+        return repr(value)[:length]
+    except RecursionError:
+        return "nested too deep to be shown"
 
 
 def normalize(row: Row) -> Row:

@@ -51,13 +51,13 @@ def load_tokenizer(config: ModelConfig) -> Any:
     return tokenizer
 
 
-def load_model(config: ModelConfig) -> Any:
-    """The causal language model in `config.dtype`, from safetensors."""
-    from transformers import AutoModelForCausalLM
+def load_model(config: ModelConfig, *, seq2seq: bool = False) -> Any:
+    """The causal language model, or the encoder-decoder, in `config.dtype`, from safetensors."""
+    from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
     attention = {} if config.attention == "auto" else {"attn_implementation": config.attention}
     return _load(
-        AutoModelForCausalLM.from_pretrained,
+        (AutoModelForSeq2SeqLM if seq2seq else AutoModelForCausalLM).from_pretrained,
         config,
         dtype=getattr(torch, config.dtype),
         use_safetensors=True,

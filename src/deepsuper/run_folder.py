@@ -121,7 +121,7 @@ def make_manifest(
         "command": list(sys.argv if command is None else command),
         "seed": config.training.seed,
         "python": platform.python_version(),
-        "packages": {name: _version(name) for name in PACKAGES},
+        "packages": versions(),
         "data": {path: sha256(Path(path)) for path in dict.fromkeys(files)},
         "base_model": {"name": config.model.name, "revision": config.model.revision, "files": model_hashes(source)},
         **notes,
@@ -137,6 +137,11 @@ def sha256(path: Path) -> str:
 def model_hashes(source: str) -> dict[str, str]:
     """Hashes of the weights of a local folder; a hub model is named by its revision."""
     return {p.name: sha256(p) for p in sorted(Path(source).glob("*.safetensors"))} if Path(source).is_dir() else {}
+
+
+def versions() -> dict[str, str | None]:
+    """The versions of the packages that a result may hang on; null: not installed."""
+    return {name: _version(name) for name in PACKAGES}
 
 
 def _version(name: str) -> str | None:

@@ -44,8 +44,8 @@ def parse_recipe(line: Sequence[str]) -> RunConfig:
 
 
 def _with_config(line: list[str]) -> list[str]:
-    """`train RECIPE.yaml ...` as `train --config RECIPE.yaml ...`."""
-    for command in (["train"], ["show"], ["data", "sdrrl"]):
+    """`train RECIPE.yaml ...` as `train --config RECIPE.yaml ...`, and so for all commands that take recipes."""
+    for command in (["train"], ["show"], ["data", "sdrrl"], ["data", "mix"]):
         rest = line[len(command) :]
         if line[: len(command)] == command and rest and not rest[0].startswith("-"):
             return [*command, "--config", *rest]

@@ -9,9 +9,12 @@ from typing import Any, get_args
 
 from jsonargparse import ArgumentParser, Namespace
 
+from deepsuper.config import ModelConfig
 from deepsuper.evaluation.benchmarks import BENCHMARKS
 from deepsuper.pairing import By, Compare, JoinConfig, Sentences
 from deepsuper.sets import READERS
+from deepsuper.mixing.config import MixConfig
+from deepsuper.translation.config import Side, TranslateConfig
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,70 @@ def _join(parsed: Namespace, line: list[str]) -> None:
 
     names = [name for name in JoinConfig.__dataclass_fields__ if name != "language"]
     run_join(JoinConfig(language=parsed.lang, **{name: parsed[name] for name in names}), ["deepsuper", *line])
+def mix_parser() -> ArgumentParser:
+    """The parser of a recipe of `deepsuper data mix`: every field of `MixConfig` is an option."""
+    parser = ArgumentParser(
+        description="Mix the rows of several files and languages, shuffled, in constant memory: weights, temperature, "
+        "caps, a seed. Writes a file for each language, data.yaml for `deepsuper train`, skipped.jsonl and "
+        "manifest.json. Every value of the recipe can be changed on the command line: --temperature 2",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--config", action="config", help="the recipe: a YAML file; RECIPE.yaml alone means the same")
+    parser.add_class_arguments(MixConfig)
+    return parser
+
+
+def _mix(parsed: Namespace, line: list[str]) -> None:
+    from deepsuper.mixing.run import run_mix
+
+    fields = {name: parsed[name] for name in MixConfig.__dataclass_fields__}
+    instantiated = mix_parser().instantiate(Namespace(**fields))  # type: ignore[no-untyped-call]
+    run_mix(MixConfig(**{name: instantiated[name] for name in fields}), ["deepsuper", *line])
+
+
+def _translate_parser() -> ArgumentParser:
+    parser = ArgumentParser(
+        description="Make the missing side of rows: the target language from English ones, or English. Writes OUTPUT "
+        "and beside it the rows that failed, with the reason (.aside.jsonl), a manifest and a cache: run again, it "
+        "goes on. The key of an endpoint is read from OPENAI_API_KEY."
+    )
+    default, weights = TranslateConfig, ModelConfig
+    parser.add_argument("file", type=str, help="JSON lines, plain or gzip; English fields with or without _en")
+    parser.add_argument("--lang", type=str, required=True, help="the target language, such as zh")
+    parser.add_argument("--output", type=str, required=True, help="the file to write")
+    parser.add_argument("--to", choices=get_args(Side), default=default.to, help="the side to make")
+    parser.add_argument("--model", type=str, default=None, help="a hub name, folder or run folder: translation or chat")
+    parser.add_argument("--endpoint", type=str, default=None, help="instead: http://.../v1 of the OpenAI protocol")
+    parser.add_argument("--endpoint_model", type=str, default=None, help="the model's name there")
+    meaning = "what is asked, with {text} and, if wanted, {source} and {target} (default: of chat models, a plain one)"
+    parser.add_argument("--prompt", type=str, default=None, help=meaning)
+    for side in ("source", "target"):
+        meaning = f"what a many-language model calls the {side} language (default: found by --lang)"
+        parser.add_argument(f"--{side}_code", type=str, default=None, help=meaning)
+    parser.add_argument("--batch_size", type=int, default=default.batch_size, help="texts in one pass of a model")
+    parser.add_argument("--beams", type=int, default=default.beams, help="of a model's search; 1: greedy")
+    parser.add_argument("--max_new_tokens", type=int, default=default.max_new_tokens, help="longer answers are cut")
+    parser.add_argument("--retries", type=int, default=default.retries, help="of a translation that does not hold")
+    parser.add_argument("--concurrency", type=int, default=default.concurrency, help="questions to an endpoint at once")
+    parser.add_argument("--http_retries", type=int, default=default.http_retries, help="of 429, 5xx, lost connections")
+    parser.add_argument("--timeout", type=float, default=default.timeout, help="seconds for one answer of an endpoint")
+    parser.add_argument("--cache", type=str, default=None, help="the file of translations (default: beside OUTPUT)")
+    parser.add_argument("--dtype", choices=["float32", "bfloat16", "float16"], default=weights.dtype)
+    parser.add_argument("--revision", type=str, default=None, help="of a hub model")
+    parser.add_argument("--trust_remote_code", type=bool, default=False, help="run code that comes with the model")
+    return parser
+
+
+def _translate(parsed: Namespace, line: list[str]) -> None:
+    from deepsuper.translation.run import run_translate
+
+    own = {name: parsed[name] for name in TranslateConfig.__dataclass_fields__ if name in parsed}
+    if parsed.model is not None:
+        own["model"] = ModelConfig(
+            parsed.model, parsed.revision, parsed.dtype, trust_remote_code=parsed.trust_remote_code
+        )
+    # The doctor's check of what was written belongs behind this line.
+    run_translate(TranslateConfig(path=parsed.file, language=parsed.lang, **own), ["deepsuper", *line])
 
 
 DATA_COMMANDS = {
@@ -118,4 +185,6 @@ DATA_COMMANDS = {
     "sdrrl": DataCommand("show what method sdrrl trains on", _sdrrl_parser, _sdrrl),
     "convert": DataCommand("convert an official download", _convert_parser, _convert),
     "join": DataCommand("pair the rows of one set in two languages", _join_parser, _join),
+    "mix": DataCommand("mix files and languages as a recipe says", mix_parser, _mix),
+    "translate": DataCommand("make the missing side of rows", _translate_parser, _translate),
 }

@@ -1,0 +1,109 @@
+"""`deepsuper data mix`: checks, reads every source once to count, once to deal, and writes the shuffled files."""
+
+from __future__ import annotations
+
+import logging
+import random
+import shutil
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from deepsuper.mixing.buckets import Buckets, shuffled
+from deepsuper.mixing.check import check_mix
+from deepsuper.mixing.config import MixConfig, MixSource
+from deepsuper.mixing.deal import Dealt, deal
+from deepsuper.mixing.plan import Planned, make_plan
+from deepsuper.mixing.report import print_mix, write_report
+from deepsuper.mixing.scan import Scan, good_lines, said_twice, scan
+from deepsuper.mixing.skipped import SkippedFile, skipped_file
+
+log = logging.getLogger(__name__)
+BUCKET = 32 << 20
+"""Bytes of rows that are shuffled in memory at a time."""
+Tick = Callable[[], None]
+
+
+def run_mix(config: MixConfig, command: Sequence[str] = ()) -> list[Dealt]:
+    """Writes the mix, prints a table, and returns what went out of each source.
+
+    Raises: ValueError naming the option, or file and line, at fault; no file of rows is left behind then.
+    """
+    check_mix(config)
+    folder = Path(config.output_dir)
+    work = folder / "buckets.partial"
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(work, ignore_errors=True)  # of a mix that was killed
+    notes = {"started": datetime.now(UTC).isoformat(timespec="seconds"), "command": list(command)}
+    try:
+        with skipped_file(folder / "skipped.jsonl", config.on_bad_row) as bad, _progress() as progress:
+            counter = _Counter(progress)
+            scans = [_scan(source, config, bad, work, counter) for source in config.sources]
+            plan = make_plan(config, scans)
+            dealt = _write_rows(plan, config.seed, bad, work, counter)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    names = write_report(folder, config, plan, dealt, notes)
+    print_mix(Console(), plan, dealt)
+    log.info("%s: %s", folder, ", ".join([*names, "skipped.jsonl"]))
+    return dealt
+
+
+def _scan(source: MixSource, config: MixConfig, bad: SkippedFile, work: Path, counter: _Counter) -> Scan:
+    scanned = scan(Path(source.path), config.kind, bad, work / "ids", counter.start(f"{source.named}: checked"))
+    if not scanned.rows:
+        raise ValueError(f"{source.path}: no row to mix ({scanned.skipped} were skipped)")
+    return scanned
+
+
+def _write_rows(plan: Sequence[Planned], seed: int, bad: SkippedFile, work: Path, counter: _Counter) -> list[Dealt]:
+    """Deals every source to its file's buckets, then writes each file, bucket after bucket."""
+    rng = random.Random(seed)
+    sizes: dict[str, int] = {}
+    for planned in plan:
+        sizes[planned.file] = sizes.get(planned.file, 0) + planned.bytes_out
+    buckets = {name: Buckets(work / name, 1 + size // BUCKET) for name, size in sizes.items()}
+    dealt = []
+    for planned in plan:
+        path = Path(planned.source.path)
+
+        def twice(number: int, first: int, line: bytes, path: Path = path) -> None:
+            bad(f"{path}:{number}", said_twice(path, first), line.decode("utf-8"))
+
+        lines = good_lines(path, planned.scan, twice)
+        tick = counter.start(f"{planned.source.named}: dealt")
+        dealt.append(deal(lines, planned.sampler(rng), planned.marks, buckets[planned.file], rng, tick))
+    folder = work.parent
+    for name, dealt_to in buckets.items():
+        with (folder / f"{name}.partial").open("wb") as file:
+            for rows in shuffled(dealt_to, rng):
+                file.writelines(rows)
+    for name in buckets:
+        (folder / f"{name}.partial").replace(folder / name)
+    return dealt
+
+
+class _Counter:
+    """Counts rows on standard error; now and then, because to draw costs more than to read a row."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress, self._task, self._count = progress, progress.add_task(""), 0
+
+    def start(self, title: str) -> Tick:
+        """What to call for each row."""
+        self._count = 0
+        self._progress.reset(self._task, description=title)
+        return self._tick
+
+    def _tick(self) -> None:
+        self._count += 1
+        if self._count % 1000 == 0:
+            self._progress.update(self._task, completed=self._count)
+
+
+def _progress() -> Progress:
+    columns = (SpinnerColumn(), TextColumn("{task.description} {task.completed:,.0f}"), TimeElapsedColumn())
+    return Progress(*columns, transient=True, console=Console(stderr=True))

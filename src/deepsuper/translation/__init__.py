@@ -1,0 +1,1 @@
+"""The missing side of parallel rows, by a translation or chat model or by an endpoint: `deepsuper data translate`."""

@@ -1,0 +1,83 @@
+"""Whether what came back can be a translation: the checks that decide between keeping it and trying again."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from dataclasses import dataclass
+
+from deepsuper.translation.languages import scripts_of
+from deepsuper.vocabulary import script_of_character
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a translator gave for a text, or the problem that it met. `final`: trying again would give the same."""
+
+    text: str = ""
+    problem: str | None = None
+    final: bool = False
+
+
+KEPT = re.compile(
+    r"https?://[^\s<>()\"'，。；、）]+(?<![.,;:!?])"
+    r"|\{\{\w{1,40}\}\}|\$?\{\w{1,40}\}|</?[A-Za-z][^<>\n]{0,80}>"
+    r"|%(?:\(\w{1,40}\))?[sdif]\b|\[[A-Z][A-Z_ ]{1,30}\]|__\w{1,40}__"
+)
+"""What a translation keeps as it is: addresses, placeholders, markup."""
+LOOP = re.compile(r"(.{1,20}?)\1{19,}", re.DOTALL)
+"""One to twenty letters that come twenty times in a row, as models do that lost their thread."""
+_WORDS = (
+    "the of and to in is are was were be been it that this for with as on at by from you your i he she they we not "
+    "have has do does what which who how when where why can would should a an or if but there their its"
+)
+COMMON = frozenset(_WORDS.split())
+"""Words that English prose cannot do without: a text with several of them has to change in translation."""
+PROSE_WORDS = 3
+
+
+def problem_of(source: str, answer: str, language: str) -> str | None:
+    """Why `answer` is no translation of `source` into `language`, or None."""
+    if not answer.strip():
+        return "empty"
+    if "\ufffd" in answer or any(unicodedata.category(c) == "Cs" for c in answer):
+        return "garbage: it holds broken characters"
+    if (loop := LOOP.search(answer)) and not LOOP.search(source) and loop[1].strip():
+        return f"garbage: {loop[1][:20]!r} again and again"
+    lost = Counter(KEPT.findall(source)) - Counter(KEPT.findall(answer))
+    if lost:
+        return f"lost: {', '.join(lost)}"[:200]
+    if len(answer) > 6 * len(source) + 100:
+        return f"runs on: {len(answer)} letters for {len(source)}"
+    return _wrong_language(source, answer, language)
+
+
+def _wrong_language(source: str, answer: str, language: str) -> str | None:
+    if not _is_prose(source, language):
+        return None
+    if answer.strip() == source.strip():
+        return "untranslated: it is the text that was asked about"
+    scripts = scripts_of(language)
+    ours = sum(script_of_character(c) in scripts for c in answer)
+    # Names and code stay as they are, so one letter is enough; but English has its letters in every text.
+    need = 1 if language != "en" else len(_letters(answer)) / 2
+    if scripts and ours < need:
+        return f"not in {language}: {ours} letters of its script ({', '.join(scripts)})"
+    return None
+
+
+def _is_prose(source: str, language: str) -> bool:
+    """Whether a text must look different in `language`: code, names and numbers need not."""
+    if language == "en":
+        letters = _letters(source)
+        foreign = sum(script_of_character(c) != "Latin" for c in letters)
+        # Marks on Latin letters, in more than a name or two.
+        marked = sum(not c.isascii() for c in letters)
+        return foreign * 2 > len(letters) or marked > max(2, len(letters) / 20)
+    words = re.findall(r"[A-Za-z]+", source.lower())
+    return sum(word in COMMON for word in words) >= PROSE_WORDS
+
+
+def _letters(text: str) -> list[str]:
+    return [c for c in text if unicodedata.category(c)[0] == "L"]

@@ -1,0 +1,74 @@
+"""Languages by their ISO code: English names for prompts, codes of many-language models, scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Language:
+    """`name` in English; `flores`: the code of NLLB and FLORES-200; `mbart`: of mBART-50 if it has it.
+
+    `scripts`: the names that Unicode gives its letters.
+    """
+
+    name: str
+    flores: str
+    mbart: str | None
+    scripts: tuple[str, ...] = ("Latin",)
+
+
+LANGUAGES = {
+    "en": Language("English", "eng_Latn", "en_XX"),
+    "zh": Language("Chinese", "zho_Hans", "zh_CN", ("Han",)),
+    "vi": Language("Vietnamese", "vie_Latn", "vi_VN"),
+    "ar": Language("Arabic", "arb_Arab", "ar_AR", ("Arabic",)),
+    "bn": Language("Bengali", "ben_Beng", "bn_IN", ("Bengali",)),
+    "de": Language("German", "deu_Latn", "de_DE"),
+    "el": Language("Greek", "ell_Grek", None, ("Greek",)),
+    "es": Language("Spanish", "spa_Latn", "es_XX"),
+    "fa": Language("Persian", "pes_Arab", "fa_IR", ("Arabic",)),
+    "fr": Language("French", "fra_Latn", "fr_XX"),
+    "he": Language("Hebrew", "heb_Hebr", "he_IL", ("Hebrew",)),
+    "hi": Language("Hindi", "hin_Deva", "hi_IN", ("Devanagari",)),
+    "id": Language("Indonesian", "ind_Latn", "id_ID"),
+    "it": Language("Italian", "ita_Latn", "it_IT"),
+    "ja": Language("Japanese", "jpn_Jpan", "ja_XX", ("Han", "Hiragana", "Katakana")),
+    "km": Language("Khmer", "khm_Khmr", "km_KH", ("Khmer",)),
+    "ko": Language("Korean", "kor_Hang", "ko_KR", ("Hangul", "Han")),
+    "lo": Language("Lao", "lao_Laoo", None, ("Lao",)),
+    "ms": Language("Malay", "zsm_Latn", None),
+    "my": Language("Burmese", "mya_Mymr", "my_MM", ("Myanmar",)),
+    "nl": Language("Dutch", "nld_Latn", "nl_XX"),
+    "pl": Language("Polish", "pol_Latn", "pl_PL"),
+    "pt": Language("Portuguese", "por_Latn", "pt_XX"),
+    "ru": Language("Russian", "rus_Cyrl", "ru_RU", ("Cyrillic",)),
+    "sw": Language("Swahili", "swh_Latn", "sw_KE"),
+    "ta": Language("Tamil", "tam_Taml", "ta_IN", ("Tamil",)),
+    "te": Language("Telugu", "tel_Telu", "te_IN", ("Telugu",)),
+    "th": Language("Thai", "tha_Thai", "th_TH", ("Thai",)),
+    "tl": Language("Tagalog", "tgl_Latn", "tl_XX"),
+    "tr": Language("Turkish", "tur_Latn", "tr_TR"),
+    "uk": Language("Ukrainian", "ukr_Cyrl", "uk_UA", ("Cyrillic",)),
+    "ur": Language("Urdu", "urd_Arab", "ur_PK", ("Arabic",)),
+}
+
+
+def name_of(code: str) -> str:
+    """The language's English name for a prompt; a language that is not in the table goes by what the user calls it."""
+    return LANGUAGES[code].name if code in LANGUAGES else code
+
+
+def scripts_of(code: str) -> tuple[str, ...]:
+    """The scripts it is written in; none where that is not known."""
+    return LANGUAGES[code].scripts if code in LANGUAGES else ()
+
+
+def codes_of(code: str) -> Iterator[str]:
+    """What many-language models may call it, the likeliest first."""
+    if code in LANGUAGES:
+        yield LANGUAGES[code].flores
+        if LANGUAGES[code].mbart is not None:
+            yield str(LANGUAGES[code].mbart)
+    yield code

@@ -1,0 +1,102 @@
+"""`deepsuper data translate`: rows of one side -> rows of both; what cannot be translated is written aside."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from deepsuper.run_folder import json_line, sha256, versions, write_text
+from deepsuper.translation.cache import open_cache
+from deepsuper.translation.check import Files, check_translate
+from deepsuper.translation.config import TranslateConfig
+from deepsuper.translation.job import Job, Translated, Writer
+from deepsuper.translation.translators import Translator
+
+
+def run_translate(config: TranslateConfig, command: Sequence[str] = ()) -> Translated:
+    """Writes the completed rows, and aside those that failed, with the reason; prints a summary.
+
+    Raises: ValueError naming the option, or the file, at fault. What is translated until then is kept.
+    """
+    files = check_translate(config)
+    notes = {"started": datetime.now(UTC).isoformat(timespec="seconds"), "command": list(command)}
+    files.output.parent.mkdir(parents=True, exist_ok=True)
+    translator = make_translator(config)
+    done = Translated()
+    maker = json.dumps([translator.maker, config.language, config.to])
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with (
+        open_cache(files.cache, maker) as cache,
+        _writer(files.output) as keep,
+        _writer(files.aside) as put_aside,
+        Progress(*columns, transient=True, console=Console(stderr=True)) as progress,
+    ):
+        task = progress.add_task("")
+
+        def tick() -> None:
+            told = f"{done.rows_out:,} rows, {done.texts:,} texts translated, {done.rows_aside:,} rows aside"
+            progress.update(task, description=told)
+
+        job = Job(config, translator, cache, done, keep, put_aside, tick)
+        job.run(files.source)
+    _write_manifest(config, files, maker, done, notes)
+    _print(files, done)
+    return done
+
+
+def make_translator(config: TranslateConfig) -> Translator:
+    """The model or endpoint that is asked for."""
+    if config.endpoint is not None:
+        from deepsuper.translation.endpoint import EndpointTranslator
+
+        return EndpointTranslator(config)
+    from deepsuper.translation.local import LocalTranslator
+
+    return LocalTranslator(config)
+
+
+@contextmanager
+def _writer(path: Path) -> Iterator[Writer]:
+    """Writes rows aside; the file has its name when all are there."""
+    aside = path.with_name(path.name + ".partial")
+    with aside.open("w", encoding="utf-8") as file:
+        yield lambda row: file.write(json_line(row))
+    aside.replace(path)
+
+
+def _write_manifest(
+    config: TranslateConfig, files: Files, maker: str, done: Translated, notes: Mapping[str, Any]
+) -> None:
+    manifest = {
+        **notes,
+        "config": asdict(config),
+        "maker": json.loads(maker),
+        "python": platform.python_version(),
+        "packages": versions(),
+        "files": {str(path): sha256(path) for path in (files.source, files.output, files.aside)},
+        "rows_in": done.rows_out + done.rows_aside,
+        "rows_out": done.rows_out,
+        "rows_aside": done.rows_aside,
+        "reasons": dict(done.reasons.most_common()),
+        "texts_translated": done.texts,
+        "texts_known": done.known,
+    }
+    write_text(files.manifest, json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
+
+
+def _print(files: Files, done: Translated) -> None:
+    total = done.rows_out + done.rows_aside
+    print(f"{total:,} rows in = {done.rows_out:,} out + {done.rows_aside:,} aside")
+    print(f"{done.texts:,} texts translated now, {done.known:,} already known")
+    for reason, count in done.reasons.most_common():
+        print(f"  aside: {count:,} {reason}")
+    print(f"{files.output}, {files.aside.name}, {files.manifest.name}")

@@ -1,0 +1,364 @@
+"""Laws of translating by an endpoint: rows in = out + aside, whatever a server does; nothing is asked twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from chat_server import ChatServer, Reply, chat_server, say
+from deepsuper.cli import main
+from deepsuper.config import ModelConfig
+from deepsuper.corpora import BadRow
+from deepsuper.translation.answers import Answer, problem_of
+from deepsuper.translation.cache import open_cache
+from deepsuper.translation.config import TranslateConfig
+from deepsuper.translation.job import Translated
+from deepsuper.translation.rows import make_task, split
+from deepsuper.translation.run import run_translate
+from deepsuper.translation.translators import clean, fill
+from shared import SHARED, needs_shared
+from test_cli import fail
+from test_lines import broken
+
+Rows = list[dict[str, Any]]
+
+
+def translated(text: str, before: int = 0) -> Reply:
+    return say(f"译文：{text}")
+
+
+def write(path: Path, questions: list[str], **more: Any) -> Path:
+    rows = [{"id": n, "instruction": text, "input": "", "output": "42", **more} for n, text in enumerate(questions)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+def config(server: ChatServer, path: Path, **options: Any) -> TranslateConfig:
+    fixed = {"endpoint": server.url, "endpoint_model": "m", "prompt": "{text}", "http_retries": 2, "timeout": 5.0}
+    return TranslateConfig(str(path), "zh", str(path.parent / "out.jsonl"), **{**fixed, **options})
+
+
+def run(
+    server: ChatServer, path: Path, **options: Any
+) -> tuple[Translated, list[dict[str, Any]], list[dict[str, Any]]]:
+    done = run_translate(config(server, path, **options))
+    out, aside = read(path.parent / "out.jsonl"), read(path.parent / "out.aside.jsonl")
+    assert (len(out), len(aside)) == (done.rows_out, done.rows_aside)
+    return done, out, aside
+
+
+def test_a_row_is_completed_field_by_field(tmp_path):
+    path = write(tmp_path / "en.jsonl", ["  Who?\n\nWhy? "], more=[1])
+    with chat_server(translated) as server:
+        _, (row,), _ = run(server, path)
+    assert row == {
+        "id": 0, "instruction": "  译文：Who?\n\nWhy? ", "input": "", "output": "42",
+        "instruction_en": "  Who?\n\nWhy? ", "input_en": "", "output_en": "42", "more": [1],
+    }  # fmt: skip
+    assert dict(server.asked) == {"Who?\n\nWhy?": 1}
+    manifest = json.loads((tmp_path / "out.manifest.json").read_text())
+    assert (manifest["rows_in"], manifest["rows_out"], manifest["rows_aside"]) == (1, 1, 0)
+    assert str(path) in manifest["files"] and manifest["maker"][0].startswith('["endpoint"')
+
+
+ONCE = {
+    "limited": Reply(b"{}", 429, (("Retry-After", "1"), ("Content-Type", "application/json"))),
+    "failing": Reply(b"oh", 500, (("Content-Type", "text/plain"),)),
+    "late": Reply(translated("late").body, wait=1.5),
+    "garbage": Reply(b'{"choices": [{"mess'),
+    "page": Reply(b"<html>busy</html>", headers=(("Content-Type", "text/html"),)),
+    "half": Reply(translated("half").body[:50], announced=400),
+    "silent": Reply(b"", 200),
+    "list": Reply(b"[1, 2]"),
+    "number": Reply(b"7"),
+    "choiceless": Reply(b'{"choices": []}'),
+    "null": Reply(b'{"choices": [{"message": null, "finish_reason": "stop"}]}'),
+    "empty": say(" \n"),
+    "nothing": say(None),
+    "cut": say("译", finish="length"),
+    "unwilling": say(None, refusal="I will not"),
+    "filtered": say("", finish="content_filter"),
+    "loop": say("译文" * 60),
+    "{name}": say("译文"),
+    "<b>bold</b>": say("译文 bold"),
+    "What is the capital of the country that you are from?": say("What is the capital of the country?"),
+    "mojibake": say("译\ufffd"),
+}
+"""What goes wrong the first time that a text is asked for."""
+
+
+def test_whatever_goes_wrong_once_is_tried_again(tmp_path):
+    path = write(tmp_path / "en.jsonl", list(ONCE))
+    with chat_server(lambda text, before: translated(text) if before else ONCE[text]) as server:
+        _, out, aside = run(server, path, timeout=1.0)
+    assert not aside
+    assert [row["instruction"] for row in out] == [f"译文：{text}" for text in ONCE]
+    assert all(server.asked[text] == 2 for text in ONCE), server.asked
+    first, second = server.times["limited"]
+    assert second - first >= 1.0
+
+
+FOREVER = {
+    "failing": (Reply(b"oh", 503), "unreachable: ", 3),
+    "limited": (Reply(b"{}", 429, (("Retry-After", "0.1"),)), "unreachable: ", 3),
+    "half": (Reply(b'{"cho', announced=99), "unreachable: APIConnectionError", 3),
+    "garbage": (Reply(b"{{{"), "garbage: ", 2),
+    "choiceless": (Reply(b'{"choices": []}'), "garbage: the answer holds no choice", 2),
+    "empty": (say(""), "empty (tried 2 times)", 2),
+    "cut": (say("译", finish="length"), "cut: it reached max_new_tokens (tried 2 times)", 2),
+    "refused": (Reply(b'{"error": {"message": "not this"}}', 400), "refused by the endpoint: Error code: 400", 1),
+    "{x} of %(n)s": (say("译文 {x}"), "lost: %(n)s", 2),
+}
+
+
+def test_whatever_goes_wrong_for_ever_goes_aside_with_its_reason(tmp_path):
+    path = write(tmp_path / "en.jsonl", ["fine", *FOREVER])
+    with path.open("a") as file:
+        file.write('{"id": 1, "instruction": "again", "output": "42"}\n{"id": "x", "output": "42"}\nnonsense\n\n')
+    with chat_server(lambda text, _: FOREVER[text][0] if text in FOREVER else translated(text)) as server:
+        done, (fine,), aside = run(server, path, retries=1, concurrency=2)
+    assert fine["instruction"] == "译文：fine" and done.rows_aside == len(FOREVER) + 3
+    by_line = {row["where"]: row["reason"] for row in aside}
+    reasons = {text: by_line[f"{path}:{n}"] for n, text in enumerate(FOREVER, start=2)}
+    for text, (_, reason, times) in FOREVER.items():
+        assert reasons[text].startswith(f"instruction: {reason}"), reasons[text]
+        assert server.asked[text] == times, text
+    assert by_line[f"{path}:11"].startswith("its id is also at an earlier line")
+    assert by_line[f"{path}:12"].startswith("field 'instruction_en' is missing")
+    assert by_line[f"{path}:13"].startswith("not JSON")
+
+
+def test_a_second_run_asks_nothing_but_what_failed(tmp_path):
+    path = write(tmp_path / "en.jsonl", [f"text {n}" for n in range(20)] + ["bad"])
+    with chat_server(lambda text, before: say("") if text == "bad" and before < 3 else translated(text)) as server:
+        _, _, (aside,) = run(server, path)
+        assert aside["row"]["instruction"] == "bad" and server.asked["bad"] == 3
+        done, out, aside = run(server, path)
+        assert len(out) == 21 and not aside and (done.texts, done.known) == (1, 20)
+        assert sum(server.asked.values()) == 24
+        run(server, path, prompt="Translate: {text}")
+        assert sum(server.asked.values()) == 24 + 21
+
+
+def test_at_most_so_many_questions_wait_at_a_time(tmp_path, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "secret-of-mine")
+    path = write(tmp_path / "en.jsonl", [f"text {n}" for n in range(30)])
+    with chat_server(lambda text, _: Reply(translated(text).body, wait=0.05)) as server:
+        run(server, path, concurrency=3)
+        assert 2 <= server.most_together <= 3
+        assert {request["authorization"] for request in server.requests} == {"Bearer secret-of-mine"}
+    assert not [p for p in tmp_path.iterdir() if b"secret-of-mine" in p.read_bytes()]
+
+
+def test_a_killed_run_goes_on_where_it_was(tmp_path):
+    path = write(tmp_path / "en.jsonl", [f"text {n}" for n in range(40)])
+    with chat_server(lambda text, _: Reply(translated(text).body, wait=0.1)) as server:
+        line = ["data", "translate", str(path), "--lang", "zh", "--endpoint", server.url, "--endpoint_model", "m"]
+        line += ["--output", str(tmp_path / "out.jsonl"), "--prompt", "{text}", "--concurrency", "2"]
+        environment = {**os.environ, "OPENAI_API_KEY": "none"}
+        process = subprocess.Popen([sys.executable, "-m", "deepsuper", *line], env=environment, stderr=subprocess.PIPE)
+        start = time.monotonic()
+        while server.answered < 15 and time.monotonic() - start < 200 and process.poll() is None:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL, process.stderr.read()
+        process.stderr.close()
+        assert server.answered < 40 and not (tmp_path / "out.jsonl").exists()
+        time.sleep(0.3)
+        main(line)
+    assert [row["instruction"] for row in read(tmp_path / "out.jsonl")] == [f"译文：text {n}" for n in range(40)]
+    assert max(server.asked.values()) <= 2
+    twice = sum(n == 2 for n in server.asked.values())
+    assert twice <= 4, "more than what was in flight was asked again"
+
+
+def test_an_endpoint_that_is_gone_ends_the_run_and_what_is_done_is_kept(tmp_path):
+    path = write(tmp_path / "en.jsonl", [f"text {n:02}" for n in range(60)])
+    gone = Reply(b"", 503)
+    with chat_server(lambda text, _: translated(text) if text < "text 20" else gone) as server:
+        with pytest.raises(ValueError, match=r"unreachable: .*503.*run the same command again to go on"):
+            run(server, path, concurrency=4, http_retries=0)
+        assert not (tmp_path / "out.jsonl").exists()
+        server.behave = translated
+        done, out, _ = run(server, path, concurrency=4, http_retries=0)
+        assert done.known == 20 and len(out) == 60
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        nobody = ChatServer(translated, url=f"http://127.0.0.1:{free.getsockname()[1]}/v1")
+        with pytest.raises(ValueError, match="unreachable: APIConnectionError"):
+            run(nobody, write(tmp_path / "few.jsonl", ["one"]), http_retries=0)
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_wrong_key_or_model_ends_the_run_at_once(tmp_path, status):
+    path = write(tmp_path / "en.jsonl", [f"text {n}" for n in range(30)])
+    with chat_server(lambda *_: Reply(b'{"error": {"message": "no"}}', status)) as server:
+        with pytest.raises(ValueError, match=f"Error code: {status}.*check the address, endpoint_model and the key"):
+            run(server, path, concurrency=2)
+        assert sum(server.asked.values()) < 10
+
+
+def test_english_can_be_made_from_the_target_side(tmp_path):
+    rows = [
+        {"id": 1, "instruction": "法国的首都是哪里？", "output": "巴黎"},
+        {"id": 2, "instruction": "好吗？", "output": "好", "output_en": "Yes"},
+    ]
+    path = tmp_path / "zh.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    answers = {"法国的首都是哪里？": "What is the capital of France?", "巴黎": "Paris", "好吗？": "好吗？"}
+    with chat_server(lambda text, _: say(answers[text])) as server:
+        _, (row,), (aside,) = run(server, path, to="english")
+    assert row["instruction_en"] == "What is the capital of France?" and row["output_en"] == "Paris"
+    assert row["instruction"] == "法国的首都是哪里？" and row["input_en"] == ""
+    assert aside["reason"].startswith("instruction_en: untranslated") and "好" not in server.asked
+
+
+TEXT = st.text(max_size=30)
+
+
+@given(TEXT, st.booleans())
+def test_the_pieces_of_a_text_are_the_text(text, lines):
+    pieces = split(text, lines=lines)
+    assert "".join(pieces) == text and all(not piece.strip() for piece in pieces[1::2])
+    assert not lines or not any("\n" in piece for piece in pieces[::2])
+
+
+@given(TEXT, TEXT, st.sampled_from(["zh", "vi", "ar", "en", "xx"]))
+def test_any_answer_is_a_translation_or_has_a_problem_on_one_line(source, answer, language):
+    problem = problem_of(source, answer, language)
+    assert problem is None or "\n" not in problem
+    assert answer.strip() or problem == "empty"
+
+
+@pytest.mark.parametrize(
+    ("source", "answer", "language", "problem"),
+    [
+        ("See https://a.b/c.", "见 https://a.b/c。", "zh", None),
+        ("def f(x): return x", "def f(x): return x", "zh", None),
+        ("Paris", "Paris", "vi", None),
+        ("How are you? Are you well in the city?", "How are you? Are you well in the city?", "vi", "untranslated"),
+        ("What is the use of Python in this?", "Python 在这里有什么用？", "zh", None),
+        ("What is the use of Python in this?", "Python có ích gì?", "ar", "not in ar"),
+        ("a = b", "好" * 200, "zh", "garbage"),
+        ("a b", "".join(map(chr, range(0x4E00, 0x4E00 + 150))), "zh", "runs on"),
+        ("Xin chào, bạn có khỏe không?", "Xin chào, bạn có khỏe không?", "en", "untranslated"),
+        ("你好，世界", "Hello, world", "en", None),
+        ("你好，世界", "你好,world", "en", None),
+        ("你好，世界", "您好，世界啊 a", "en", "not in en"),
+        ("Fill [NAME] and {{slot}}.", "填写 [NAME] 和 {slot}。", "zh", "lost: {{slot}}"),
+    ],
+)
+def test_checks_let_translations_pass_and_name_what_is_none(source, answer, language, problem):
+    said = problem_of(source, answer, language)
+    assert said is None if problem is None else said is not None and said.startswith(problem)
+
+
+def test_braces_of_a_text_mean_nothing_in_a_prompt():
+    assert fill("{source}>{target}: {text}", "{target} {x}", "English", "Chinese") == "English>Chinese: {target} {x}"
+    assert clean("<think>so {x}\n</think>\n 好 ") == "好"
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.dictionaries(TEXT, TEXT, max_size=5), TEXT, TEXT)
+def test_a_cache_gives_back_what_it_was_given_to_its_maker_alone(tmp_path_factory, answers, one, other):
+    path = tmp_path_factory.mktemp("cache") / "c"
+    with open_cache(path, one) as cache:
+        cache.put(answers)
+    with open_cache(path, one) as cache:
+        assert cache.get(answers) == answers
+    with open_cache(path, other + "!" + one) as cache:
+        assert cache.get(answers) == {}
+
+
+def test_a_file_that_is_no_cache_is_named(tmp_path):
+    (tmp_path / "c").write_bytes(b"no data base at all" * 100)
+    with (
+        pytest.raises(ValueError, match=r"cache .*: remove the file, or choose another"),
+        open_cache(tmp_path / "c", "m"),
+    ):
+        pass
+
+
+JSON = st.none() | st.integers() | st.text(max_size=4) | st.lists(st.integers(), max_size=2)
+NAMES = ("id", "instruction", "input", "output", "instruction_en", "input_en", "output_en")
+
+
+@given(st.dictionaries(st.sampled_from(NAMES), JSON), st.sampled_from(["target", "english"]))
+def test_any_record_is_a_task_or_a_bad_row(record, to):
+    try:
+        task = make_task("a:1", record, to)
+        row = task.complete(dict.fromkeys(task.made, "x"))
+    except BadRow:
+        return
+    assert all(isinstance(row[name], str) for name in NAMES[1:] if name in row)
+    assert set(record) <= set(row) and row["instruction_en"].strip() and row["output"].strip()
+
+
+class Parrot:
+    """Translates by adding a letter, and has a problem with every text that holds a 7."""
+
+    maker, lines = "parrot", True
+
+    def translate(self, texts: Any, attempt: int) -> Any:
+        yield {text: Answer(problem="odd") if "7" in text else Answer(text + "好") for text in texts}
+
+
+@needs_shared
+@pytest.mark.parametrize("seed", range(8))
+def test_a_broken_real_file_is_refused_by_name_or_accounted_for(tmp_path, monkeypatch, seed):
+    monkeypatch.setattr("deepsuper.translation.run.make_translator", lambda config: Parrot())
+    data = (SHARED / "data" / "parallel" / "alpaca.ar.small.jsonl").read_bytes()
+    path = tmp_path / "broken.jsonl"
+    path.write_bytes(broken(data, random.Random(seed)).replace(b'"instruction":', b'"translated":'))
+    asked = TranslateConfig(str(path), "zh", str(tmp_path / "out.jsonl"), model=ModelConfig("parrot"))
+    try:
+        done = run_translate(asked)
+    except ValueError as error:
+        said = str(error)
+        assert said.startswith(str(path)) and "\n" not in said
+        return
+    lines = [line for line in path.read_bytes().split(b"\n") if line.decode("utf-8", "replace").strip("\ufeff \r\t")]
+    assert done.rows_out + done.rows_aside == len(lines)
+    out, aside = read(tmp_path / "out.jsonl"), read(tmp_path / "out.aside.jsonl")
+    assert (len(out), len(aside)) == (done.rows_out, done.rows_aside) and all(row["reason"] for row in aside)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--endpoint", "http://a/v1"], "endpoint_model: need the name of a model beside endpoint"),
+        ([], "need either model or endpoint"),
+        (["--model", "m", "--endpoint", "http://a/v1", "--endpoint_model", "m"], "need either model or endpoint"),
+        (["--endpoint", "a/v1", "--endpoint_model", "m"], "endpoint: need an address"),
+        (["--model", "m", "--prompt", "hello"], "prompt: need a text that holds {text}"),
+        (["--model", "m", "--batch_size", "0"], "batch_size: need at least 1"),
+        (["--model", "m", "--retries", "-1"], "retries: need 0 to 100"),
+        (["--model", "m", "--lang", "en"], "lang: need the code of the target language"),
+        (["--model", "nobody/nothing-here"], "cannot be loaded"),
+        (["--model", "m", "--output", "HERE/en.jsonl"], "would be written over the rows that are read"),
+        (["--model", "m", "--output", "HERE/other.jsonl"], "no translation made it: choose another name"),
+        (["--model", "m", "--output", "HERE/a.jsonl.gz"], "need the name of a plain file"),
+    ],
+)
+def test_every_option_out_of_range_ends_in_one_line(tmp_path, capsys, options, words):
+    path = write(tmp_path / "en.jsonl", ["a"])
+    (tmp_path / "other.jsonl").write_text("precious")
+    line = ["data", "translate", str(path), "--lang", "zh", "--output", str(tmp_path / "out.jsonl")]
+    assert words in fail(capsys, *line, *[option.replace("HERE", str(tmp_path)) for option in options])
+    assert (tmp_path / "other.jsonl").read_text() == "precious"
