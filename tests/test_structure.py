@@ -43,6 +43,7 @@ LEVELS = {
     "align": 5,
     "training": 6,
     "compare": 6,
+    "doctor": 6,
     "demo": 7,
     "cli": 8,
 }
