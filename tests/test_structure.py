@@ -51,6 +51,7 @@ LEVELS = {
     "translation": 5,
     "training": 6,
     "compare": 6,
+    "doctor": 6,
     "demo": 7,
     "cli": 8,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, get_args
 from jsonargparse import ArgumentParser, Namespace
 
 from deepsuper.config import ModelConfig
+from deepsuper.doctor.config import CheckConfig
 from deepsuper.evaluation.benchmarks import BENCHMARKS
 from deepsuper.pairing import By, Compare, JoinConfig, Sentences
 from deepsuper.sets import READERS
@@ -178,9 +180,52 @@ def _translate(parsed: Namespace, line: list[str]) -> None:
         )
     # The doctor's check of what was written belongs behind this line.
     run_translate(TranslateConfig(path=parsed.file, language=parsed.lang, **own), ["deepsuper", *line])
+def _check_parser() -> ArgumentParser:
+    parser = ArgumentParser(
+        description="Examine parallel rows: a report in the terminal and as one page, and with --fix the rows without "
+        "those that have errors. Writes report.html, report.json and findings.jsonl."
+    )
+    parser.add_argument("files", nargs="*", type=str, help="JSON lines with both sides, plain or gzip")
+    parser.add_argument("--lang", type=str, default=None, help="of the target side (default: told from the texts)")
+    parser.add_argument("--fix", action="store_true", help="write NAME.kept.jsonl and NAME.removed.jsonl too")
+    parser.add_argument("--reasons", type=str, default="", help="what --fix removes for (default: errors); all; commas")
+    parser.add_argument("--ignore", type=str, default="", help="checks to leave out; with commas")
+    meaning = "evaluation sets that no row may hold, beside the packaged ones; see `data layout`"
+    parser.add_argument("--data_dir", type=str, default=None, help=meaning)
+    for name, meaning in CHECK_THRESHOLDS.items():
+        default = CheckConfig.__dataclass_fields__[name].default
+        parser.add_argument(f"--{name}", type=type(default), default=default, help=meaning)
+    parser.add_argument("--limit", type=int, default=CheckConfig.limit, help="rows of each reason on the page")
+    parser.add_argument("--workers", type=int | None, default=None, help="processes (default: a core each, up to 4)")
+    parser.add_argument("--strict", action="store_true", help="exit with status 1 where a row has an error")
+    parser.add_argument("--output_dir", type=str, default="runs/check", help="the folder to write")
+    parser.add_argument("--seed", type=int, default=CheckConfig.seed, help="of the rows that are shown")
+    return parser
+
+
+CHECK_THRESHOLDS = {
+    "length_distance": "standard deviations from the usual ratio of lengths",
+    "score_distance": "standard deviations below the usual alignment score",
+    "similarity": "of near-duplicates: shared runs of words",
+    "word_gram": "words in a row that an evaluation text must share",
+    "character_gram": "the same, for languages without spaces",
+}
+
+
+def _check(parsed: Namespace, line: list[str]) -> None:
+    from deepsuper.doctor import run_check
+
+    names = ("fix", "data_dir", "limit", "workers", "seed", *CHECK_THRESHOLDS)
+    reasons, ignore = (split_names(parsed[name]) if parsed[name] else () for name in ("reasons", "ignore"))
+    options = {name: parsed[name] for name in names}
+    config = CheckConfig(tuple(parsed.files), parsed.lang, reasons=reasons, ignore=ignore, **options)
+    checked = run_check(config, Path(parsed.output_dir))
+    if parsed.strict and any(one.flagged("error") for one in checked):
+        sys.exit(1)
 
 
 DATA_COMMANDS = {
+    "check": DataCommand("say what is wrong with parallel rows", _check_parser, _check),
     "layout": DataCommand("print what --data_dir holds", _layout_parser, _layout),
     "sdrrl": DataCommand("show what method sdrrl trains on", _sdrrl_parser, _sdrrl),
     "convert": DataCommand("convert an official download", _convert_parser, _convert),

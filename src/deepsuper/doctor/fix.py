@@ -1,0 +1,77 @@
+"""The kept and the removed lines of a file: together they are the file."""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from deepsuper.corpora import numbered_lines
+from deepsuper.doctor.findings import Finding
+from deepsuper.run_folder import json_line
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """The two files that were written, and their lines."""
+
+    kept: Path
+    removed: Path
+    kept_lines: int
+    removed_lines: int
+
+
+def fixed_names(paths: Sequence[Path], folder: Path) -> list[tuple[Path, Path]]:
+    """The names of the kept and the removed lines of each file. Raises: ValueError where two files' names are alike."""
+    names: dict[str, Path] = {}
+    for path in paths:
+        stem = path.name.removesuffix(".gz").removesuffix(".jsonl").removesuffix(".json")
+        if stem in names:
+            raise ValueError(f"{names[stem]} and {path}: both would be {stem}.kept.jsonl: check one at a time")
+        names[stem] = path
+    return [(folder / f"{stem}.kept.jsonl", folder / f"{stem}.removed.jsonl") for stem in names]
+
+
+def write_fixed(path: Path, findings: Iterable[Finding], reasons: Iterable[str], names: tuple[Path, Path]) -> Fixed:
+    """Writes the kept lines byte for byte, and a record of each that is removed for one of `reasons`; then renames.
+
+    A record holds `where`, `reasons`, `details` and the `line` itself, or `line_base64` where it is not UTF-8.
+    """
+    removing = set(reasons)
+    against: dict[int, list[Finding]] = {}
+    for finding in findings:
+        if finding.reason in removing:
+            against.setdefault(finding.line, []).append(finding)
+    asides = [name.with_name(name.name + ".partial") for name in names]
+    counts = [0, 0]
+    with asides[0].open("wb") as kept, asides[1].open("wb") as removed:
+        for number, line in numbered_lines(path):
+            if number in against:
+                removed.write(json_line(_record(f"{path}:{number}", against[number], line)).encode("utf-8"))
+            else:
+                kept.write(line)
+            counts[number in against] += 1
+    for aside, name in zip(asides, names, strict=True):
+        os.replace(aside, name)
+    return Fixed(*names, *counts)
+
+
+def _record(where: str, findings: Sequence[Finding], line: bytes) -> Mapping[str, object]:
+    told = {
+        "where": where,
+        "reasons": [finding.reason for finding in findings],
+        "details": [finding.detail for finding in findings],
+    }
+    try:
+        return {**told, "line": line.decode("utf-8")}
+    except UnicodeDecodeError:
+        return {**told, "line_base64": base64.b64encode(line).decode("ascii")}
+
+
+def original_line(record: Mapping[str, str]) -> bytes:
+    """The bytes of a removed line, from its record."""
+    if "line" in record:
+        return record["line"].encode("utf-8")
+    return base64.b64decode(record["line_base64"])

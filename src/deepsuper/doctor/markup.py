@@ -1,0 +1,129 @@
+"""What a translation must carry over as it is: placeholders, markup, addresses, code, numbers."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from deepsuper.corpora import Row
+from deepsuper.doctor.config import CheckConfig
+from deepsuper.doctor.findings import Found, shortened, sides
+
+PLACEHOLDER = re.compile(r"\{\{?\s*\w[\w .]*\}?\}|%[sd]\b|\$\{\w+\}|<(?:name|blank|mask|unk)>|_{3,}", re.IGNORECASE)
+TAG = re.compile(
+    r"</?(?:html|head|body|title|p|br|hr|b|i|u|em|strong|a|img|div|span|ul|ol|li|dl|dt|dd|table|thead|tbody|tr|th|td|"
+    r"h[1-6]|form|input|button|label|select|option|textarea|script|style|link|meta|nav|header|footer|section|code|pre)"
+    r"(?:\s+[\w-]+=[^<>]*)?\s*/?>"
+)
+ADDRESS = re.compile(r"https?://[^\s<>\"')\]，。、）]+|[\w.+-]{1,64}@[\w-]{1,63}\.[\w.]{1,99}")
+ENTITY = re.compile(r"&(?:#\d+|#x[0-9a-fA-F]+|[a-z]{2,6});")
+KEYWORD = re.compile(
+    r"\b(?:def|return|import|elif|else:|print|for \w+ in|while|lambda|class|function|var|let|const|public|static|void|"
+    r"int|SELECT|FROM|WHERE|INSERT|UPDATE|JOIN|GROUP BY|ORDER BY|console\.log|System\.out|#include|std::)(?!\w)"
+)  # fmt: skip
+PROGRAM = re.compile(
+    r"[{};=]|\w\(.{0,200}?\)|\bSELECT\b.{0,200}\bFROM\b|^[ \t]*(?:def|for|if|while)\b.{0,200}:[ \t]*$", re.MULTILINE
+)
+NUMBER = re.compile(r"\d+(?:[.,٫٬]\d+)*")
+GARBLED = re.compile("[\ufffd\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ue000-\uf8ff]|Ã[\x80-\xbf]|â€|ï»¿")
+ABSENT = re.compile(
+    r"<?(?:no[ _]?(?:output|input|answer|response)|n/a|null|nan|undefined|todo|tbd)>?\.?|[\s.…_–—-]{1,10}",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Carried:
+    """One kind of thing that both sides must show as often; `lost` is what the target has fewer of."""
+
+    pattern: re.Pattern[str]
+    same: Callable[[str], str] = str
+
+    def lost(self, english: str, target: str) -> list[str]:
+        """The English side's that the target lacks, each once."""
+        there = {self.same(found) for found in self.pattern.findall(target)}
+        ours = dict.fromkeys(self.pattern.findall(english))
+        return [found for found in ours if self.same(found) not in there]
+
+
+def _kind(placeholder: str) -> str:
+    # A name inside braces may be translated; that there is one may not be lost.
+    return "_" if placeholder.startswith("_") else placeholder[0]
+
+
+def _tag(tag: str) -> str:
+    return re.split(r"[\s/>]", tag.lstrip("</").lower())[0]
+
+
+def _carried(kind: Carried) -> Callable[[Sequence[Row], CheckConfig], Iterable[Found]]:
+    def find(rows: Sequence[Row], config: CheckConfig) -> Iterable[Found]:
+        for n, row in enumerate(rows):
+            for name, english, target in sides(row):
+                lost = kind.lost(english, target)
+                if lost:
+                    yield n, f"{name}: {shortened(', '.join(lost))} is not in the target"
+                    break
+
+    return find
+
+
+placeholders = _carried(Carried(PLACEHOLDER, _kind))
+markup = _carried(Carried(TAG, _tag))
+addresses = _carried(Carried(ADDRESS, lambda found: found.rstrip(".,;:").lower()))
+
+
+def code(rows: Sequence[Row], config: CheckConfig) -> Iterable[Found]:
+    """Rows whose code was translated: at least two of its keywords are gone, and a third of them."""
+    for n, row in enumerate(rows):
+        for name, english, target in sides(row):
+            ours = set(KEYWORD.findall(english))
+            lost = sorted(word for word in ours if word not in target)
+            if _is_code(english) and len(lost) >= 2 and len(lost) * 3 >= len(ours):
+                yield n, f"{name}: {shortened(', '.join(lost))} of the code is translated"
+                break
+
+
+def _is_code(text: str) -> bool:
+    return len(PROGRAM.findall(text)) >= 3
+
+
+def garbled(rows: Sequence[Row], config: CheckConfig) -> Iterable[Found]:
+    """Rows with characters that no text has, a wrong decoding, or HTML entities that the English side has not."""
+    for n, row in enumerate(rows):
+        for name, english, target in sides(row):
+            found = GARBLED.search(english) or GARBLED.search(target)
+            entity = None if ENTITY.search(english) else ENTITY.search(target)
+            if found or entity:
+                text = (found or entity).group()  # type: ignore[union-attr]
+                yield n, f"{name}: {text!r}"
+                break
+
+
+def no_answer(rows: Sequence[Row], config: CheckConfig) -> Iterable[Found]:
+    """Rows with a mark of absence in the place of an answer."""
+    for n, row in enumerate(rows):
+        for name, text in (("English", row.output_en), ("target", row.output)):
+            if ABSENT.fullmatch(text.strip()):
+                yield n, f"{name} answer: {shortened(text)!r}"
+                break
+
+
+def numbers(rows: Sequence[Row], config: CheckConfig) -> Iterable[Found]:
+    """Rows whose target has lost most of the English side's numbers, of two digits or more."""
+    for n, row in enumerate(rows):
+        for name, english, target in sides(row):
+            ours = {digits for found in NUMBER.findall(english) if len(digits := _digits(found)) >= 2}
+            if not ours:
+                continue
+            theirs = " ".join(_digits(found) for found in NUMBER.findall(target))
+            lost = sorted(digits for digits in ours if digits.rstrip("0") not in theirs)
+            if len(lost) >= 2 and len(lost) * 2 > len(ours):
+                yield n, f"{name}: {shortened(', '.join(lost))} of {len(ours)} numbers are not in the target"
+                break
+
+
+def _digits(number: str) -> str:
+    """Its digits alone, European ones: separators differ between languages."""
+    return "".join(str(unicodedata.digit(c)) for c in number if c.isdigit())

@@ -1,0 +1,29 @@
+"""Texts without what makes equal ones look different."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+DENSE = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
+"""Letters of scripts that put no spaces between words: kana, Han, Thai, Lao, Burmese, Khmer."""
+UNIT = re.compile(rf"[{DENSE}]|[^\W_{DENSE}]+")
+MARKS = re.compile("[\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06ed]")
+"""Arabic vowel signs and the stretching line: the same word has them or not."""
+
+
+def folded(text: str) -> str:
+    """`text` in one form, case and width."""
+    return MARKS.sub("", unicodedata.normalize("NFKC", text).casefold())
+
+
+def units(text: str) -> list[str]:
+    """The words of a text, and each letter of a script that is written without spaces, folded; no punctuation."""
+    found: list[str] = UNIT.findall(folded(text))
+    return found
+
+
+def words_as_written(text: str) -> list[str]:
+    """The same units with their capitals."""
+    found: list[str] = UNIT.findall(MARKS.sub("", unicodedata.normalize("NFKC", text)))
+    return found

@@ -1,0 +1,178 @@
+"""Files of parallel rows -> findings, a report, and the files without the bad rows."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress
+
+from deepsuper.checks import Range, check_ranges
+from deepsuper.corpora import Row
+from deepsuper.doctor.config import CheckConfig
+from deepsuper.doctor.findings import Finding, Found, Numbers
+from deepsuper.doctor.fix import Fixed, fixed_names, write_fixed
+from deepsuper.doctor.reading import Source, read_source
+from deepsuper.doctor.table import CHECKS, REASONS
+
+MANY = 4000
+"""Rows from which it pays to start processes."""
+
+
+@dataclass
+class Checked:
+    """One file and what was found in it. `values`: the numbers that checks went by, one for each row."""
+
+    source: Source
+    findings: list[Finding] = field(default_factory=list)
+    values: dict[str, Numbers] = field(default_factory=dict)
+    seconds: float = 0.0
+    fixed: Fixed | None = None
+
+    def flagged(self, *severities: str) -> set[int]:
+        """The lines with a finding of one of the severities."""
+        return {finding.line for finding in self.findings if REASONS[finding.reason].severity in severities}
+
+
+def run_check(config: CheckConfig, folder: Path) -> list[Checked]:
+    """Checks the files, prints the report and writes it into `folder`; with `fix` the kept and removed lines too.
+
+    Raises: ValueError naming an option or a file that cannot be read; nothing is written then.
+    """
+    from deepsuper.doctor.page import write_page
+    from deepsuper.doctor.report import print_report, write_records
+
+    check_config(config)
+    names = fixed_names([Path(name) for name in config.files], folder)
+    checked = [check_file(Path(name), config) for name in config.files]
+    folder.mkdir(parents=True, exist_ok=True)
+    if config.fix:
+        for one, pair in zip(checked, names, strict=True):
+            one.fixed = write_fixed(one.source.path, one.findings, removing(config), pair)
+    write_records(folder, checked, config)
+    write_page(folder / "report.html", checked, config)
+    print_report(Console(), checked, config, folder)
+    return checked
+
+
+def check_file(path: Path, config: CheckConfig) -> Checked:
+    """Every finding in one file, in the order of its lines."""
+    start = time.perf_counter()
+    source = read_source(path, config.language)
+    checked = Checked(source, [f for f in source.broken if f.reason not in config.ignore])
+    for name, found, values in _checks(source.rows, config, path.name):
+        checked.findings += [Finding(source.rows[n].where, source.numbers[n], name, detail, n) for n, detail in found]
+        if values is not None:
+            checked.values[name] = values
+    order = {name: n for n, name in enumerate(REASONS)}
+    checked.findings.sort(key=lambda finding: (finding.line, order[finding.reason]))
+    checked.seconds = time.perf_counter() - start
+    return checked
+
+
+def check_rows(rows: Sequence[Row], config: CheckConfig) -> list[Finding]:
+    """Every finding in rows of one language that are in memory; `line` is then the row's place, from 1."""
+    return [
+        Finding(rows[n].where, n + 1, name, detail, n)
+        for name, found, _ in _checks(rows, config, "rows")
+        for n, detail in found
+    ]
+
+
+def removing(config: CheckConfig) -> tuple[str, ...]:
+    """The reasons that rows are removed for."""
+    if config.reasons == ("all",):
+        return tuple(REASONS)
+    return config.reasons or tuple(name for name, reason in REASONS.items() if reason.severity == "error")
+
+
+Result = tuple[str, list[Found], Numbers | None]
+
+
+def _checks(rows: Sequence[Row], config: CheckConfig, title: str) -> Iterator[Result]:
+    """The name, the findings and the numbers of each check that is not ignored, by several processes for many rows."""
+    names = [name for name in CHECKS if name not in config.ignore]
+    workers = min(config.workers or min(os.cpu_count() or 1, 4), max(len(names), 1))
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(title, total=len(names))
+        if workers == 1 or len(rows) < MANY:
+            for name in names:
+                yield _check(name, rows, config)
+                progress.advance(task)
+            return
+        # Threads of torch or of the caller's do not survive a fork.
+        with ProcessPoolExecutor(
+            workers, mp_context=get_context("spawn"), initializer=_remember, initargs=(rows, config)
+        ) as pool:
+            futures: list[Future[Result]] = [pool.submit(_check_remembered, name) for name in names]
+            try:
+                for future in as_completed(futures):
+                    yield future.result()
+                    progress.advance(task)
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+
+
+def _check(name: str, rows: Sequence[Row], config: CheckConfig) -> Result:
+    reason = CHECKS[name]
+    if reason.measure is not None and reason.judge is not None:
+        values = reason.measure(rows, config)
+        return name, list(reason.judge(rows, config, values)), values
+    assert reason.find is not None, f"{name} has neither find nor measure and judge"
+    return name, list(reason.find(rows, config)), None
+
+
+_REMEMBERED: dict[str, tuple[Sequence[Row], CheckConfig]] = {}
+"""In a process of its own: the rows, which are sent once."""
+
+
+def _remember(rows: Sequence[Row], config: CheckConfig) -> None:
+    _REMEMBERED["rows"] = (rows, config)
+
+
+def _check_remembered(name: str) -> Result:
+    return _check(name, *_REMEMBERED["rows"])
+
+
+def check_config(config: CheckConfig) -> None:
+    """Raises: ValueError naming the first option out of its range."""
+    check_ranges(_ranges(config))
+    for name in config.files:
+        if not Path(name).is_file():
+            raise ValueError(f"{name}: no such file (from {Path.cwd()})")
+    if config.data_dir is not None and not Path(config.data_dir).is_dir():
+        raise ValueError(f"data_dir: no such folder {config.data_dir!r}: `deepsuper data layout` tells what it holds")
+
+
+def _ranges(config: CheckConfig) -> Iterator[Range]:
+    yield "files", config.files, "at least one file of parallel rows", bool(config.files)
+    twice = [name for n, name in enumerate(config.files) if name in config.files[:n]]
+    yield "files", twice, "each file once", not twice
+    language = config.language
+    yield (
+        "lang",
+        language,
+        "a language code such as zh",
+        language is None or (language.isascii() and language.isalpha()),
+    )
+    known = ", ".join(REASONS)
+    for name in () if config.reasons == ("all",) else config.reasons:
+        yield "reasons", name, f"all, or of {known}", name in REASONS
+    for name in config.ignore:
+        yield "ignore", name, f"one of {known}", name in REASONS
+    yield "length_distance", config.length_distance, "more than 0", config.length_distance > 0
+    yield "score_distance", config.score_distance, "more than 0", config.score_distance > 0
+    yield "similarity", config.similarity, "0 < similarity < 1", 0 < config.similarity < 1
+    yield "word_gram", config.word_gram, "2 to 100 words", 2 <= config.word_gram <= 100
+    yield "character_gram", config.character_gram, "2 to 100 characters", 2 <= config.character_gram <= 100
+    yield "limit", config.limit, "0 to 1000 rows", 0 <= config.limit <= 1000
+    workers = config.workers
+    yield "workers", workers, "at least 1", workers is None or workers >= 1
+    yield "seed", config.seed, "0 <= seed < 2**32", 0 <= config.seed < 2**32

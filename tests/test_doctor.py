@@ -1,0 +1,374 @@
+"""`deepsuper data check`: each check finds its fault and no other; nothing is lost; the page shows any text safely."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import random
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from deepsuper.cli import main
+from deepsuper.corpora import Row
+from deepsuper.doctor import CHECKS, REASONS, CheckConfig, check_file, check_rows, run_check
+from deepsuper.doctor.contamination import LEAST_SHARE, Index
+from deepsuper.doctor.evaluation_texts import Item
+from deepsuper.doctor.fix import original_line, write_fixed
+from deepsuper.doctor.languages import identify
+from deepsuper.doctor.normalise import units
+from deepsuper.doctor.page import make_page
+from deepsuper.doctor.reading import read_source
+from parallel_rows import good_row, write_lines
+from shared import SHARED, needs_shared
+from test_cli import fail
+
+CONFIG = CheckConfig(())
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+LETTERS = st.lists(st.sampled_from("abcdef"), max_size=40)
+ENGLISH_PROSE = "The people of the town walked to the river in the morning and sang an old song about the sea."
+
+
+def checked(row: dict[str, str], count: int = 60, **options) -> set[str]:
+    """The reasons against a row that stands among good ones, of which none is flagged."""
+    rows = [Row(**good_row(n), language="zh", where=f"f:{n + 1}") for n in range(count)]
+    rows.append(Row(**{**good_row(count), **row}, language="zh", where="f:0"))
+    found = check_rows(rows, replace(CONFIG, ignore=("contaminated",), **options))
+    assert all(finding.row == count for finding in found), found
+    return {finding.reason for finding in found}
+
+
+FAULTS = [
+    ({}, set()),
+    ({"output": "The people of the town sang an old song about the sea."}, {"wrong_language"}),
+    ({"output_en": "因为猫每天都喜欢河流，所以狗很高兴地看见猫，然后就回家了。"}, {"wrong_language"}),
+    ({"output_en": "Parce que le chat voit la rivière tous les jours, le chien est très heureux."}, {"wrong_language"}),
+    ({"output": ENGLISH_PROSE, "output_en": ENGLISH_PROSE}, {"untranslated"}),
+    ({"output": "他说：" + ENGLISH_PROSE + "这是一个很长的故事，大家都很喜欢听。" * 3,
+      "output_en": "He said: " + ENGLISH_PROSE + " It is a long story and all like to hear it." * 2},
+     {"partly_untranslated"}),
+    ({"output": "<nooutput>", "output_en": "<nooutput>"}, {"no_answer"}),
+    ({"output": "因为河流，"}, {"length_ratio"}),
+    ({"output": good_row(60)["output"] * 20}, {"length_ratio"}),
+    ({"output": "因为&quot;河流&quot;每天都喜欢房子，所以猫很高兴地看见书本。"}, {"garbled"}),
+    ({"output_en": good_row(60)["output_en"] + " donâ€™t"}, {"garbled"}),
+    ({"instruction_en": "Fill in the ____ of the story, please."}, {"placeholder"}),
+    ({"instruction_en": "Dear {name}, please tell me the story."}, {"placeholder"}),
+    ({"instruction_en": "What is <b>the bold</b> word of the story?"}, {"markup"}),
+    ({"instruction_en": "Read https://example.com/a of the town."}, {"address"}),
+    ({"instruction_en": "Add 128 to 4096 and to 777 and tell me."}, {"number"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "reasons"), FAULTS, ids=lambda value: str(value)[:50])
+def test_each_fault_is_found_and_no_other(change, reasons):
+    assert checked(change) - {"number"} == reasons - {"number"}
+    assert "number" not in reasons or "number" in checked(change)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"output": "Paris", "output_en": "Paris"},
+        {"output": "3.14", "output_en": "3.14"},
+        {"output": "print(f(x)); y = {1: 2}", "output_en": "print(f(x)); y = {1: 2}"},
+        {"output": "Google、Bing、Yahoo", "output_en": "Google, Bing, Yahoo"},
+        {"instruction_en": "Translate into English.", "output": ENGLISH_PROSE, "output_en": ENGLISH_PROSE},
+        {"instruction_en": "There were 1,500,000 people in 1990s.", "instruction": "20世纪90年代有150万人。"},
+        {"output": "“如果明天不下雨，我们就去河边。”", "output_en": '"If it does not rain, we go to the river."'},
+    ],
+    ids=lambda change: str(change)[:40],
+)
+def test_what_needs_no_translation_is_let_be(change):
+    assert checked(change) == set()
+
+
+def test_an_answer_that_stops_in_mid_sentence_is_truncated():
+    english = "The river is long and the mountain is high, and every day the teacher walks to the city with a book. "
+    whole = "河流很长，山很高，老师每天都带着一本书走到城市里去，然后在花园里坐下来慢慢地看书。"
+    assert checked({"output": whole + whole[:-9], "output_en": english * 2}) == set()
+    assert checked({"output": whole[:30] + "，", "output_en": english.strip()}) == {"truncated"}
+
+
+def test_code_whose_words_were_translated_is_found():
+    english = "def f(x):\n    for i in range(x):\n        print(i);\n    return {x: 1}"
+    kept = "def f(x):\n    for i in range(x):\n        print(i);\n    return {x: 1}  # 结果"
+    assert checked({"output": kept, "output_en": english}) == set()
+    broken = "定义 f(x):\n    对于范围(x)中的 i:\n        打印(i);\n    返回 {x: 1}"
+    assert "code" in checked({"output": broken, "output_en": english})
+
+
+def test_duplicates_are_found_exactly_nearly_and_by_question():
+    first = good_row(3)
+    assert checked({k: first[k] for k in ("instruction", "output")}) == {"duplicate"}
+    otherwise = {"instruction": first["instruction"].replace("，", ", "), "output": first["output"] + "！"}
+    assert checked(otherwise) == {"duplicate"}
+    assert checked({"instruction": first["instruction"]}) == {"repeated_question"}
+    near = {"instruction": first["instruction"].replace("请", "请你"), "output": first["output"]}
+    assert checked(near) == {"near_duplicate"}
+    assert checked(near, similarity=0.99) == set()
+
+
+def test_a_row_that_holds_an_evaluation_text_is_named_with_the_item(tmp_path):
+    context = "The ancient lighthouse keeper of the northern island wrote down each storm that he saw in forty years."
+    items = [
+        {"id": "q1", "context": context, "question": "Who wrote down each storm there?", "answers": ["the keeper"]}
+    ]
+    (tmp_path / "xquad").mkdir()
+    write_lines(tmp_path / "xquad" / "en.jsonl", items)
+    config = replace(CONFIG, data_dir=str(tmp_path), ignore=("alignment",))
+
+    def detail(**change):
+        rows = [Row(**{**good_row(1), **change}, language="zh", where="f:1")]
+        return [f.detail for f in check_rows(rows, config) if f.reason == "contaminated"]
+
+    (found,) = detail(
+        input_en="He said: “the ANCIENT lighthouse, keeper of the northern island wrote down each storm that”!"
+    )
+    assert found.startswith("xquad/en.jsonl:1 (q1) context: 'the ancient lighthouse keeper of") and "input_en" in found
+    (found,) = detail(instruction_en="who wrote down each storm there")
+    assert found.startswith("xquad/en.jsonl:1 (q1) question")
+    assert not detail(input_en=" ".join(context.split()[:12])) and not detail(output_en="the keeper")
+    assert not detail(instruction_en="Tell me: who wrote down each storm there")
+
+
+def test_the_packaged_sets_are_known_without_any_folder():
+    from deepsuper.demo.dataset import load_rows
+    from deepsuper.texts import load_texts
+
+    for language in ("zh", "vi", "ar"):
+        rows = load_rows(language, "held_out")
+        found = check_rows(rows, replace(CONFIG, ignore=tuple(set(CHECKS) - {"contaminated"})))
+        assert {finding.row for finding in found} == set(range(len(rows)))
+        assert all(finding.detail.startswith("xquad/packaged") for finding in found)
+        texts = load_texts(language, parallel=True)
+        flores = Row("1", language, "题", "", texts.target[7], "Task.", "", "Nothing.", where="f:1")
+        english = replace(flores, output="没有", output_en=texts.english[7])
+        found = check_rows([flores, english], replace(CONFIG, ignore=("near_duplicate",)))
+        named = [f.detail for f in found if f.reason == "contaminated"]
+        assert len(named) == 2 and all(d.startswith("flores/packaged dev:") for d in named)
+
+
+@given(LETTERS, LETTERS, st.integers(2, 6))
+def test_the_index_finds_a_shared_run_if_and_only_if_there_is_one(item, text, length):
+    index = Index.of([Item("set/x:1", " ".join(item))], length)
+    runs = {tuple(item[k : k + length]) for k in range(len(item) - length + 1)}
+    shared = any(tuple(text[k : k + length]) in runs for k in range(len(text) - length + 1))
+    whole = len(item) < length and len(item) >= LEAST_SHARE * length and text == item
+    assert bool(list(index.find([text]))) == (shared or whole)
+
+
+def test_rows_with_another_target_side_get_a_low_score(tmp_path):
+    rng = random.Random(0)
+    numbers = list(range(900))
+    wrong = sorted(rng.sample(numbers, 30))
+    rows = [good_row(n) for n in numbers]
+    for n in wrong:
+        other = good_row((n + 437) % 900)
+        rows[n] = {**rows[n], "instruction": other["instruction"], "output": other["output"]}
+    path = write_lines(tmp_path / "rows.jsonl", rows)
+    one = check_file(path, replace(CONFIG, ignore=tuple(set(CHECKS) - {"alignment"})))
+    scores = one.values["alignment"]
+    right = sorted(set(numbers) - set(wrong))
+    assert max(scores[wrong]) < min(scores[right])
+    assert len(one.findings) > 0 and {finding.row for finding in one.findings} <= set(wrong)
+
+
+def test_short_and_odd_texts_are_in_no_language():
+    for text in ("", "OK", "Paris, London", "12345", "!?", "Facebook, Twitter", "\x00", "def f(x): return x"):
+        assert identify(text) is None
+    assert identify(ENGLISH_PROSE) == "en"
+    assert identify("Người dân trong thị trấn đi bộ ra sông vào buổi sáng và hát một bài hát cũ.") == "vi"
+
+
+def test_the_language_of_a_file_is_told_from_its_texts(tmp_path):
+    path = write_lines(tmp_path / "rows.jsonl", [good_row(n) for n in range(5)])
+    assert (read_source(path, None).language, read_source(path, "yue").language) == ("zh", "yue")
+    short = write_lines(tmp_path / "short.jsonl", [{**good_row(1), "instruction": "1", "output": "2"}])
+    with pytest.raises(ValueError, match=r"short.jsonl: .*--lang"):
+        read_source(short, None)
+
+
+BROKEN = [
+    b"{", b"[1]", b"null", b"", b"   ", b"\xff\xfe{}", b'{"id": 1}', b"\x00", b'{"id": "a", "instruction": NaN}',
+    b"\xef\xbb\xbf{}", b'{"id": "x", "instruction": "\\ud800", "output": "b", "instruction_en": "c", "output_en": "d"}',
+    b'{"id": "y", "instruction": "", "output": "b", "instruction_en": "c", "output_en": "d"}',
+    b"[" * 20000, b'{"a": ' * 3000 + b"1" + b"}" * 3000, b"caf\xe9", '{"id": "é"}'.encode("utf-16"), b"\r", b"\x85\x0c",
+]  # fmt: skip
+GOOD = [json.dumps(good_row(n), ensure_ascii=bool(n % 2)).encode() for n in range(6)]
+LINES = st.lists(st.sampled_from([*BROKEN, *GOOD]) | st.binary(max_size=40), max_size=12)
+
+
+@given(LINES, st.sampled_from([b"\n", b"\r\n"]), st.booleans(), st.booleans())
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_kept_and_removed_lines_are_the_input(tmp_path, lines, ending, last, packed):
+    data = ending.join(lines) + (ending if last else b"")
+    path = tmp_path / "rows.jsonl.gz"
+    path.write_bytes(gzip.compress(data) if packed or data[:2] == b"\x1f\x8b" else data)
+    fast = ("alignment", "contaminated")
+    one = check_file(path, replace(CONFIG, language="zh", ignore=fast))
+    names = (tmp_path / "kept", tmp_path / "removed")
+    fixed = write_fixed(path, one.findings, REASONS, names)
+    removed = [json.loads(line) for line in names[1].read_text(encoding="utf-8").splitlines()]
+    places = {int(record["where"].rpartition(":")[2]): original_line(record) for record in removed}
+    kept = iter(names[0].read_bytes().split(b"\n"))
+    whole = data.split(b"\n")
+    total = len(whole) - (whole[-1] == b"")
+    again = [places[n] if n in places else next(kept) + (b"\n" if n < len(whole) else b"") for n in range(1, total + 1)]
+    assert b"".join(again) == data
+    assert (fixed.kept_lines, fixed.removed_lines) == (total - len(places), len(removed))
+    assert all(record["reasons"] and len(record["reasons"]) == len(record["details"]) for record in removed)
+    # What is kept is what a run reads: no broken line is left, and no row that is fine is gone.
+    texts = [line.decode("utf-8", "replace").removeprefix("\ufeff") for line in names[0].read_bytes().split(b"\n")]
+    assert sum(bool(text.strip()) for text in texts) == len(one.source.rows) - len(
+        {f.row for f in one.findings if f.row is not None}
+    )
+
+
+@given(st.text(max_size=200), st.text(max_size=200), st.sampled_from(["zh", "vi", "ar", "xx"]))
+@settings(max_examples=150, deadline=None)
+def test_no_text_breaks_a_check(english, target, language):
+    row = Row("1", language, target, english[:50], target * 3, english, target[:50], english * 3, where="f:1")
+    found = check_rows([row, replace(row, id="2")], replace(CONFIG, ignore=("contaminated",)))
+    assert {finding.reason for finding in found} <= set(REASONS)
+    assert all(len(finding.detail) < 400 and "\n" not in finding.detail for finding in found)
+
+
+def test_a_very_long_text_is_checked_in_bounded_time():
+    long = {**good_row(1), "output": "很长。" * 300_000, "output_en": "A long word. " * 200_000}
+    row = Row(**long, language="zh", where="f:1")
+    assert check_rows([row], replace(CONFIG, ignore=("contaminated",))) is not None
+
+
+def test_a_truncated_archive_is_refused_by_name_and_nothing_is_written(tmp_path, capsys):
+    path = tmp_path / "rows.jsonl.gz"
+    path.write_bytes(gzip.compress(b"\n".join(GOOD) * 50)[:-20])
+    assert "rows.jsonl.gz" in fail(capsys, "data", "check", str(path), "--fix", "--output_dir", str(tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ([], "files: need at least one file"),
+        (["nowhere.jsonl"], "nowhere.jsonl: no such file"),
+        (["rows.jsonl", "rows.jsonl"], "files: need each file once"),
+        (["rows.jsonl", "--reasons", "nonsense"], "reasons: need all, or of broken_line"),
+        (["rows.jsonl", "--ignore", "nonsense"], "ignore: need one of broken_line"),
+        (["rows.jsonl", "--similarity", "1"], "similarity: need 0 < similarity < 1, got 1.0"),
+        (["rows.jsonl", "--word_gram", "1"], "word_gram: need 2 to 100"),
+        (["rows.jsonl", "--length_distance", "-1"], "length_distance: need more than 0, got -1.0"),
+        (["rows.jsonl", "--limit", "-1"], "limit: need"),
+        (["rows.jsonl", "--workers", "0"], "workers: need at least 1"),
+        (["rows.jsonl", "--lang", "z h"], "lang: need a language code"),
+        (["rows.jsonl", "--data_dir", "nowhere"], "data_dir: no such folder 'nowhere'"),
+        (["rows.jsonl", "--data_dir", "."], "data_dir '.': no file for zh or en"),
+        (["rows.jsonl", "deep/rows.jsonl"], "both would be rows.kept.jsonl"),
+    ],
+)
+def test_a_mistake_ends_in_one_line(tmp_path, monkeypatch, capsys, line, words):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "deep").mkdir()
+    for name in ("rows.jsonl", "deep/rows.jsonl"):
+        write_lines(tmp_path / name, [good_row(n) for n in range(5)])
+    assert words in fail(capsys, "data", "check", *line)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_the_command_writes_a_report_and_both_files(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    rows = [good_row(n) for n in range(40)]
+    rows[7] = {**rows[7], "output": "<nooutput>", "output_en": "<nooutput>"}
+    rows[9] = {**rows[9], "instruction_en": "Fill in the ____ please."}
+    path = write_lines(tmp_path / "rows.jsonl", [*rows, "{", good_row(0)])
+    main(["data", "check", str(path), "--fix"])
+    printed = capsys.readouterr().out
+    assert "40 rows (zh by its texts), 3 with errors, 1 with warnings only" in printed and "kept 39 lines" in printed
+    out = tmp_path / "runs" / "check"
+    report = json.loads((out / "report.json").read_text(encoding="utf-8"))
+    (file,) = report["files"]
+    assert file["reasons"] == {"broken_line": 1, "no_answer": 1, "placeholder": 1, "repeated_id": 1}
+    assert (file["lines"], file["rows"], file["fixed"]) == (42, 40, {"kept": 39, "removed": 3})
+    findings = [json.loads(line) for line in (out / "findings.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [finding["id"] for finding in findings] == ["row-7", "row-9", None, None]
+    kept = (out / "rows.kept.jsonl").read_bytes().splitlines()
+    assert len(kept) == 39 and set(kept) < set(path.read_bytes().splitlines())
+    with pytest.raises(SystemExit) as stopped:
+        main(["data", "check", str(path), "--strict"])
+    assert stopped.value.code == 1
+    main(["data", "check", str(out / "rows.kept.jsonl"), "--strict"])
+    main(["data", "check", str(path), "--fix", "--reasons", "all", "--ignore", "no_answer"])
+    assert "kept 39 lines" in capsys.readouterr().out
+
+
+def test_several_processes_find_what_one_finds(tmp_path, monkeypatch):
+    monkeypatch.setattr("deepsuper.doctor.run.MANY", 10)
+    rows = [good_row(n) for n in range(30)]
+    rows[3] = {**rows[3], "output": "<nooutput>"}
+    path = write_lines(tmp_path / "rows.jsonl", rows)
+    found = [check_file(path, replace(CONFIG, workers=workers)).findings for workers in (1, 2)]
+    assert found[0] == found[1] and found[0]
+
+
+ATTACK = "</style></p><img src=x onerror=\"document.title='broken'\"><script>document.title='broken'</script>"
+
+
+def attacked(tmp_path: Path) -> Path:
+    rows = [good_row(n) for n in range(30)]
+    rows[5] = {**rows[5], "id": ATTACK, "instruction": "السلام عليكم، كيف حالك؟ " + ATTACK, "output": "مرحبا " * 30}
+    path = write_lines(tmp_path / "rows.jsonl", [*rows, ATTACK, b"\xff\xfe"])
+    run_check(CheckConfig((str(path),), language="zh"), tmp_path / "out")
+    return tmp_path / "out" / "report.html"
+
+
+def test_no_text_ends_up_as_markup(tmp_path):
+    page = attacked(tmp_path).read_text(encoding="utf-8")
+    assert "<img" not in page and "<script" not in page and "&lt;img" in page and "مرحبا" in page
+    assert "http" not in page.split("</head>")[0].replace("http-equiv", "") and "src=" not in page.replace("src=x", "")
+
+
+def test_an_empty_file_has_a_report(tmp_path):
+    path = write_lines(tmp_path / "rows.jsonl", [])
+    (one,) = run_check(CheckConfig((str(path),), fix=True), tmp_path / "out")
+    assert not one.findings and one.fixed.kept_lines == 0
+    assert "0 rows" in make_page([one], CONFIG)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium on the PATH (Debian: chromium)")
+def test_the_page_is_legible_and_runs_nothing(tmp_path):
+    from playwright.sync_api import sync_playwright
+
+    page = attacked(tmp_path)
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        opened = browser.new_page()
+        problems: list[str] = []
+        opened.on("console", lambda message: problems.append(message.text))
+        opened.on("request", lambda request: problems.append(request.url) if "file:" not in request.url else None)
+        opened.goto(page.as_uri())
+        assert opened.title() == "Check of parallel rows" and not problems
+        opened.locator("summary", has_text="length_ratio").click()
+        arabic = opened.locator(".pair p", has_text="مرحبا").first
+        assert arabic.is_visible() and arabic.evaluate("e => getComputedStyle(e).direction") == "rtl"
+        assert opened.locator("svg").count() == 3 and opened.locator("svg").first.is_visible()
+        assert opened.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        browser.close()
+
+
+@needs_shared
+@pytest.mark.parametrize("language", ["zh", "vi", "ar"])
+def test_every_row_made_of_xquad_is_named(language):
+    path = SHARED / "data" / "parallel" / f"xquad_qa.{language}.jsonl.gz"
+    one = check_file(path, replace(CONFIG, ignore=tuple(set(CHECKS) - {"contaminated"})))
+    assert one.source.language == language
+    assert len(one.findings) == len(one.source.rows) == 1190
+
+
+def test_units_are_words_or_characters():
+    assert units("The Cat's ３ mats，在 家") == ["the", "cat", "s", "3", "mats", "在", "家"]
+    assert units("مُحَمَّد كـتاب") == ["محمد", "كتاب"]
