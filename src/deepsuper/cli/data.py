@@ -13,9 +13,9 @@ from jsonargparse import ArgumentParser, Namespace
 from deepsuper.config import ModelConfig
 from deepsuper.doctor.config import CheckConfig
 from deepsuper.evaluation.benchmarks import BENCHMARKS
+from deepsuper.mixing.config import MixConfig
 from deepsuper.pairing import By, Compare, JoinConfig, Sentences
 from deepsuper.sets import READERS
-from deepsuper.mixing.config import MixConfig
 from deepsuper.translation.config import Side, TranslateConfig
 
 
@@ -85,6 +85,8 @@ def _sdrrl(parsed: Namespace, line: list[str]) -> None:
     from deepsuper.sdrrl import run_synthesis
 
     run_synthesis(run_config(parsed), None if parsed.output is None else Path(parsed.output))
+
+
 def _join_parser() -> ArgumentParser:
     parser = ArgumentParser(description="Pair the rows of one set in English and in another language.")
     source = "a file (JSON array, JSON lines or two columns, plain or gzip), a folder, or a hub name"
@@ -116,6 +118,8 @@ def _join(parsed: Namespace, line: list[str]) -> None:
 
     names = [name for name in JoinConfig.__dataclass_fields__ if name != "language"]
     run_join(JoinConfig(language=parsed.lang, **{name: parsed[name] for name in names}), ["deepsuper", *line])
+
+
 def mix_parser() -> ArgumentParser:
     """The parser of a recipe of `deepsuper data mix`: every field of `MixConfig` is an option."""
     parser = ArgumentParser(
@@ -164,6 +168,8 @@ def _translate_parser() -> ArgumentParser:
     parser.add_argument("--http_retries", type=int, default=default.http_retries, help="of 429, 5xx, lost connections")
     parser.add_argument("--timeout", type=float, default=default.timeout, help="seconds for one answer of an endpoint")
     parser.add_argument("--cache", type=str, default=None, help="the file of translations (default: beside OUTPUT)")
+    meaning = "run `data check` on what came back; its report goes to OUTPUT with .check for .jsonl"
+    parser.add_argument("--check", type=bool, default=True, help=meaning)
     parser.add_argument("--dtype", choices=["float32", "bfloat16", "float16"], default=weights.dtype)
     parser.add_argument("--revision", type=str, default=None, help="of a hub model")
     parser.add_argument("--trust_remote_code", type=bool, default=False, help="run code that comes with the model")
@@ -178,8 +184,13 @@ def _translate(parsed: Namespace, line: list[str]) -> None:
         own["model"] = ModelConfig(
             parsed.model, parsed.revision, parsed.dtype, trust_remote_code=parsed.trust_remote_code
         )
-    # The doctor's check of what was written belongs behind this line.
-    run_translate(TranslateConfig(path=parsed.file, language=parsed.lang, **own), ["deepsuper", *line])
+    translated = run_translate(TranslateConfig(path=parsed.file, language=parsed.lang, **own), ["deepsuper", *line])
+    if parsed.check and translated.rows_out:
+        from deepsuper.doctor.run import run_check
+
+        run_check(CheckConfig((parsed.output,), parsed.lang), Path(parsed.output).with_suffix(".check"))
+
+
 def _check_parser() -> ArgumentParser:
     parser = ArgumentParser(
         description="Examine parallel rows: a report in the terminal and as one page, and with --fix the rows without "
@@ -226,10 +237,10 @@ def _check(parsed: Namespace, line: list[str]) -> None:
 
 DATA_COMMANDS = {
     "check": DataCommand("say what is wrong with parallel rows", _check_parser, _check),
-    "layout": DataCommand("print what --data_dir holds", _layout_parser, _layout),
-    "sdrrl": DataCommand("show what method sdrrl trains on", _sdrrl_parser, _sdrrl),
-    "convert": DataCommand("convert an official download", _convert_parser, _convert),
     "join": DataCommand("pair the rows of one set in two languages", _join_parser, _join),
     "mix": DataCommand("mix files and languages as a recipe says", mix_parser, _mix),
     "translate": DataCommand("make the missing side of rows", _translate_parser, _translate),
+    "sdrrl": DataCommand("show what method sdrrl trains on", _sdrrl_parser, _sdrrl),
+    "layout": DataCommand("print what --data_dir holds", _layout_parser, _layout),
+    "convert": DataCommand("convert an official download", _convert_parser, _convert),
 }
