@@ -13,6 +13,7 @@ import torch
 
 import deepsuper
 from deepsuper.cli import main
+from deepsuper.translation.job import Translated
 from tiny import make_model, make_tokenizer
 
 ROOT = Path(__file__).parents[1]
@@ -54,8 +55,7 @@ def test_the_python_of_the_readme_runs(tmp_path, monkeypatch):
 
 def test_the_commands_of_the_readme_are_valid(monkeypatch, capsys):
     monkeypatch.chdir(ROOT)
-    trained = []
-    trained, read = [], []
+    trained, read = [], {}
     monkeypatch.setattr("deepsuper.training.train", lambda config, **_: trained.append(config))
     for command in (
         "layers.run_layers",
@@ -63,17 +63,26 @@ def test_the_commands_of_the_readme_are_valid(monkeypatch, capsys):
         "align.run_align",
         "evaluation.run.run_eval",
         "compare.run_compare",
+        "doctor.run.run_check",
+        "pairing.run.run_join",
+        "translation.run.run_translate",
     ):
-        monkeypatch.setattr(f"deepsuper.{command}", lambda *options, **_: read.append(options))
+        name = command.rpartition(".")[2]
+        # What is told of the translation is that there is nothing to check.
+        told = Translated() if name == "run_translate" else []
+        monkeypatch.setattr(
+            f"deepsuper.{command}", lambda *options, name=name, told=told, **_: read.update({name: options}) or told
+        )
     lines = [line for block in blocks(ROOT / "README.md", "bash") for line in block.splitlines()]
     lines += [line for block in blocks(ROOT / "recipes" / "README.md", "bash") for line in block.splitlines()]
     ran = [shlex.split(line)[1:] for line in lines if line.startswith("deepsuper")]
     for line in ran:
         main(line)
-    assert len(ran) == 9 and [config.training.max_steps for config in trained] == [20, 20]
+    assert len(ran) == 12 and len(read) == 8 and [config.training.max_steps for config in trained] == [20, 20]
     assert "L_LC = 1 - cos(h_1^en, h_1^tgt)" in capsys.readouterr().out
-    assert read[0][0].criteria == ("entropy", "language", "alignment") and read[1][1] == "法国的首都是哪里？"
-    assert read[2][0].tuned == "runs/demo-zh/deep-supervision"
+    assert read["run_layers"][0].criteria == ("entropy", "language", "alignment")
+    assert read["run_lens"][1] == "法国的首都是哪里？"
+    assert read["run_align"][0].tuned == "runs/demo-zh/deep-supervision"
 
 
 def test_every_make_target_that_the_pages_name_exists():
