@@ -340,6 +340,10 @@ def test_the_command_shows_each_part_and_writes_every_row(run, tmp_path, capsys)
     assert Counter(record["part"] for record in records).items() >= {"en-en": 24, "tgt-tgt": 24}.items()
     assert all(part in shown for part in {record["part"] for record in records}) and f"{len(records)} rows" in shown
     assert not (tmp_path / "run").exists()
+    with (tmp_path / "rows.jsonl").open("a") as rows:
+        rows.write('{"id": "bad"}\n')
+    main(["data", "sdrrl", str(recipe), "--data.sdrrl.distill", "false", "--data.on_bad_row", "skip"])
+    assert "rows_skipped: 1" in capsys.readouterr().out
     main(["show", str(recipe), "--data.sdrrl.code_switch", "0.5"])
     shown = capsys.readouterr().out
     assert "L_SDRRL = -log P(y | x; theta_1:4, W_out)" in shown and "50% of their aligned words" in shown

@@ -27,12 +27,15 @@ EXAMPLES = 2
 def synthesise(config: RunConfig) -> Synthesis:
     """The rows that a run with `method: sdrrl` trains on. Raises: ValueError as `load_corpus` and `load_texts` do."""
     parts, seed = config.data.sdrrl or SdrrlConfig(), config.training.seed
-    rows = load_corpus(config.data.train, config.data, kind="parallel", seed=seed).rows
-    for language in dict.fromkeys(row.language for row in rows):
+    corpus = load_corpus(config.data.train, config.data, kind="parallel", seed=seed)
+    for language in dict.fromkeys(row.language for row in corpus.rows):
         completion_rows(language, parts)  # sentences that cannot be read are found before a weight is loaded
     english = any(direction.endswith("-en") for direction in parts.directions)
-    distilled = distil(config, parts, rows) if parts.distill and english else None
-    return make_rows(rows, distilled, parts, seed)
+    distilled = distil(config, parts, corpus.rows) if parts.distill and english else None
+    made = make_rows(corpus.rows, distilled, parts, seed)
+    if corpus.skipped:
+        made.counts["rows_skipped"] = len(corpus.skipped)
+    return made
 
 
 def synthesise_for_run(config: RunConfig, folder: Path) -> None:
