@@ -19,7 +19,6 @@ from deepsuper.config import (
     TrainingConfig,
     WeightConfig,
 )
-from deepsuper.methods import method_of
 from deepsuper.texts import LANGUAGES
 
 SCHEDULES = ("linear", "cosine", "constant", "constant_with_warmup", "polynomial", "inverse_sqrt")
@@ -153,6 +152,8 @@ def _check_batches(training: TrainingConfig) -> None:
 
 
 def _check_objective(objective: ObjectiveConfig) -> None:
+    from deepsuper.methods import method_of  # it imports torch, which the checks of other commands do without
+
     if objective.method != "mixture" and (objective.lc, objective.et) != ("none", "none"):
         raise ValueError(f"objective.lc and objective.et are read by method: mixture, got method: {objective.method}")
     if objective.method == "mixture" and (objective.lc, objective.et) == ("none", "none"):

@@ -181,30 +181,36 @@ def _checked(
 
 
 def make_row(record: Mapping[str, Any], language: str, fields: Sequence[str]) -> Row:
-    """A row of the `fields` of `record`. Raises: BadRow naming the field at fault.
+    """A row of the `fields` of `record`. Raises: BadRow naming the field at fault."""
+    key, texts = check_record(record, fields)
+    return Row(key, language, **texts)
+
+
+def check_record(record: Mapping[str, Any], fields: Sequence[str]) -> tuple[str, dict[str, str]]:
+    """The id of `record`, and its `fields`. Raises: BadRow naming the field at fault.
 
     An absent `input` is empty; every other field must be there and hold more than white space.
     """
     key = record.get("id")
     if isinstance(key, bool) or not isinstance(key, str | int) or key == "":
         raise BadRow(f"id is {_brief(key, 80)}: need a string or a whole number")
-    values: dict[str, str] = {}
+    values = {"id": str(key)}
     for name in fields:
+        value = record.get(name)
         optional = name.startswith("input")
-        value = record.get(name, "" if optional else None)
-        if value is None and optional:
-            value = ""
         if value is None:
-            raise BadRow(f"field {name!r} is missing: add it")
+            if not optional:
+                raise BadRow(f"field {name!r} is missing: add it")
+            value = ""
         if not isinstance(value, str):
             raise BadRow(f"field {name!r} is a {type(value).__name__} ({_brief(value, 40)}): need a string")
-        if not value.strip() and not optional:
+        if not optional and not value.strip():
             raise BadRow(f"field {name!r} is empty: fill it")
         values[name] = value
-    if not _is_unicode("".join((str(key), *values.values()))):
-        name = next(name for name, text in {"id": str(key), **values}.items() if not _is_unicode(text))
+    if not _is_unicode("".join(values.values())):
+        name = next(name for name, text in values.items() if not _is_unicode(text))
         raise BadRow(f"field {name!r} holds half of a surrogate pair: write the character itself")
-    return Row(str(key), language, **values)
+    return values.pop("id"), values
 
 
 def _is_unicode(text: str) -> bool:

@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except ValueError as error:
         sys.exit(_fail(str(error), 2))
     except KeyboardInterrupt:
-        sys.exit(_fail("interrupted; a run goes on with --resume", 130))
+        sys.exit(_fail("interrupted; train goes on with --resume, eval and data translate when run again", 130))
     except RuntimeError as error:
         if type(error).__name__ != "Diverged":
             raise

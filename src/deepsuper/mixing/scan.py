@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from deepsuper.corpora import FIELDS, BadRow, CorpusKind, as_text, json_records, make_row, numbered_lines
+from deepsuper.corpora import FIELDS, BadRow, CorpusKind, as_text, check_record, json_records, numbered_lines
 from deepsuper.mixing.buckets import Buckets
 from deepsuper.mixing.skipped import SkippedFile
 
@@ -69,7 +69,7 @@ def scan(path: Path, kind: CorpusKind, bad: SkippedFile, folder: Path, tick: Cal
     for where, record in json_records(str(path), iter(tap), told):
         tick()
         try:
-            key = make_row(record, "", FIELDS[kind]).id.encode()
+            key = check_record(record, FIELDS[kind])[0].encode()
         except BadRow as error:
             told(where, str(error), as_text(record))
             continue

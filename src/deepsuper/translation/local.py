@@ -29,7 +29,7 @@ class LocalTranslator:
         assert config.model is not None, "check asks for a model or an endpoint"
         source = inside_run(config.model)
         model_config = load_config(source)
-        self._config, self._tokenizer = config, load_tokenizer(source)
+        self._config, self._tokenizer = config, _load_tokenizer(source)
         self.lines = self._seq2seq = bool(getattr(model_config, "is_encoder_decoder", False))
         languages = ("en", config.language) if config.to == "target" else (config.language, "en")
         self._names = tuple(name_of(language) for language in languages)
@@ -134,6 +134,14 @@ class LocalTranslator:
                 if token not in unknown:
                     return code, int(token)
         raise ValueError(f"{option}: the model knows none of {', '.join(tried)}: give its own code of the language")
+
+
+def _load_tokenizer(source: ModelConfig) -> Any:
+    try:
+        return load_tokenizer(source)
+    except ImportError as error:  # several of these families want sentencepiece
+        said = " ".join(str(error).split())[:200]
+        raise ValueError(f"model {source.name}: its tokenizer needs a package that is not there: {said}") from error
 
 
 def _load(source: ModelConfig, *, seq2seq: bool) -> Any:
