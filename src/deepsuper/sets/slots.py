@@ -8,8 +8,9 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BufferedIOBase
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import Any, Literal
 
 from deepsuper.corpora import file_records, hub_records, numbered_lines
 
@@ -70,7 +71,7 @@ def _head(path: Path) -> bytes:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[IO[bytes]]:
+def _opened(path: Path) -> Iterator[BufferedIOBase]:
     """A plain or gzip file. Raises: ValueError where it is cut off or damaged."""
     if not path.is_file():
         raise ValueError(f"{path}: no such file")
