@@ -105,10 +105,10 @@ def _places_by_key(side: Side) -> dict[str, list[int]]:
 
 def _why_not(key: str, mine: int, others: int, source: str) -> str | None:
     if mine > 1:
-        return f"id {key!r} is {mine} times on this side: need each id once"
+        return f"id {key[:80]!r} is {mine} times on this side: need each id once"
     if others > 1:
-        return f"id {key!r} is {others} times in {source}: need each id once"
-    return None if others else f"id {key!r} is not in {source}"
+        return f"id {key[:80]!r} is {others} times in {source}: need each id once"
+    return None if others else f"id {key[:80]!r} is not in {source}"
 
 
 def pair_by_order(sides: Sides, aligned: tuple[Places, Judge | None] | None = None) -> Pairing:
