@@ -13,6 +13,7 @@ from bilingual import make_sides
 from deepsuper.corpora import Row
 from deepsuper.pairing.anchors import anchors_of, between, heaviest_chain
 from deepsuper.pairing.banded import Corridor, pair_monotone
+from deepsuper.pairing.certainty import Certainty
 from deepsuper.pairing.marks import marks_of, read_marks
 from deepsuper.pairing.monotone import Judge, align, judge_of, read_words
 from deepsuper.pairing.moved import _least_margin, _tables, find_moved
@@ -156,6 +157,15 @@ def test_the_margin_grows_until_few_enough_decoys_pass():
     margin, wrong = _least_margin(margins, decoys, each=2.0)
     assert margin > 0.5 and wrong <= 0.02 * (margins >= margin).sum()
     assert _least_margin(margins, decoys, each=1000.0)[0] == float("inf")
+
+
+def test_the_rejected_scores_and_the_decoys_tell_how_many_wrong_pairs_were_accepted():
+    rng = np.random.default_rng(0)
+    certainty = Certainty(0.2, 0.2, rng.normal(0.0, 0.2, 2_000))
+    wrong = rng.normal(0.0, 0.2, 400)
+    accepted = int((wrong >= 0.2).sum())
+    assert certainty.wrong_above(wrong[wrong < 0.2]) == pytest.approx(accepted, rel=0.3)
+    assert certainty.wrong_above(np.zeros(0)) == 0.0
 
 
 def test_too_few_rows_of_an_unknown_language_teach_nothing():

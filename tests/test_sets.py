@@ -136,7 +136,7 @@ GOOD = {"instruction": EN[0], "input": "", "output": EN[2]}
 BAD = {
     "'output' is missing": json.dumps({"instruction": "q"}),
     "'output' is empty": json.dumps({**GOOD, "output": " \n"}),
-    "'output' is a float": '{"instruction": "q", "output": NaN}',
+    "NaN": '{"instruction": "q", "output": NaN}',
     "'input' is a dict": json.dumps({**GOOD, "input": {"a": [1]}}),
     "not JSON (Expecting": '{"instruction": "q",',
     "not JSON (maximum recursion": '{"a":' + "[" * 200_000,
@@ -155,8 +155,19 @@ def test_a_bad_row_keeps_its_place_with_its_reason(tmp_path, problem):
     good = json.dumps(GOOD).encode()
     (tmp_path / "bad.jsonl").write_bytes(b"\n".join([good, bad, b"", good]))
     side = read_side(str(tmp_path / "bad.jsonl"), "en")
-    assert texts(side) == [EN, None, EN] and problem in side.entries[1].problem
+    assert texts(side) == [EN, None, EN] and problem.lower() in side.entries[1].problem.lower()
     assert side.entries[1].where.endswith("bad.jsonl:2") and side.entries[1].text
+
+
+def test_a_field_that_is_too_deep_to_be_written_is_told_all_the_same(tmp_path, monkeypatch):
+    deep: list[Any] = []
+    for _ in range(5_000):
+        deep = [deep]
+    monkeypatch.setattr(
+        "deepsuper.sets.slots.file_records", lambda path, bad: [("w:1", {**GOOD, "output": deep}), ("w:2", GOOD)]
+    )
+    side = read_side(str(lines(tmp_path / "deep.jsonl", GOOD)), "en")
+    assert texts(side) == [None, EN] and side.entries[0].problem and "too deep" in side.entries[0].text
 
 
 @pytest.mark.parametrize(

@@ -22,23 +22,28 @@ NEIGHBOURS = 10
 
 @dataclass(frozen=True)
 class Certainty:
-    """The score from which a pair counts, and the share of wrong partners that reach it.
+    """The score from which a pair counts, and what wrong partners score.
 
-    `chance`: of random wrong partners. `near`: of rows, that the best of the neighbours of their partner does: what an
-    alignment would choose if the partner were missing. `spread`: the standard deviation of wrong pairs' scores.
+    `spread`: the standard deviation of wrong pairs' scores. `decoys`: of some rows, the best score among the neighbours
+    of their partner: what an alignment would choose if the partner were missing. Shape: (k,).
     """
 
     threshold: float
     spread: float
-    chance: float
-    near: float
+    decoys: Floats
 
-    def wrong_among(self, accepted: int, rejected: int) -> float:
-        """Expected wrong pairs among those accepted, from the number of proposed ones that were rejected.
+    def wrong_above(self, rejected: Floats) -> float:
+        """How many wrong pairs score above the threshold, from the scores of the proposed pairs that do not.
 
-        Wrong ones fall below the threshold in proportion 1 - near, so the rejected tell how many there were.
+        The decoys are scaled to be as many as the rejected between the median of those and the threshold, where a
+        true pair is rare: as scaled, so many stand above it.
         """
-        return min(float(accepted), rejected * self.near / max(1.0 - self.near, 1e-9))
+        if not len(rejected):
+            return 0.0
+        median = float(np.median(rejected))
+        between = float(((self.decoys >= median) & (self.decoys < self.threshold)).sum())
+        above = float((self.decoys >= self.threshold).sum())
+        return float((rejected >= median).sum()) * above / max(1.0, between)
 
 
 def measure(translations: Translations, pairs: Sequence[tuple[int, int]], seed: int) -> Certainty:
@@ -48,15 +53,12 @@ def measure(translations: Translations, pairs: Sequence[tuple[int, int]], seed: 
     draw = rng.integers(0, len(english), (2, min(MISMATCHED, 4 * len(english) ** 2)))
     draw = draw[:, draw[0] != draw[1]]
     if draw.shape[1] == 0:
-        return Certainty(FLOOR, FLOOR, 0.0, 0.0)
+        return Certainty(FLOOR, FLOOR, np.zeros(0))
     wrong = translations.pair_scores(english[draw[0]], target[draw[1]])
     # Rows that say the same are mismatched in name only: where they are many, the threshold must not rise with them.
     usual = float(np.median(translations.pair_scores(english, target)))
     threshold = max(FLOOR, min(float(np.quantile(wrong, QUANTILE)), usual / 2))
-    near = _nearest(translations, english, target, rng)
-    return Certainty(
-        threshold, max(0.05, float(wrong.std())), float((wrong >= threshold).mean()), float((near >= threshold).mean())
-    )
+    return Certainty(threshold, max(0.05, float(wrong.std())), _nearest(translations, english, target, rng))
 
 
 def _nearest(translations: Translations, english: Ints, target: Ints, rng: np.random.Generator) -> Floats:

@@ -105,10 +105,10 @@ def _places_by_key(side: Side) -> dict[str, list[int]]:
 
 def _why_not(key: str, mine: int, others: int, source: str) -> str | None:
     if mine > 1:
-        return f"id {key!r} is {mine} times on this side: need each id once"
+        return f"id {key[:80]!r} is {mine} times on this side: need each id once"
     if others > 1:
-        return f"id {key!r} is {others} times in {source}: need each id once"
-    return None if others else f"id {key!r} is not in {source}"
+        return f"id {key[:80]!r} is {others} times in {source}: need each id once"
+    return None if others else f"id {key[:80]!r} is not in {source}"
 
 
 def pair_by_order(sides: Sides, aligned: tuple[Places, Judge | None] | None = None) -> Pairing:
@@ -242,7 +242,10 @@ def _accept(found: Pairing, sides: Sides, places: Places, judge: Judge) -> None:
     pairs = [*((i, j, "alignment", s) for (i, j), s in zip(taken, scores[good], strict=True))]
     pairs += [(i, j, "moved", s) for (i, j), s in zip(moved.pairs, moved.scores, strict=True)]
     found.pairs = [Pair(usable_en[i], usable_tgt[j], how, round(float(s), 3)) for i, j, how, s in sorted(pairs)]
-    found.wrong = {"alignment": judge.certainty.wrong_among(len(taken), int((~good).sum())), "moved": moved.wrong}
+    found.wrong = {
+        "alignment": min(float(len(taken)), judge.certainty.wrong_above(scores[~good])),
+        "moved": moved.wrong,
+    }
     found.threshold = threshold
     paired = {i for i, *_ in pairs}, {j for _, j, *_ in pairs}
     for (i, j), score in zip(places, scores, strict=True):

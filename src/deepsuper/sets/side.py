@@ -88,7 +88,11 @@ def _entry(slot: Slot, reader: Reader, language: str) -> Entry:
         needed = ("instruction",) if reader.sentences else TARGET_FIELDS
         row = make_row({**fields, "id": _NO_ID if key is None else key}, language, needed)
     except BadRow as error:
-        return Entry(slot.where, key, None, str(error), json.dumps(slot.record, ensure_ascii=False, default=str))
+        return Entry(slot.where, key, None, str(error), _as_text(slot.record))
+    except RecursionError:
+        return Entry(
+            slot.where, key, None, "nested too deep to be read: write such a field as text", _as_text(slot.record)
+        )
     return Entry(slot.where, key, normalize(row))
 
 
@@ -100,3 +104,10 @@ def _key(value: Any) -> str | None:
     if isinstance(value, str) and any("\ud800" <= letter <= "\udfff" for letter in value):
         raise BadRow("id holds half of a surrogate pair: write the character itself")
     return str(value)
+
+
+def _as_text(record: Any) -> str:
+    try:
+        return json.dumps(record, ensure_ascii=False, default=str)
+    except RecursionError:
+        return f"(fields {', '.join(record)}, one of them nested too deep to be written)"

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import gzip
 import json
-from collections.abc import Iterable, Iterator, Mapping
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import chain, islice
+from io import BufferedIOBase
 from pathlib import Path
 from typing import Any, Literal
 
-from deepsuper.corpora import hub_records, json_records, numbered_lines
+from deepsuper.corpora import file_records, hub_records, numbered_lines
 
 Layout = Literal["array", "lines", "columns", "text"]
 """A JSON array, one JSON object on each line, two columns parted by a tab, or one sentence on each line."""
 MAX_ARRAY = 2**30
 """Bytes: a JSON array can only be read whole."""
-_LOOK_AHEAD = 20
+_LOOK_AHEAD = 2**16
 _SUFFIXES = (".json", ".jsonl", ".gz", ".tsv", ".txt", ".dev", ".devtest", ".csv", ".parquet")
 
 
@@ -38,15 +41,10 @@ def read_slots(source: str, split: str = "train", subset: str | None = None) -> 
     if path.is_dir() or not (path.is_file() or _names_a_file(source)):
         records = hub_records(source, split, subset)
         return "lines", [Slot(where, record) for where, record in records]
-    lines = numbered_lines(path)
-    first = list(islice(lines, _LOOK_AHEAD))
-    layout = _layout([line for _, line in first if line.strip(_BLANK)])
-    everything = chain(first, lines)
+    layout = _layout([line for line in _head(path).split(b"\n") if line.strip(_BLANK)])
     if layout == "array":
-        return layout, _array(source, everything)
-    if layout == "lines":
-        return layout, _json_lines(source, everything)
-    return layout, list(_text(source, everything, layout))
+        return layout, _array(path)
+    return layout, _json_lines(path) if layout == "lines" else list(_text(path, layout))
 
 
 _BLANK = b"\xef\xbb\xbf \t\r\n"
@@ -66,37 +64,54 @@ def _layout(lines: list[bytes]) -> Layout:
     return "columns" if sum(b"\t" in line.strip(b"\r\n") for line in lines) * 2 > len(lines) else "text"
 
 
-def _json_lines(source: str, lines: Iterable[tuple[int, bytes]]) -> list[Slot]:
+def _head(path: Path) -> bytes:
+    """The first bytes of a file."""
+    with _opened(path) as file:
+        return file.read(_LOOK_AHEAD)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BufferedIOBase]:
+    """A plain or gzip file. Raises: ValueError where it is cut off or damaged."""
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file")
+    with path.open("rb") as raw:
+        packed = raw.read(2) == b"\x1f\x8b"
+        raw.seek(0)
+        try:
+            # Closing it reads no further, so a block is left with what was read.
+            yield gzip.GzipFile(fileobj=raw) if packed else raw
+        except (EOFError, OSError, zlib.error) as error:
+            raise ValueError(f"{path}: cannot read on ({error}): fetch the file again") from error
+
+
+def _json_lines(path: Path) -> list[Slot]:
     slots: list[Slot] = []
 
     def bad(where: str, problem: str, text: str) -> None:
         slots.append(Slot(where, None, problem, text))
 
     # `bad` is called while the next record is looked for, so the order stays that of the file.
-    for where, record in json_records(source, lines, bad):
+    for where, record in file_records(path, bad):
         slots.append(Slot(where, record))
     return slots
 
 
-def _array(source: str, lines: Iterable[tuple[int, bytes]]) -> list[Slot]:
-    whole = bytearray()
-    for _, line in lines:
-        whole += line
-        if len(whole) > MAX_ARRAY:
-            raise ValueError(
-                f"{source}: a JSON array of more than {MAX_ARRAY} bytes: write one JSON object on each line"
-            )
+def _array(path: Path) -> list[Slot]:
+    # Not by lines: such a file is often one line.
+    with _opened(path) as file:
+        whole = file.read(MAX_ARRAY + 1)
+    if len(whole) > MAX_ARRAY:
+        raise ValueError(f"{path}: a JSON array of more than {MAX_ARRAY} bytes: write one JSON object on each line")
     try:
         records = json.loads(whole.decode("utf-8").removeprefix("\ufeff"))
     except UnicodeDecodeError as error:
         raise ValueError(
-            f"{source}: byte {whole[error.start]:#04x} at position {error.start} is not UTF-8: save the file as UTF-8"
+            f"{path}: byte {whole[error.start]:#04x} at position {error.start} is not UTF-8: save the file as UTF-8"
         ) from error
     except (ValueError, RecursionError) as error:
-        raise ValueError(
-            f"{source}: not JSON ({error}): need an array of objects, or one object on each line"
-        ) from error
-    return [_array_slot(f"{source}[{n}]", record) for n, record in enumerate(records, start=1)]
+        raise ValueError(f"{path}: not JSON ({error}): need an array of objects, or one object on each line") from error
+    return [_array_slot(f"{path}[{n}]", record) for n, record in enumerate(records, start=1)]
 
 
 def _array_slot(where: str, record: Any) -> Slot:
@@ -105,11 +120,11 @@ def _array_slot(where: str, record: Any) -> Slot:
     return Slot(where, None, f"a JSON {type(record).__name__}: need an object", json.dumps(record)[:2000])
 
 
-def _text(source: str, lines: Iterable[tuple[int, bytes]], layout: Layout) -> Iterator[Slot]:
+def _text(path: Path, layout: Layout) -> Iterator[Slot]:
     """Each line in its place: an empty one is a row without its text, but for those at the end of the file."""
     empty: list[Slot] = []
-    for number, line in lines:
-        slot = _text_slot(f"{source}:{number}", line, layout)
+    for number, line in numbered_lines(path):
+        slot = _text_slot(f"{path}:{number}", line, layout)
         if slot.record is None and not slot.text:
             empty.append(slot)
             continue
