@@ -1,6 +1,6 @@
 """Precision, recall, processor time and peak memory of `deepsuper data join` on real rows whose ids are taken away.
 
-    python benchmarks/join.py                          all damages, zh and vi, seeds 0 and 1
+    python benchmarks/join.py                          all damages, zh, vi and ar, seeds 0 and 1
     python benchmarks/join.py --damages subset large   a part of them
 
 Damages, each drawn at random by the seed:
@@ -29,13 +29,14 @@ sys.path.insert(0, str(Path(__file__).parent))
 from workload import peak_resident
 
 SHARED = Path(__file__).parents[2] / "shared" / "data" / "parallel"
+FILES = {"zh": "alpaca.zh", "vi": "alpaca.vi", "ar": "arc_qa.ar"}
 FIELDS = ("instruction", "input", "output")
 Rows = list[dict[str, Any]]
 
 
 def load(language: str) -> tuple[Rows, Rows]:
-    """English and target rows of the Alpaca file of a language; the id is kept as `truth`, which no reader looks at."""
-    with gzip.open(SHARED / f"alpaca.{language}.jsonl.gz", "rt", encoding="utf-8") as lines:
+    """English and target rows of the file of a language; the id is kept as `truth`, which no reader looks at."""
+    with gzip.open(SHARED / f"{FILES[language]}.jsonl.gz", "rt", encoding="utf-8") as lines:
         records = [json.loads(line) for line in lines]
     return (
         [{"truth": r["id"], **{name: r[f"{name}_en"] for name in FIELDS}} for r in records],
@@ -111,7 +112,7 @@ def measure(damage: str, language: str, seed: int) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--damages", nargs="+", default=["one-side", "both-sides", "own-answers", "subset", "large"])
-    parser.add_argument("--langs", nargs="+", default=["zh", "vi"])
+    parser.add_argument("--langs", nargs="+", default=list(FILES))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1])
     parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
     args = parser.parse_args()
