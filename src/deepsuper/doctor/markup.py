@@ -28,6 +28,8 @@ PROGRAM = re.compile(
 )
 NUMBER = re.compile(r"\d+(?:[.,٫٬]\d+)*")
 GARBLED = re.compile("[\ufffd\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ue000-\uf8ff]|Ã[\x80-\xbf]|â€|ï»¿")
+SHORT = 200
+"""Characters of an answer whose numbers are the answer."""
 ABSENT = re.compile(
     r"<?(?:no[ _]?(?:output|input|answer|response)|n/a|null|nan|undefined|todo|tbd)>?\.?|[\s.…_–—-]{1,10}",
     re.IGNORECASE,
@@ -102,26 +104,37 @@ def garbled(rows: Sequence[Row], config: CheckConfig) -> Iterable[Found]:
 
 
 def no_answer(rows: Sequence[Row], config: CheckConfig) -> Iterable[Found]:
-    """Rows with a mark of absence in the place of an answer."""
+    """Rows with a mark of absence in the place of an answer, or between the brackets of a tag in an input."""
     for n, row in enumerate(rows):
-        for name, text in (("English", row.output_en), ("target", row.output)):
-            if ABSENT.fullmatch(text.strip()):
-                yield n, f"{name} answer: {shortened(text)!r}"
+        texts = (("English answer", row.output_en), ("target answer", row.output), ("English input", row.input_en))
+        for name, text in texts:
+            if ABSENT.fullmatch(text.strip()) and (name != "English input" or text.strip().startswith("<")):
+                yield n, f"{name}: {shortened(text)!r}"
                 break
 
 
 def numbers(rows: Sequence[Row], config: CheckConfig) -> Iterable[Found]:
-    """Rows whose target has lost most of the English side's numbers, of two digits or more."""
+    """Rows that lost most numbers of two digits or more, or whose short answers give other numbers."""
     for n, row in enumerate(rows):
         for name, english, target in sides(row):
-            ours = {digits for found in NUMBER.findall(english) if len(digits := _digits(found)) >= 2}
-            if not ours:
-                continue
-            theirs = " ".join(_digits(found) for found in NUMBER.findall(target))
-            lost = sorted(digits for digits in ours if digits.rstrip("0") not in theirs)
-            if len(lost) >= 2 and len(lost) * 2 > len(ours):
-                yield n, f"{name}: {shortened(', '.join(lost))} of {len(ours)} numbers are not in the target"
+            ours = {_digits(found) for found in NUMBER.findall(english)}
+            theirs = {_digits(found) for found in NUMBER.findall(target)}
+            long = {digits for digits in ours if len(digits) >= 2}
+            together = " ".join(theirs)
+            lost = sorted(digits for digits in long if digits.rstrip("0") not in together)
+            if len(lost) >= 2 and len(lost) * 2 > len(long):
+                yield n, f"{name}: {shortened(', '.join(lost))} of {len(long)} numbers are not in the target"
                 break
+            if name == "answer" and len(english) < SHORT and ours and theirs and not _some_alike(ours, theirs):
+                told = (shortened(", ".join(sorted(numbers)), 30) for numbers in (ours, theirs))
+                yield n, "answer: the numbers are {} in English, {} in the target".format(*told)
+                break
+
+
+def _some_alike(ours: set[str], theirs: set[str]) -> bool:
+    """Whether a number is on both sides, or all digits that count of one: 5 million is 500 of another unit."""
+    stripped = {digits.strip("0") for digits in theirs}
+    return any(digits.strip("0") in stripped for digits in ours)
 
 
 def _digits(number: str) -> str:

@@ -1,0 +1,153 @@
+"""What `deepsuper data check` finds in real files, how often it is right, and which shuffled rows it catches.
+
+    deepsuper data check FILE... --data_dir data && python benchmarks/doctor.py report runs/check/report.json
+    python benchmarks/doctor.py shuffled FILE...
+    python benchmarks/doctor.py sample FILE... --output benchmarks/doctor/unread.jsonl
+    python benchmarks/doctor.py verdicts
+
+`sample` draws rows with a finding and rows without one, to be read by a person; their verdicts stand in
+doctor/verdicts.jsonl, by the standard in doctor/README.md. `verdicts` makes precision and recall of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+from scipy.stats import binomtest
+
+from deepsuper.corpora import TARGET_FIELDS, Row
+from deepsuper.doctor import REASONS, CheckConfig, check_file
+from deepsuper.doctor.reading import read_source
+from deepsuper.doctor.scores import alignment_scores
+from deepsuper.run_folder import write_json_lines
+
+VERDICTS = Path(__file__).with_name("doctor")
+
+
+def report(args: argparse.Namespace) -> None:
+    """Prints what a report.json says of each file and each reason."""
+    files = json.loads(Path(args.files[0]).read_text(encoding="utf-8"))["files"]
+    print("| file | rows | with errors | with warnings only | seconds | rows a second |")
+    print("| --- | --: | --: | --: | --: | --: |")
+    for file in files:
+        numbers = [file["rows"], file["errors"], file["warnings_only"], round(file["seconds"])]
+        numbers.append(round(file["rows"] / file["seconds"]))
+        print(f"| {Path(file['path']).name} | {' | '.join(map(str, numbers))} |")
+    print(
+        "\n| reason | " + " | ".join(Path(file["path"]).name for file in files) + " |\n| --- |" + " --: |" * len(files)
+    )
+    for reason in REASONS:
+        if any(reason in file["reasons"] for file in files):
+            print(f"| `{reason}` | " + " | ".join(str(file["reasons"].get(reason, "")) for file in files) + " |")
+
+
+def shuffled(args: argparse.Namespace) -> None:
+    """Prints the share of rows with another row's target side that score below all but 1% of the others."""
+    print("| file | rows | shuffled | caught at 1% false alarms |\n| --- | --: | --: | --: |")
+    for name in args.files:
+        rows = read_source(Path(name), None).rows
+        for share in args.shares:
+            caught = []
+            for seed in range(args.seeds):
+                mixed, moved = shuffle(rows, share, seed)
+                scores = alignment_scores(mixed, CheckConfig(()))
+                caught.append(float((scores[moved] < np.quantile(scores[~moved], 0.01)).mean()))
+            told = f"{min(caught):.2%}" if len(caught) == 1 else f"{min(caught):.2%} to {max(caught):.2%}"
+            print(f"| {Path(name).name} | {len(rows)} | {share:.0%} | {told} |", flush=True)
+
+
+def shuffle(rows: Sequence[Row], share: float, seed: int) -> tuple[list[Row], np.ndarray]:
+    """The rows, with the target sides of a share of them going round; and which of them have another's now."""
+    rng = random.Random(seed)
+    places = rng.sample(range(len(rows)), max(2, round(share * len(rows))))
+    mixed, moved = list(rows), np.zeros(len(rows), bool)
+    for here, there in zip(places, places[1:] + places[:1], strict=True):
+        other = {name: getattr(rows[there], name) for name in TARGET_FIELDS}
+        mixed[here] = replace(rows[here], **other)
+        moved[here] = any(getattr(rows[here], name) != text for name, text in other.items())
+    return mixed, moved
+
+
+def sample(args: argparse.Namespace) -> None:
+    """Writes rows with a finding and rows without one, each drawn from all files together, for a reader."""
+    found, clean = [], []
+    for name in args.files:
+        one = check_file(Path(name), CheckConfig((name,), data_dir=args.data_dir))
+        reasons: dict[int, list[str]] = {}
+        for finding in one.findings:
+            if finding.row is not None:
+                reasons.setdefault(finding.row, []).append(f"{finding.reason}: {finding.detail}")
+        for n, row in enumerate(one.source.rows):
+            (found if n in reasons else clean).append((one.source.path.name, row, reasons.get(n, [])))
+    rng = random.Random(args.seed)
+    print(f"{len(found)} rows with a finding, {len(clean)} without one")
+    drawn = [*rng.sample(found, min(args.rows, len(found))), *rng.sample(clean, min(args.rows, len(clean)))]
+    write_json_lines(Path(args.output), map(_record, drawn))
+
+
+def _record(drawn: tuple[str, Row, list[str]]) -> dict[str, object]:
+    file, row, reasons = drawn
+    return {"file": file, "flagged": bool(reasons), "reasons": reasons, **asdict(row)}
+
+
+def verdicts(args: argparse.Namespace) -> None:
+    """Prints precision and recall: each stratum's share of bad rows stands for all of its rows."""
+    read = [json.loads(line) for line in (VERDICTS / "verdicts.jsonl").read_text(encoding="utf-8").splitlines()]
+    sizes = json.loads((VERDICTS / "strata.json").read_text(encoding="utf-8"))
+    bad = {}
+    for stratum, size in sizes.items():
+        chosen = [v for v in read if v["stratum"] == stratum]
+        count = sum(v["verdict"] == "bad" for v in chosen)
+        bad[stratum] = size * count / len(chosen)
+        print(f"{stratum} ({size} rows): {_share(count, len(chosen))} bad, so about {bad[stratum]:.0f} rows")
+    flagged = [v for v in read if v["flagged"]]
+    for title, chosen in _groups(flagged):
+        print(f"{title}: {_share(sum(v['verdict'] == 'bad' for v in chosen), len(chosen))}")
+    caught = sum(count for stratum, count in bad.items() if stratum != "clean")
+    rows = sum(size for stratum, size in sizes.items() if stratum != "clean")
+    print(f"all rows with a finding: precision {caught / rows:.0%}, recall {caught / sum(bad.values()):.0%}")
+
+
+def _groups(flagged: Sequence[dict]) -> Iterator[tuple[str, list[dict]]]:
+    errors = {name for name, reason in REASONS.items() if reason.severity == "error"}
+    yield "precision of errors", [v for v in flagged if errors & set(v["reasons"])]
+    yield "precision of warnings alone", [v for v in flagged if not errors & set(v["reasons"])]
+    for name in REASONS:
+        chosen = [v for v in flagged if name in v["reasons"]]
+        if chosen:
+            yield f"  {name}", chosen
+
+
+def _share(count: int, of: int) -> str:
+    if not of:
+        return "none read"
+    interval = binomtest(count, of).proportion_ci(method="wilson")
+    return f"{count} of {of}, {count / of:.0%} ({interval.low:.0%} to {interval.high:.0%})"
+
+
+def main() -> None:
+    """Runs one of the commands."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for command in (report, shuffled, sample):
+        added = commands.add_parser(command.__name__, help=command.__doc__)
+        added.add_argument("files", nargs="+")
+        added.add_argument("--data_dir", default=None)
+        added.add_argument("--seeds", type=int, default=1)
+        added.add_argument("--shares", type=float, nargs="+", default=[0.02, 0.1])
+        added.add_argument("--seed", type=int, default=0)
+        added.add_argument("--rows", type=int, default=100)
+        added.add_argument("--output", default="unread.jsonl")
+    commands.add_parser("verdicts", help=verdicts.__doc__)
+    args = parser.parse_args()
+    globals()[args.command](args)
+
+
+if __name__ == "__main__":
+    main()
