@@ -1,6 +1,6 @@
 """What `deepsuper data check` finds in real files, how often it is right, and which shuffled rows it catches.
 
-    python benchmarks/doctor.py report FILE... --data_dir data
+    deepsuper data check FILE... --data_dir data && python benchmarks/doctor.py report runs/check/report.json
     python benchmarks/doctor.py shuffled FILE...
     python benchmarks/doctor.py sample FILE... --output benchmarks/doctor/unread.jsonl
     python benchmarks/doctor.py verdicts
@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import random
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -23,32 +22,31 @@ import numpy as np
 from scipy.stats import binomtest
 
 from deepsuper.corpora import TARGET_FIELDS, Row
-from deepsuper.doctor import REASONS, CheckConfig, check_file
+from deepsuper.doctor.config import CheckConfig
 from deepsuper.doctor.reading import read_source
+from deepsuper.doctor.run import check_file
 from deepsuper.doctor.scores import alignment_scores
+from deepsuper.doctor.table import REASONS
 from deepsuper.run_folder import write_json_lines
 
-VERDICTS = Path(__file__).with_name("doctor") / "verdicts.jsonl"
+VERDICTS = Path(__file__).with_name("doctor")
 
 
 def report(args: argparse.Namespace) -> None:
-    """Prints the rows that each reason is held against, by file, and rows per second."""
-    counts, lines = {}, []
-    for name in args.files:
-        one = check_file(Path(name), CheckConfig((name,), data_dir=args.data_dir))
-        counts[one.source.path.name] = Counter(finding.reason for finding in one.findings)
-        errors, warned = one.flagged("error"), one.flagged("warning") - one.flagged("error")
-        rows = len(one.source.rows)
-        lines.append(
-            f"| {one.source.path.name} | {rows} | {len(errors)} | {len(warned)} | {one.seconds:.0f} "
-            f"| {rows / one.seconds:.0f} |"
-        )
+    """Prints what a report.json says of each file and each reason."""
+    files = json.loads(Path(args.files[0]).read_text(encoding="utf-8"))["files"]
     print("| file | rows | with errors | with warnings only | seconds | rows a second |")
-    print("| --- | --: | --: | --: | --: | --: |", *lines, sep="\n")
-    print("\n| reason | " + " | ".join(counts) + " |\n| --- |" + " --: |" * len(counts))
+    print("| --- | --: | --: | --: | --: | --: |")
+    for file in files:
+        numbers = [file["rows"], file["errors"], file["warnings_only"], round(file["seconds"])]
+        numbers.append(round(file["rows"] / file["seconds"]))
+        print(f"| {Path(file['path']).name} | {' | '.join(map(str, numbers))} |")
+    print(
+        "\n| reason | " + " | ".join(Path(file["path"]).name for file in files) + " |\n| --- |" + " --: |" * len(files)
+    )
     for reason in REASONS:
-        if any(count[reason] for count in counts.values()):
-            print(f"| `{reason}` | " + " | ".join(str(count[reason] or "") for count in counts.values()) + " |")
+        if any(reason in file["reasons"] for file in files):
+            print(f"| `{reason}` | " + " | ".join(str(file["reasons"].get(reason, "")) for file in files) + " |")
 
 
 def shuffled(args: argparse.Namespace) -> None:
@@ -56,7 +54,7 @@ def shuffled(args: argparse.Namespace) -> None:
     print("| file | rows | shuffled | caught at 1% false alarms |\n| --- | --: | --: | --: |")
     for name in args.files:
         rows = read_source(Path(name), None).rows
-        for share in (0.02, 0.1, 0.3):
+        for share in args.shares:
             caught = []
             for seed in range(args.seeds):
                 mixed, moved = shuffle(rows, share, seed)
@@ -101,20 +99,24 @@ def _record(drawn: tuple[str, Row, list[str]]) -> dict[str, object]:
 
 
 def verdicts(args: argparse.Namespace) -> None:
-    """Prints precision and recall. Recall weighs the two samples with the rows that they stand for."""
-    read = [json.loads(line) for line in VERDICTS.read_text(encoding="utf-8").splitlines()]
-    flagged, kept = ([v for v in read if v["flagged"] == which] for which in (True, False))
+    """Prints precision and recall: each stratum's share of bad rows stands for all of its rows."""
+    read = [json.loads(line) for line in (VERDICTS / "verdicts.jsonl").read_text(encoding="utf-8").splitlines()]
+    sizes = json.loads((VERDICTS / "strata.json").read_text(encoding="utf-8"))
+    bad = {}
+    for stratum, size in sizes.items():
+        chosen = [v for v in read if v["stratum"] == stratum]
+        count = sum(v["verdict"] == "bad" for v in chosen)
+        bad[stratum] = size * count / len(chosen)
+        print(f"{stratum} ({size} rows): {_share(count, len(chosen))} bad, so about {bad[stratum]:.0f} rows")
+    flagged = [v for v in read if v["flagged"]]
     for title, chosen in _groups(flagged):
         print(f"{title}: {_share(sum(v['verdict'] == 'bad' for v in chosen), len(chosen))}")
-    missed = sum(v["verdict"] == "bad" for v in kept)
-    print(f"bad among rows without a finding: {_share(missed, len(kept))}")
-    precision, rest = (sum(v["verdict"] == "bad" for v in part) / len(part) for part in (flagged, kept))
-    bad = precision * args.found + rest * args.clean
-    print(f"recall: {precision * args.found / bad:.1%} ({args.found} rows with a finding, {args.clean} without)")
+    caught = sum(count for stratum, count in bad.items() if stratum != "clean")
+    rows = sum(size for stratum, size in sizes.items() if stratum != "clean")
+    print(f"all rows with a finding: precision {caught / rows:.0%}, recall {caught / sum(bad.values()):.0%}")
 
 
 def _groups(flagged: Sequence[dict]) -> Iterator[tuple[str, list[dict]]]:
-    yield "precision", list(flagged)
     errors = {name for name, reason in REASONS.items() if reason.severity == "error"}
     yield "precision of errors", [v for v in flagged if errors & set(v["reasons"])]
     yield "precision of warnings alone", [v for v in flagged if not errors & set(v["reasons"])]
@@ -140,12 +142,11 @@ def main() -> None:
         added.add_argument("files", nargs="+")
         added.add_argument("--data_dir", default=None)
         added.add_argument("--seeds", type=int, default=1)
+        added.add_argument("--shares", type=float, nargs="+", default=[0.02, 0.1])
         added.add_argument("--seed", type=int, default=0)
         added.add_argument("--rows", type=int, default=100)
         added.add_argument("--output", default="unread.jsonl")
-    added = commands.add_parser("verdicts", help=verdicts.__doc__)
-    added.add_argument("--found", type=int, required=True, help="rows with a finding that the sample stands for")
-    added.add_argument("--clean", type=int, required=True, help="rows without one")
+    commands.add_parser("verdicts", help=verdicts.__doc__)
     args = parser.parse_args()
     globals()[args.command](args)
 

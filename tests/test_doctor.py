@@ -60,6 +60,7 @@ FAULTS = [
     ({"output_en": good_row(60)["output_en"] + " donâ€™t"}, {"garbled"}),
     ({"instruction_en": "Fill in the ____ of the story, please."}, {"placeholder"}),
     ({"instruction_en": "Dear {name}, please tell me the story."}, {"placeholder"}),
+    ({"instruction_en": "Correct the grammar of this sentence, please."}, {"english_form"}),
     ({"instruction_en": "What is <b>the bold</b> word of the story?"}, {"markup"}),
     ({"instruction_en": "Read https://example.com/a of the town."}, {"address"}),
     ({"instruction_en": "Add 128 to 4096 and to 777 and tell me."}, {"number"}),
@@ -77,6 +78,7 @@ def test_each_fault_is_found_and_no_other(change, reasons):
     [
         {"output": "Paris", "output_en": "Paris"},
         {"output": "3.14", "output_en": "3.14"},
+        {"instruction_en": "Correct the grammar: He go to a house.", "instruction": "改正语法：He go to a house."},
         {"output": "print(f(x)); y = {1: 2}", "output_en": "print(f(x)); y = {1: 2}"},
         {"output": "Google、Bing、Yahoo", "output_en": "Google, Bing, Yahoo"},
         {"instruction_en": "Translate into English.", "output": ENGLISH_PROSE, "output_en": ENGLISH_PROSE},
@@ -374,3 +376,18 @@ def test_every_row_made_of_xquad_is_named(language):
 def test_units_are_words_or_characters():
     assert units("The Cat's ３ mats，在 家") == ["the", "cat", "s", "3", "mats", "在", "家"]
     assert units("مُحَمَّد كـتاب") == ["محمد", "كتاب"]
+
+
+def test_the_page_of_data_names_every_reason():
+    text = (Path(__file__).parents[1] / "docs" / "data.md").read_text(encoding="utf-8")
+    for name, reason in REASONS.items():
+        assert f"| `{name}` | {reason.severity} | {reason.meaning} |" in text, name
+
+
+def test_the_verdicts_are_whole():
+    folder = Path(__file__).parents[1] / "benchmarks" / "doctor"
+    read = [json.loads(line) for line in (folder / "verdicts.jsonl").read_text(encoding="utf-8").splitlines()]
+    sizes = json.loads((folder / "strata.json").read_text(encoding="utf-8"))
+    assert {v["stratum"] for v in read} == set(sizes) and len({(v["id"], v["file"]) for v in read}) == len(read)
+    assert all(v["verdict"] in ("ok", "bad") and set(v["reasons"]) <= set(REASONS) for v in read)
+    assert all(v["why"] for v in read if v["flagged"] or v["verdict"] == "bad")

@@ -132,7 +132,7 @@ def _as_record(one: Checked) -> Mapping[str, Any]:
         "blank": source.blank,
         "rows": len(source.rows),
         "errors": len(one.flagged("error")),
-        "warnings": len(one.flagged("warning")),
+        "warnings_only": len(one.flagged("warning") - one.flagged("error")),
         "reasons": {name: len(found) for name, found in by_reason(one.findings).items()},
         "contamination": contamination(one.findings),
         "lengths": {name: quantiles(values) for name, values in lengths(one).items()},

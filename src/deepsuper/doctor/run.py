@@ -99,7 +99,8 @@ def _checks(rows: Sequence[Row], config: CheckConfig, title: str) -> Iterator[Re
     """The name, the findings and the numbers of each check that is not ignored, by several processes for many rows."""
     names = [name for name in CHECKS if name not in config.ignore]
     workers = min(config.workers or min(os.cpu_count() or 1, 4), max(len(names), 1))
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(title, total=len(names))
         if workers == 1 or len(rows) < MANY:
             for name in names:

@@ -11,6 +11,7 @@ from deepsuper.doctor.lengths import length_ratio, truncated
 from deepsuper.doctor.markup import addresses, code, garbled, markup, no_answer, numbers, placeholders
 from deepsuper.doctor.reading import READING
 from deepsuper.doctor.scores import alignment_scores, low_scores
+from deepsuper.doctor.tasks import english_form
 
 CHECKS = {
     # The slow ones first: several processes share them out in this order.
@@ -29,6 +30,7 @@ CHECKS = {
     "length_ratio": Reason("error", "far longer or shorter than usual against its English", length_ratio),
     "garbled": Reason("error", "wrongly decoded characters, or HTML entities in place of signs", garbled),
     "code": Reason("error", "words of a program were translated", code),
+    "english_form": Reason("warning", "a task about the form of English words, which are gone", english_form),
     "placeholder": Reason("warning", "a blank or a placeholder is lost", placeholders),
     "markup": Reason("warning", "tags are lost", markup),
     "address": Reason("warning", "a web or mail address is lost", addresses),
