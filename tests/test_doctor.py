@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import random
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -214,7 +215,11 @@ def test_kept_and_removed_lines_are_the_input(tmp_path, lines, ending, last, pac
     path = tmp_path / "rows.jsonl.gz"
     path.write_bytes(gzip.compress(data) if packed or data[:2] == b"\x1f\x8b" else data)
     fast = ("alignment", "contaminated")
-    one = check_file(path, replace(CONFIG, language="zh", ignore=fast))
+    try:
+        one = check_file(path, replace(CONFIG, language="zh", ignore=fast))
+    except ValueError as error:  # the file begins as one of another format does: nothing of it is read
+        assert re.search(r"rows.jsonl.gz: is (UTF-|a zip|packed|a Parquet)", str(error))
+        return
     names = (tmp_path / "kept", tmp_path / "removed")
     fixed = write_fixed(path, one.findings, REASONS, names)
     removed = [json.loads(line) for line in names[1].read_text(encoding="utf-8").splitlines()]
