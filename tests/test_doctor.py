@@ -218,8 +218,9 @@ def test_kept_and_removed_lines_are_the_input(tmp_path, lines, ending, last, pac
     try:
         one = check_file(path, replace(CONFIG, language="zh", ignore=fast))
     except ValueError as error:  # the file begins as one of another format does: nothing of it is read
-        assert re.search(r"rows.jsonl.gz: is (UTF-|a zip|packed|a Parquet)", str(error))
-        return
+        if re.search(r"rows.jsonl.gz: is (UTF-|a zip|packed|a Parquet)", str(error)):
+            return
+        raise
     names = (tmp_path / "kept", tmp_path / "removed")
     fixed = write_fixed(path, one.findings, REASONS, names)
     removed = [json.loads(line) for line in names[1].read_text(encoding="utf-8").splitlines()]
