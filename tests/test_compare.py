@@ -26,7 +26,7 @@ from deepsuper.compare import Comparison, corrected, difference, find_baseline, 
 from deepsuper.compare.formats import CSV_HEADER, FORMATS, as_csv, as_html, as_latex, as_markdown, as_text, print_text
 from deepsuper.compare.layout import PAPER_TABLES, Column, in_order, paper_rows
 from deepsuper.compare.paired import drawn_differences
-from deepsuper.compare.tables import Cell, Row, Score, Table, build, shown
+from deepsuper.compare.tables import Cell, Row, Score, Table, build, mean_of, shown
 from deepsuper.config import CompareConfig
 from deepsuper.evaluation.measures import MEASURES
 from deepsuper.metrics import mean_interval, paired_interval
@@ -228,6 +228,22 @@ def test_bold_marks_exactly_the_maxima(tmp_path, runs):
     (table,) = compared(*(f"r{n}={folder}" for n, folder in enumerate(folders)), resamples=100).tables
     marked = [row.cells[table.columns[0]].best for row in table.rows]
     assert marked == [sum(values) == max(map(sum, runs)) for values in runs]
+
+
+def test_an_average_is_as_sure_as_its_columns_together():
+    scores = [Score(0.5, 0.4, 0.6, 0.03), Score(0.7, 0.6, 0.8, 0.04)]
+    average = mean_of(scores)
+    assert (average.mean, average.stderr) == pytest.approx((0.6, 0.025))
+    assert (average.low, average.high) == pytest.approx((0.6 - 0.049, 0.6 + 0.049))
+    assert mean_of([*scores, Score(0.6)]) == Score(pytest.approx(0.6))  # the paper's numbers have no error
+
+
+def test_the_papers_ablation_is_of_chinese_alone():
+    rows = paper_rows("llama-2-7b.ablation")
+    assert list(rows) == ["tft", "lc-logits", "lc-feature", "et-logits", "et-feature"]
+    assert rows["et-feature"][Column("xcopa", "zh", "acc")] == pytest.approx(0.684)
+    assert {c.language for c in rows["tft"]} == {"zh", "en-zh", "zh-en"}
+    assert rows["tft"][Column("xquad", "zh", "f1")] == paper_rows("llama-2-7b")["tft"][Column("xquad", "zh", "f1")]
 
 
 def test_averages_are_over_the_columns_that_every_row_has(tmp_path):

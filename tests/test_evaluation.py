@@ -231,22 +231,22 @@ class Stopped(Exception):
 
 
 def test_an_interrupted_benchmark_goes_on_behind_its_last_answer(tmp_path, data, monkeypatch):
-    from lm_eval.models.huggingface import HFLM
+    from deepsuper.evaluation import decoder
 
     rows = [{**ROWS["xcopa"], "premise": f"It rained on day {n}.", "id": f"r{n}"} for n in range(8)]
     (data / "xcopa" / "zh.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     options = ("--benchmarks", "xcopa", "--batch_size", "2")
     whole = evaluate(tmp_path, data, *options)["scores"]
     shutil.rmtree(tmp_path / "out")
-    original, passes = HFLM._model_call, []
+    original, passes = decoder.score_choices, []
 
-    def counted(self, *args, **kwargs):
+    def counted(*args):
         passes.append(1)
         if len(passes) == 4:
             raise Stopped
-        return original(self, *args, **kwargs)
+        return original(*args)
 
-    monkeypatch.setattr(HFLM, "_model_call", counted)
+    monkeypatch.setattr(decoder, "score_choices", counted)
     with pytest.raises(Stopped):
         evaluate(tmp_path, data, *options)
     assert evaluate(tmp_path, data, *options)["scores"] == whole
@@ -255,7 +255,7 @@ def test_an_interrupted_benchmark_goes_on_behind_its_last_answer(tmp_path, data,
 
 def test_the_profiles_share_the_answers_to_what_they_ask_alike(tmp_path, data, monkeypatch):
     evaluate(tmp_path, data, "--benchmarks", "xquad")
-    monkeypatch.setattr("lm_eval.models.huggingface.HFLM._model_generate", lambda *_, **__: pytest.fail("asked again"))
+    monkeypatch.setattr("deepsuper.evaluation.decoder.Decoder._go_on", lambda *_: pytest.fail("asked again"))
     evaluate(tmp_path, data, "--benchmarks", "xquad", profile="corrected")
 
 
@@ -266,6 +266,12 @@ def test_a_model_trained_anew_is_evaluated_anew(tmp_path, data):
     second = evaluate(tmp_path, data, "--benchmarks", "xcopa")
     assert first["asked"]["files"] != second["asked"]["files"]
     assert first["asked"]["files"].keys() == second["asked"]["files"].keys() == {"model.safetensors"}
+
+
+def test_several_processes_are_refused(tmp_path, data, monkeypatch, capsys):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    line = ["eval", "anything", "--data_dir", str(data), "--output_dir", str(tmp_path / "out")]
+    assert "eval runs in one process" in fail(capsys, *line)
 
 
 def test_other_backends_of_the_harness_run_by_name(tmp_path, data):

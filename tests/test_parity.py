@@ -10,6 +10,7 @@ import pytest
 
 from deepsuper.cli import main
 from deepsuper.evaluation.benchmarks import BENCHMARKS
+from deepsuper.evaluation.decoder import Decoder
 from deepsuper.evaluation.harness import provide_squad_metrics, task_manager
 from deepsuper.evaluation.local import local_file, read_rows
 from deepsuper.evaluation.official import convert
@@ -49,9 +50,10 @@ def test_the_paper_profile_is_the_harness(tmp_path, rows, language, monkeypatch)
     from lm_eval.models.huggingface import HFLM
 
     # A random model never answers right: a piece of the passage does sometimes, and shows how it is scored.
-    monkeypatch.setattr(
-        HFLM, "generate_until", lambda self, requests, **_: [request.args[0][8:90] for request in requests]
-    )
+    for kind in (HFLM, Decoder):
+        monkeypatch.setattr(
+            kind, "generate_until", lambda self, requests, **_: [request.args[0][8:90] for request in requests]
+        )
     model, tokenizer = make_model("llama"), make_tokenizer()
     model.save_pretrained(tmp_path / "tiny")
     tokenizer.save_pretrained(tmp_path / "tiny")

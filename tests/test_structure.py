@@ -17,6 +17,7 @@ LEVELS = {
     "figures": 0,
     "pages": 0,
     "vocabulary": 0,
+    "precision": 1,
     "reading": 1,
     "alignment": 1,
     "corpora": 1,
@@ -82,12 +83,14 @@ def test_below_level_three_torch_is_the_only_heavy_import():
             assert not {n.split(".")[0] for n in imports_of(file, top_level=True)} & HEAVY, file.name
 
 
-def test_the_contents_page_loads_without_transformers():
-    code = "import sys, deepsuper; assert 'transformers' not in sys.modules; print(sorted(deepsuper.__all__))"
+def test_the_contents_page_and_the_command_line_load_without_torch():
+    code = "import sys, deepsuper, deepsuper.cli; deepsuper.cli.make_parser(); assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
     import deepsuper
 
     assert all(hasattr(deepsuper, name) for name in deepsuper.__all__)
+    late = {name for names in deepsuper._LATE.values() for name in names}
+    assert late <= set(deepsuper.__all__)
 
 
 def test_files_and_functions_stay_readable():

@@ -13,7 +13,6 @@ A method is a corpus plus an objective. The contents, in the order that data tak
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from deepsuper.collate import Collator
 from deepsuper.config import (
     AlignConfig,
     DataConfig,
@@ -27,24 +26,32 @@ from deepsuper.config import (
     WeightConfig,
 )
 from deepsuper.corpora import Corpus, Row, load_corpus
-from deepsuper.lens import Lens
-from deepsuper.methods import METHODS, Method, build_objective, formula
-from deepsuper.objective import Feature, Logits, Objective, Weight
-from deepsuper.parallel import EncodedRow, ParallelBatch, Side
-from deepsuper.supervised import Supervised
-from deepsuper.templates import Template, encode_rows
 
 if TYPE_CHECKING:
     from deepsuper.align import compare_sides
+    from deepsuper.collate import Collator
     from deepsuper.layers import select_layers
+    from deepsuper.lens import Lens
     from deepsuper.logit_lens import read_text
+    from deepsuper.methods import METHODS, Method, build_objective, formula
+    from deepsuper.objective import Feature, Logits, Objective, Weight
+    from deepsuper.parallel import EncodedRow, ParallelBatch, Side
+    from deepsuper.supervised import Supervised
+    from deepsuper.templates import Template, encode_rows
     from deepsuper.training import train
 
 _LATE = {
-    "compare_sides": "deepsuper.align",
-    "read_text": "deepsuper.logit_lens",
-    "select_layers": "deepsuper.layers",
-    "train": "deepsuper.training",
+    "deepsuper.align": ("compare_sides",),
+    "deepsuper.collate": ("Collator",),
+    "deepsuper.layers": ("select_layers",),
+    "deepsuper.lens": ("Lens",),
+    "deepsuper.logit_lens": ("read_text",),
+    "deepsuper.methods": ("METHODS", "Method", "build_objective", "formula"),
+    "deepsuper.objective": ("Feature", "Logits", "Objective", "Weight"),
+    "deepsuper.parallel": ("EncodedRow", "ParallelBatch", "Side"),
+    "deepsuper.supervised": ("Supervised",),
+    "deepsuper.templates": ("Template", "encode_rows"),
+    "deepsuper.training": ("train",),
 }
 
 __all__ = [
@@ -85,7 +92,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """What needs transformers or scikit-learn, which take seconds to import, once it is asked for."""
-    if name in _LATE:
-        return getattr(importlib.import_module(_LATE[name]), name)
+    """What needs torch, which takes seconds to import, once it is asked for: the command line answers at once."""
+    for module, names in _LATE.items():
+        if name in names:
+            return getattr(importlib.import_module(module), name)
     raise AttributeError(f"module 'deepsuper' has no attribute {name!r}")

@@ -11,11 +11,13 @@ Method = Literal[
 Kind = Literal["none", "logits", "feature"]
 Positions = Literal["text", "inner", "all"]
 """Which tokens of a text count: its own (no special ones), those without the first of them, or all."""
+Bf16 = bool | Literal["auto"]
+"""bf16 autocast; auto: where the hardware has instructions for it."""
 CompareFormat = Literal["text", "md", "latex", "csv", "html"]
 Correction = Literal["holm", "bh", "none"]
 """Of p-values for their number: Holm's, Benjamini and Hochberg's, none."""
-PaperModel = Literal["llama-2-7b", "gemma-2-2b"]
-"""The base models of the paper's tables."""
+PaperTable = Literal["llama-2-7b", "gemma-2-2b", "llama-2-7b.ablation"]
+"""The base models of the paper's tables 1, 2 and 4, and its table 3 (Chinese only)."""
 
 
 @dataclass(frozen=True)
@@ -115,8 +117,8 @@ class TrainingConfig:
     weight_decay: float = 0.0
     max_grad_norm: float = 1.0
     seed: int = 42
-    bf16: bool = True
-    """bf16 autocast over weights of `model.dtype`."""
+    bf16: Bf16 = "auto"
+    """bf16 autocast over weights of `model.dtype`; auto: where the hardware multiplies bf16."""
     gradient_checkpointing: bool = False
     log_every: int = 10
     grad_norms_every: int = 0
@@ -159,7 +161,7 @@ class LayersConfig:
     positions: Positions = "text"
     lens_norm: bool = True
     max_length: int = 512
-    bf16: bool = True
+    bf16: Bf16 = "auto"
     resamples: int = 300
     """Bootstrap samples of the sentences."""
     seed: int = 0
@@ -181,7 +183,7 @@ class AlignConfig:
     """The layer j whose target state the feature loss compares with h_L of English; None: the paper's share."""
     positions: Positions = "inner"
     max_length: int = 512
-    bf16: bool = True
+    bf16: Bf16 = "auto"
     seed: int = 0
 
 
@@ -217,8 +219,8 @@ class CompareConfig:
     """A PNG of the differences to the baseline."""
     baseline: str | None = None
     """A run's name or folder; None: the first run."""
-    paper: PaperModel | None = None
-    """Set the paper's numbers for this base model beside the runs."""
+    paper: PaperTable | None = None
+    """Set these numbers of the paper beside the runs."""
     correction: Correction = "holm"
     resamples: int = 10_000
     seed: int = 0

@@ -13,8 +13,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import nn
 
-from deepsuper.config import Positions
+from deepsuper.config import Bf16, Positions
 from deepsuper.lens import find_decoder
+from deepsuper.precision import use_bf16
 
 BATCH_TOKENS = 512
 """Tokens of one forward pass, padding included; a longer text is a batch of its own."""
@@ -91,12 +92,12 @@ def layer_states(model: nn.Module, batch: TextBatch) -> tuple[torch.Tensor, ...]
 
 
 def pooled_states(
-    model: nn.Module, texts: Sequence[EncodedText], *, bf16: bool = True, title: str = "states"
+    model: nn.Module, texts: Sequence[EncodedText], *, bf16: Bf16 = "auto", title: str = "states"
 ) -> npt.NDArray[np.float32]:
     """The mean state of the counted tokens of each text, at every layer. Shape: (n, L + 1, D)."""
     device = next(model.parameters()).device
     pooled: npt.NDArray[np.float32] | None = None
-    with token_progress() as progress, torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+    with token_progress() as progress, torch.autocast(device.type, torch.bfloat16, enabled=use_bf16(bf16)):
         task = progress.add_task(title, total=sum(sum(text.counted) for text in texts))
         for batch in make_batches(texts):
             states = layer_states(model, batch)

@@ -32,6 +32,7 @@ from deepsuper.models import (
 )
 from deepsuper.objective import Objective
 from deepsuper.parallel import EncodedRow, to_device
+from deepsuper.precision import use_bf16
 from deepsuper.run_folder import RunFolder, make_manifest
 from deepsuper.supervised import Supervised
 from deepsuper.templates import encode_rows
@@ -108,7 +109,8 @@ def train(config: RunConfig, *, resume: bool = False, command: Sequence[str] | N
         prepared = _with_measured_layers(config, prepared, arguments, folder, resume=resume)
     if is_main():
         if not resume:
-            notes = {"rows": prepared.counts, "objective": describe(config, prepared.objective)}
+            objective, bf16 = describe(config, prepared.objective), use_bf16(config.training.bf16)
+            notes = {"rows": prepared.counts, "objective": objective, "bf16": bf16}
             folder.start(config, make_manifest(config, source_of(config.model), command, notes))
         if prepared.skipped:
             write_skipped(prepared.skipped, folder.skipped)
@@ -190,7 +192,7 @@ def make_arguments(config: RunConfig, folder: RunFolder) -> TrainingArguments:
         weight_decay=t.weight_decay,
         max_grad_norm=t.max_grad_norm,
         seed=t.seed,
-        bf16=t.bf16,
+        bf16=use_bf16(t.bf16),
         use_cpu=not torch.cuda.is_available(),
         optim=t.optimizer,
         logging_strategy="steps",

@@ -9,12 +9,13 @@ from jsonargparse import SUPPRESS, ArgumentParser
 from deepsuper.cli.data import add_data_commands
 from deepsuper.config import (
     AlignConfig,
+    Bf16,
     CompareConfig,
     CompareFormat,
     Correction,
     EvalConfig,
     LayersConfig,
-    PaperModel,
+    PaperTable,
     Positions,
     RunConfig,
 )
@@ -147,7 +148,7 @@ def _compare_parser() -> ArgumentParser:
     parser.add_argument("--output", type=str, default=None, help="the file to write (default: print)")
     parser.add_argument("--picture", type=str, default=None, help="a PNG of the differences with their intervals")
     parser.add_argument("--baseline", type=str, default=None, help="a run's name or folder (default: the first)")
-    parser.add_argument("--paper", choices=get_args(PaperModel), default=None, help="the paper's numbers beside")
+    parser.add_argument("--paper", choices=get_args(PaperTable), default=None, help="the paper's numbers beside")
     parser.add_argument("--correction", choices=get_args(Correction), default=CompareConfig.correction)
     parser.add_argument("--resamples", type=int, default=CompareConfig.resamples, help="bootstrap samples of the items")
     parser.add_argument("--seed", type=int, default=CompareConfig.seed, help="of the bootstrap")
@@ -162,7 +163,7 @@ def _add_reading_arguments(parser: ArgumentParser, sentences: int | None) -> Non
     parser.add_argument("--sentences", type=int | None, default=sentences, help="how many: the first ones; null: all")
     parser.add_argument("--max_length", type=int, default=512, help="tokens of one sentence")
     _add_weights_arguments(parser)
-    parser.add_argument("--bf16", type=bool, default=True, help="bf16 autocast over the weights")
+    parser.add_argument("--bf16", type=Bf16, default="auto", help="bf16 autocast over the weights; auto: if it is fast")
     parser.add_argument("--seed", type=int, default=0, help="of the bootstrap")
     parser.add_argument("--output_dir", type=str, default=None, help="the folder to write")
 

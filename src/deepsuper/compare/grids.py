@@ -73,7 +73,11 @@ def _scores(table: Table) -> Grid:
     rows = []
     for row in table.rows:
         cells = [_score(row.cells.get(c)) for c in table.columns]
-        mean = [Text(shown(row.average.mean), row.average_best)] if row.average is not None else []
+        mean = (
+            [Text(shown(row.average.mean), row.average_best, hint=_hint(row.average, None))]
+            if row.average is not None
+            else []
+        )
         rows.append((Text(row.name), *cells, *mean))
     first = next((n for n, row in enumerate(table.rows) if row.reported), None)
     groups = (*_groups(table.columns), *([("", 1)] if average else []))

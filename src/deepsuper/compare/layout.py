@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,19 +67,29 @@ def in_order(columns: Iterable[Column]) -> list[Column]:
     return sorted(set(columns), key=place)
 
 
-def paper_rows(model: str) -> Mapping[str, Mapping[Column, float]]:
-    """The paper's tables 1, 2 and 4 for a base model: method -> column -> score in [0, 1]."""
+def paper_rows(table: str) -> Mapping[str, Mapping[Column, float]]:
+    """The paper's numbers for a base model (tables 1, 2, 4) or its ablation (3): method -> column -> score in 0..1."""
     tables = json.loads(PAPER_TABLES.read_text(encoding="utf-8"))
-    rows: dict[str, dict[Column, float]] = {}
-    for method, benchmarks in tables["results"][model].items():
-        rows[method] = {}
-        for title, metrics in (("Question answering", ("f1", "official_f1")), ("Understanding", ("acc",))):
-            for benchmark in TABLES[title]:
-                for language, percent in benchmarks[PAPER_NAMES.get(benchmark, benchmark)].items():
-                    for metric in ("acc",) if benchmark == "truthfulqa" else metrics:
-                        rows[method][Column(benchmark, language, metric)] = percent / 100
+    model, _, ablation = table.partition(".")
+    if ablation:
+        methods = {
+            method: {benchmark: {"zh": percent} for benchmark, percent in benchmarks.items()}
+            for method, benchmarks in tables[f"{ablation}_zh_{model}"].items()
+        }
+    else:
+        methods = tables["results"][model]
+    rows = {method: dict(_paper_columns(benchmarks)) for method, benchmarks in methods.items()}
     # The paper translates between English and Chinese only.
     for method, directions in tables.get(f"translation_comet_{model}_zh", {}).items():
         for direction, percent in directions.items():
             rows.setdefault(method, {})[Column("flores", direction, "comet")] = percent / 100
     return rows
+
+
+def _paper_columns(benchmarks: Mapping[str, Mapping[str, float]]) -> Iterator[tuple[Column, float]]:
+    """One method's scores; an F1 of the paper stands beside ours by either name."""
+    for title, metrics in (("Question answering", ("f1", "official_f1")), ("Understanding", ("acc",))):
+        for benchmark in TABLES[title]:
+            for language, percent in benchmarks[PAPER_NAMES.get(benchmark, benchmark)].items():
+                for metric in ("acc",) if benchmark == "truthfulqa" else metrics:
+                    yield Column(benchmark, language, metric), percent / 100

@@ -13,13 +13,13 @@ from deepsuper.compare.formats import FORMATS, print_text
 from deepsuper.compare.pictures import draw_differences
 from deepsuper.compare.runs import Run, find_runs
 from deepsuper.compare.tables import Comparison, build
-from deepsuper.config import CompareConfig, Correction, PaperModel
+from deepsuper.config import CompareConfig, Correction, PaperTable
 from deepsuper.run_folder import write_text
 
 
 def check_compare(config: CompareConfig) -> None:
     """Raises: ValueError naming the first option out of range, before a file is read."""
-    corrections, papers = get_args(Correction), get_args(PaperModel)
+    corrections, papers = get_args(Correction), get_args(PaperTable)
     picture = config.picture
     check_ranges(
         [

@@ -15,6 +15,9 @@ from deepsuper.compare.runs import Items, Run, measures_of, read_items, score_of
 from deepsuper.config import Correction
 from deepsuper.evaluation.measures import MEASURES
 
+NORMAL_95 = 1.96
+"""Half of a 95% interval, in standard errors."""
+
 
 @dataclass(frozen=True)
 class Score:
@@ -207,13 +210,21 @@ def _table(title: str, columns: tuple[Column, ...], rows: Sequence[Row]) -> Tabl
     here = [row for row in here if row.cells]
     averaged = tuple(c for c in columns if all(c in row.cells and row.cells[c].apart is None for row in here))
     if len(columns) > 1 and averaged:
-        here = [
-            replace(row, average=Score(float(np.mean([row.cells[c].score.mean for c in averaged])))) for row in here
-        ]
+        here = [replace(row, average=mean_of([row.cells[c].score for c in averaged])) for row in here]
     marked = []
     for reported in (False, True):
         marked += _with_best([row for row in here if row.reported is reported], columns)
     return Table(title, columns, tuple(marked), averaged)
+
+
+def mean_of(scores: Sequence[Score]) -> Score:
+    """The mean of several scores, its 95% interval normal and as of independent samples; none without their own."""
+    mean = float(np.mean([score.mean for score in scores]))
+    errors = [score.stderr for score in scores if score.stderr is not None]
+    if len(errors) < len(scores):
+        return Score(mean)
+    stderr = float(np.linalg.norm(errors)) / len(scores)
+    return Score(mean, mean - NORMAL_95 * stderr, mean + NORMAL_95 * stderr, stderr)
 
 
 def _with_best(block: Sequence[Row], columns: Sequence[Column]) -> list[Row]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from deepsuper.checks import check_ranges
@@ -33,4 +34,6 @@ def check_eval(config: EvalConfig) -> None:
     )
     if config.data_dir is not None and not Path(config.data_dir).is_dir():
         raise ValueError(f"data_dir: no such folder {config.data_dir!r} (from {Path.cwd()})")
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise ValueError("eval runs in one process: start it without accelerate launch or torchrun, once per GPU")
     backend(config.backend)

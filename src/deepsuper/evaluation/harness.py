@@ -34,11 +34,11 @@ def load_harness_model(model: ModelConfig, config: EvalConfig) -> Any:
     other of its backends by name.
     """
     if config.backend == "hf":
-        from lm_eval.models.huggingface import HFLM
+        from deepsuper.evaluation.decoder import Decoder
 
         source = inside_run(model)
         loaded, tokenizer = load_for_reading(source), load_tokenizer(source)
-        return HFLM(pretrained=loaded, tokenizer=tokenizer, batch_size=config.batch_size)
+        return Decoder(pretrained=loaded, tokenizer=tokenizer, batch_size=config.batch_size)
     from lm_eval.models.api_models import TemplateAPI
 
     kind = backend(config.backend)

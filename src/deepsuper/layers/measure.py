@@ -10,7 +10,9 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from deepsuper.config import Bf16
 from deepsuper.lens import Lens
+from deepsuper.precision import use_bf16
 from deepsuper.states import EncodedText, TextBatch, layer_states, make_batches, token_progress
 from deepsuper.vocabulary import Groups
 
@@ -64,7 +66,7 @@ def measure(
     *,
     lens_norm: bool = True,
     groups: Groups | None = None,
-    bf16: bool = True,
+    bf16: Bf16 = "auto",
     sample_of: int = 0,
     title: str = "layers 0..L",
 ) -> Curves:
@@ -75,7 +77,7 @@ def measure(
     shape = (len(texts), lens.num_layers + 1)
     entropy, mass = np.zeros(shape), np.zeros((*shape, 0 if groups is None else len(groups.names)))
     tokens, sample = np.array([sum(text.counted) for text in texts], dtype=float), np.zeros((shape[1], 0))
-    with token_progress() as progress, torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+    with token_progress() as progress, torch.autocast(device.type, torch.bfloat16, enabled=use_bf16(bf16)):
         task = progress.add_task(title, total=tokens.sum())
         for batch in make_batches(texts):
             reading = _read_batch(model, lens, batch, lens_norm, one_hot)
