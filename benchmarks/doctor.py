@@ -22,9 +22,11 @@ import numpy as np
 from scipy.stats import binomtest
 
 from deepsuper.corpora import TARGET_FIELDS, Row
-from deepsuper.doctor import REASONS, CheckConfig, check_file
+from deepsuper.doctor.config import CheckConfig
 from deepsuper.doctor.reading import read_source
+from deepsuper.doctor.run import check_file
 from deepsuper.doctor.scores import alignment_scores
+from deepsuper.doctor.table import REASONS
 from deepsuper.run_folder import write_json_lines
 
 VERDICTS = Path(__file__).with_name("doctor")

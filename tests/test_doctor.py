@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from deepsuper.cli import main
 from deepsuper.corpora import Row
-from deepsuper.doctor import CHECKS, REASONS, CheckConfig, check_file, check_rows, run_check
+from deepsuper.doctor.config import CheckConfig
 from deepsuper.doctor.contamination import LEAST_SHARE, Index
 from deepsuper.doctor.evaluation_texts import Item
 from deepsuper.doctor.fix import original_line, write_fixed
@@ -23,6 +23,8 @@ from deepsuper.doctor.languages import identify
 from deepsuper.doctor.normalise import units
 from deepsuper.doctor.page import make_page
 from deepsuper.doctor.reading import read_source
+from deepsuper.doctor.run import check_file, check_rows, run_check
+from deepsuper.doctor.table import CHECKS, REASONS
 from parallel_rows import good_row, write_lines
 from shared import SHARED, needs_shared
 from test_cli import fail

@@ -100,7 +100,7 @@ CHECK_THRESHOLDS = {
 
 
 def _check(parsed: Namespace, line: list[str]) -> None:
-    from deepsuper.doctor import run_check
+    from deepsuper.doctor.run import run_check
 
     names = ("fix", "data_dir", "limit", "workers", "seed", *CHECK_THRESHOLDS)
     reasons, ignore = (split_names(parsed[name]) if parsed[name] else () for name in ("reasons", "ignore"))
