@@ -5,7 +5,7 @@
     python benchmarks/doctor.py sample FILE... --output benchmarks/doctor/unread.jsonl
     python benchmarks/doctor.py verdicts
 
-`sample` draws rows with a finding and rows without one, to be read by a person; their verdicts stand in
+`sample` draws rows with a finding and rows without one, to be read one by one; the verdicts stand in
 doctor/verdicts.jsonl, by the standard in doctor/README.md. `verdicts` makes precision and recall of them.
 """
 
