@@ -22,7 +22,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from deepsuper.corpora import file_records, refuse
+from deepsuper.lines import file_records, refuse
 from deepsuper.texts import LANGUAGES, PARTS, load_texts
 from deepsuper.words import Lexicon, segment
 from deepsuper.words.lexicon import MOST_ROWS

@@ -11,12 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from deepsuper.config import DataConfig, SourceConfig
-from deepsuper.lines import SHOWN
-from deepsuper.lines import Record as Record
-from deepsuper.lines import file_records as file_records
-from deepsuper.lines import json_records as json_records
-from deepsuper.lines import numbered_lines as numbered_lines
-from deepsuper.lines import refuse as refuse
+from deepsuper.lines import SHOWN, Record, file_records
 
 CorpusKind = Literal["english", "translated", "parallel"]
 TARGET_FIELDS = ("instruction", "input", "output")

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deepsuper.corpora import file_records, refuse
 from deepsuper.evaluation.benchmarks import BENCHMARKS
 from deepsuper.evaluation.local import local_file
+from deepsuper.lines import file_records, refuse
 from deepsuper.texts import PACKAGED
 
 DEMO_ROWS = Path(__file__).parents[1] / "demo" / "rows"

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from deepsuper.corpora import numbered_lines
 from deepsuper.doctor.findings import Finding
+from deepsuper.lines import numbered_lines
 from deepsuper.run_folder import json_line
 
 

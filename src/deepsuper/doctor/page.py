@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from deepsuper.corpora import Row, numbered_lines
+from deepsuper.corpora import Row
 from deepsuper.doctor.charts import histogram
 from deepsuper.doctor.config import CheckConfig
 from deepsuper.doctor.findings import Finding
 from deepsuper.doctor.report import by_reason, contamination, lengths, quantiles, summary
 from deepsuper.doctor.scores import least_score
 from deepsuper.doctor.table import REASONS
+from deepsuper.lines import numbered_lines
 from deepsuper.pages import policy_hash
 from deepsuper.run_folder import write_text
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from deepsuper.corpora import FIELDS, BadRow, Row, json_records, make_row, normalize, numbered_lines
+from deepsuper.corpora import FIELDS, BadRow, Row, make_row, normalize
 from deepsuper.doctor.findings import Finding, Reason, shortened
 from deepsuper.doctor.languages import identify
+from deepsuper.lines import json_records, numbered_lines
 
 READING = {
     "broken_line": Reason("error", "not a JSON object in UTF-8"),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from deepsuper.corpora import file_records, refuse
 from deepsuper.evaluation.benchmarks import BENCHMARKS, Benchmark, file_language
 from deepsuper.evaluation.official import read_official
+from deepsuper.lines import file_records, refuse
 from deepsuper.models import cache_folder
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from deepsuper.corpora import FIELDS, BadRow, CorpusKind, as_text, check_record, json_records, numbered_lines
+from deepsuper.corpora import FIELDS, BadRow, CorpusKind, as_text, check_record
+from deepsuper.lines import json_records, numbered_lines
 from deepsuper.mixing.buckets import Buckets
 from deepsuper.mixing.skipped import SkippedFile
 

@@ -14,7 +14,8 @@ from rich.table import Table
 
 from deepsuper.checks import check
 from deepsuper.config import RunConfig, SdrrlConfig
-from deepsuper.corpora import Row, file_records, load_corpus, make_row, refuse
+from deepsuper.corpora import Row, load_corpus, make_row
+from deepsuper.lines import file_records, refuse
 from deepsuper.run_folder import write_json_lines, write_text
 from deepsuper.sdrrl.completion import completion_rows
 from deepsuper.sdrrl.corpus import FIELDS, Synthesis, make_rows

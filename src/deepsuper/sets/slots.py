@@ -12,7 +12,8 @@ from io import BufferedIOBase
 from pathlib import Path
 from typing import Any, Literal
 
-from deepsuper.corpora import file_records, hub_records, numbered_lines
+from deepsuper.corpora import hub_records
+from deepsuper.lines import file_records, numbered_lines
 
 Layout = Literal["array", "lines", "columns", "text"]
 """A JSON array, one JSON object on each line, two columns parted by a tab, or one sentence on each line."""

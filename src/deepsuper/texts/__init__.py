@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from deepsuper.corpora import file_records, numbered_lines, refuse
+from deepsuper.lines import file_records, numbered_lines, refuse
 
 LANGUAGES = ("zh", "vi", "ar")
 PACKAGED = Path(__file__).parent / "flores.jsonl.gz"

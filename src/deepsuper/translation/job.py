@@ -10,7 +10,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from deepsuper.corpora import FIELDS, BadRow, file_records
+from deepsuper.corpora import FIELDS, BadRow
+from deepsuper.lines import file_records
 from deepsuper.translation.answers import problem_of
 from deepsuper.translation.cache import Cache
 from deepsuper.translation.config import TranslateConfig

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from deepsuper.corpora import Record
 from deepsuper.evaluation.benchmarks import Row
 from deepsuper.evaluation.official.readers import READERS, paired_lines
 from deepsuper.evaluation.official.rows import ROWS
 from deepsuper.evaluation.official.sources import Member, members
+from deepsuper.lines import Record
 from deepsuper.run_folder import write_json_lines
 
 log = logging.getLogger("deepsuper")

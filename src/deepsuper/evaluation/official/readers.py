@@ -9,8 +9,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from deepsuper.corpora import Record, json_records, refuse
 from deepsuper.evaluation.official.sources import Member
+from deepsuper.lines import Record, json_records, refuse
 
 MMLU_COLUMNS = ("question", "A", "B", "C", "D", "answer")
 
