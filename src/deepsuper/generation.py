@@ -62,7 +62,7 @@ def write(
             pad_token_id=tokenizer.pad_token_id,
             **sampling,
         )
-    ends = _end_ids(model, tokenizer)
+    ends = end_tokens(model, tokenizer)
     texts = _texts(tokenizer, output, start)
     return [_written(text, ids[start:], decoding.stop, ends) for text, ids in zip(texts, output.tolist(), strict=True)]
 
@@ -88,7 +88,7 @@ def _written(text: str, ids: Sequence[int], stop: str | None, ends: frozenset[in
     return Written(whole.strip(), bool(found) or not ends.isdisjoint(ids))
 
 
-def _end_ids(model: Any, tokenizer: Any) -> frozenset[int]:
+def end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
     """The tokens that end a text for this model."""
     of_model = model.generation_config.eos_token_id
     several = of_model if isinstance(of_model, list) else [of_model]

@@ -26,7 +26,8 @@ def score_choices(model: Any, rows: Sequence[tuple[Tokens, Tokens]], dtype: torc
     token are projected to the vocabulary. Choices that differ in their last token alone share a row.
     """
     contexts = list(dict.fromkeys(context for context, _ in rows))
-    read = list(dict.fromkeys((contexts.index(context), choice[:-1]) for context, choice in rows))
+    number = {context: n for n, context in enumerate(contexts)}
+    read = list(dict.fromkeys((number[context], choice[:-1]) for context, choice in rows))
     place = {key: n for n, key in enumerate(read)}
     past, mask = _read_contexts(model, [context[:-1] for context in contexts])
     owner = torch.tensor([n for n, _ in read], device=model.device)
@@ -41,7 +42,7 @@ def score_choices(model: Any, rows: Sequence[tuple[Tokens, Tokens]], dtype: torc
         logits = model(ids, **options).logits
     scored = []
     for context, choice in rows:
-        row = logits[place[contexts.index(context), choice[:-1]], : len(choice)]
+        row = logits[place[number[context], choice[:-1]], : len(choice)]
         wanted = torch.tensor(choice, device=model.device)
         values = F.log_softmax(row, dim=-1, dtype=dtype).gather(1, wanted[:, None])
         scored.append((float(values.sum()), bool((row.argmax(-1) == wanted).all())))

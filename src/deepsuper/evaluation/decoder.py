@@ -13,6 +13,7 @@ from tqdm import tqdm
 from transformers import StoppingCriteria
 
 from deepsuper.evaluation.choices import Scored, score_choices, trim
+from deepsuper.generation import end_tokens
 
 FIRST_ROUND = 32
 """Tokens that every answer gets at first: most are shorter, and those that are not go on in batches of their own."""
@@ -131,9 +132,8 @@ class Generation:
         if not options.get("do_sample"):
             options = {**options, "do_sample": False}
             options.pop("temperature", None)
-        ends = model.model.generation_config.eos_token_id
-        ends = {model.eot_token_id, *(ends if isinstance(ends, list) else [ends])} - {None}
-        return cls([stop for stop in stops if stop], frozenset(ends), max_tokens, options)
+        ends = end_tokens(model.model, model.tokenizer)
+        return cls([stop for stop in stops if stop], ends, max_tokens, options)
 
     def stopped(self, text: str) -> bool:
         """Whether an answer holds one of the strings that end it."""

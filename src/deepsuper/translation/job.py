@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from deepsuper.corpora import FIELDS, BadRow
-from deepsuper.lines import file_records
+from deepsuper.lines import SHOWN, file_records
 from deepsuper.translation.answers import problem_of
 from deepsuper.translation.cache import Cache
 from deepsuper.translation.config import TranslateConfig
@@ -53,7 +53,7 @@ class Job:
 
     def run(self, path: Path) -> None:
         """Completes the rows, a chunk at a time."""
-        records = file_records(path, lambda where, problem, text: self._fail(where, problem, text[:2000]))
+        records = file_records(path, lambda where, problem, text: self._fail(where, problem, text[:SHOWN]))
         tasks = self._tasks(records)
         while chunk := list(islice(tasks, CHUNK)):
             self._complete(chunk)

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from deepsuper.config import ModelConfig
+from deepsuper.generation import end_tokens
 from deepsuper.models import inside_run, load_config, load_for_reading, load_model, load_tokenizer, source_of
 from deepsuper.run_folder import model_hashes
 from deepsuper.translation.answers import Answer
@@ -37,7 +38,7 @@ class LocalTranslator:
         self._prompt = config.prompt or ("{text}" if self._seq2seq else PROMPT)
         self._positions = _positions(model_config.get_text_config(), self._tokenizer)
         self._model: Any = _load(source, seq2seq=self._seq2seq)
-        self._ends = _ends(self._model, self._tokenizer)
+        self._ends = end_tokens(self._model, self._tokenizer)
         if not self._seq2seq:
             self._tokenizer.padding_side = "left"
         hashes = model_hashes(source_of(source))
@@ -154,10 +155,3 @@ def _positions(config: Any, tokenizer: Any) -> int:
     """Tokens that the model can read or write."""
     known = (getattr(config, "max_position_embeddings", None), tokenizer.model_max_length)
     return min(n for n in (*known, 1 << 20) if n)
-
-
-def _ends(model: Any, tokenizer: Any) -> frozenset[int]:
-    """The tokens that end an answer."""
-    named = model.generation_config.eos_token_id
-    ends = named if isinstance(named, list) else [named]
-    return frozenset(token for token in (*ends, tokenizer.eos_token_id) if token is not None)
