@@ -11,9 +11,10 @@ from typing import Any
 
 from jsonargparse import Namespace
 
-from deepsuper.cli.data import run_data, split_names
-from deepsuper.cli.parsers import make_parser, run_config
-from deepsuper.config import AlignConfig, CompareConfig, EvalConfig, LayersConfig, ModelConfig, RunConfig
+from deepsuper.cli.arguments import from_values, model_config, split_names
+from deepsuper.cli.data import run_data
+from deepsuper.cli.parsers import make_parser
+from deepsuper.config import AlignConfig, CompareConfig, EvalConfig, LayersConfig, RunConfig
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -40,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def parse_recipe(line: Sequence[str]) -> RunConfig:
     """The configuration of `RECIPE.yaml --name value ...`, as `deepsuper train` reads it; nothing is checked yet."""
     parsed = make_parser().parse_args(_with_config(["show", *line]))
-    return run_config(parsed["show"])
+    return from_values(RunConfig, parsed["show"])
 
 
 def _with_config(line: list[str]) -> list[str]:
@@ -55,14 +56,14 @@ def _with_config(line: list[str]) -> list[str]:
 def _train(parsed: Namespace, line: list[str]) -> None:
     from deepsuper.training import train
 
-    folder = train(run_config(parsed), resume=parsed.resume, command=["deepsuper", *line])
+    folder = train(from_values(RunConfig, parsed), resume=parsed.resume, command=["deepsuper", *line])
     logging.getLogger("deepsuper").info("run folder: %s", folder)
 
 
 def _show(parsed: Namespace, line: list[str]) -> None:
     from deepsuper.training import describe, resolve
 
-    config = run_config(parsed)
+    config = from_values(RunConfig, parsed)
     objective = resolve(config)
     print(f"{config.objective.method} of {config.model.name} ({objective.terms['tft'].layer} layers)")
     print(describe(config, objective))
@@ -94,7 +95,7 @@ def _lens(parsed: Namespace, line: list[str]) -> None:
     from deepsuper.logit_lens import run_lens
 
     options = {name: parsed[name] for name in ("tuned", "top", "lens_norm", "max_length")}
-    run_lens(_model(parsed), parsed.text, Path(parsed.html), **options)
+    run_lens(model_config(parsed.model, parsed), parsed.text, Path(parsed.html), **options)
 
 
 def _align(parsed: Namespace, line: list[str]) -> None:
@@ -113,8 +114,7 @@ def _eval(parsed: Namespace, line: list[str]) -> None:
     languages, benchmarks, profiles = (split_names(parsed[name]) for name in ("langs", "benchmarks", "profile"))
     own = ("data_dir", "limit", "batch_size", "strict", "backend", "backend_args", "comet_model")
     options = {name: parsed[name] for name in own}
-    model = ModelConfig("", parsed.revision, parsed.dtype, trust_remote_code=parsed.trust_remote_code)
-    config = EvalConfig(tuple(parsed.models), model, languages, benchmarks, profiles, **options)
+    config = EvalConfig(tuple(parsed.models), model_config("", parsed), languages, benchmarks, profiles, **options)
     run_eval(config, Path(parsed.output_dir), ["deepsuper", *line])
 
 
@@ -128,11 +128,11 @@ def _compare(parsed: Namespace, line: list[str]) -> None:
 def _reading(parsed: Namespace) -> dict[str, Any]:
     """The fields that every configuration of a reading command has."""
     names = ("data", "sentences", "max_length", "bf16", "seed")
-    return {"model": _model(parsed), "language": parsed.lang, **{name: parsed[name] for name in names}}
-
-
-def _model(parsed: Namespace) -> ModelConfig:
-    return ModelConfig(parsed.model, parsed.revision, parsed.dtype, trust_remote_code=parsed.trust_remote_code)
+    return {
+        "model": model_config(parsed.model, parsed),
+        "language": parsed.lang,
+        **{name: parsed[name] for name in names},
+    }
 
 
 def _stem(model: str) -> str:

@@ -6,11 +6,19 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 from jsonargparse import ArgumentParser, Namespace
 
-from deepsuper.config import ModelConfig
+from deepsuper.cli.arguments import (
+    add_weights_arguments,
+    class_parser,
+    from_values,
+    model_config,
+    recipe_parser,
+    split_names,
+)
+from deepsuper.config import RunConfig
 from deepsuper.doctor.config import CheckConfig
 from deepsuper.evaluation.benchmarks import BENCHMARKS
 from deepsuper.mixing.config import MixConfig
@@ -38,11 +46,6 @@ def add_data_commands(parser: ArgumentParser) -> None:
 def run_data(parsed: Namespace, line: list[str]) -> None:
     """Runs the command of `deepsuper data` that was asked for."""
     DATA_COMMANDS[parsed.action].run(parsed[parsed.action], line)
-
-
-def split_names(text: str) -> tuple[Any, ...]:
-    """`a, b` as a tuple."""
-    return tuple(name.strip() for name in text.split(","))
 
 
 def _layout_parser() -> ArgumentParser:
@@ -73,18 +76,15 @@ def _convert(parsed: Namespace, line: list[str]) -> None:
 
 
 def _sdrrl_parser() -> ArgumentParser:
-    from deepsuper.cli.parsers import recipe_parser  # which itself lists these commands
-
     parser = recipe_parser("Show the rows that a recipe with method sdrrl trains on: examples of each part, counts.")
     parser.add_argument("--output", type=str | None, default=None, help="a file to write all rows to, as JSON lines")
     return parser
 
 
 def _sdrrl(parsed: Namespace, line: list[str]) -> None:
-    from deepsuper.cli.parsers import run_config
     from deepsuper.sdrrl import run_synthesis
 
-    run_synthesis(run_config(parsed), None if parsed.output is None else Path(parsed.output))
+    run_synthesis(from_values(RunConfig, parsed), None if parsed.output is None else Path(parsed.output))
 
 
 def _join_parser() -> ArgumentParser:
@@ -122,23 +122,18 @@ def _join(parsed: Namespace, line: list[str]) -> None:
 
 def mix_parser() -> ArgumentParser:
     """The parser of a recipe of `deepsuper data mix`: every field of `MixConfig` is an option."""
-    parser = ArgumentParser(
-        description="Mix the rows of several files and languages, shuffled, in constant memory: weights, temperature, "
+    return class_parser(
+        MixConfig,
+        "Mix the rows of several files and languages, shuffled, in constant memory: weights, temperature, "
         "caps, a seed. Writes a file for each language, data.yaml for `deepsuper train`, skipped.jsonl and "
         "manifest.json. Every value of the recipe can be changed on the command line: --temperature 2",
-        allow_abbrev=False,
     )
-    parser.add_argument("--config", action="config", help="the recipe: a YAML file; RECIPE.yaml alone means the same")
-    parser.add_class_arguments(MixConfig)
-    return parser
 
 
 def _mix(parsed: Namespace, line: list[str]) -> None:
     from deepsuper.mixing.run import run_mix
 
-    fields = {name: parsed[name] for name in MixConfig.__dataclass_fields__}
-    instantiated = mix_parser().instantiate(Namespace(**fields))  # type: ignore[no-untyped-call]
-    run_mix(MixConfig(**{name: instantiated[name] for name in fields}), ["deepsuper", *line])
+    run_mix(from_values(MixConfig, parsed), ["deepsuper", *line])
 
 
 def _translate_parser() -> ArgumentParser:
@@ -147,7 +142,7 @@ def _translate_parser() -> ArgumentParser:
         "and beside it the rows that failed, with the reason (.aside.jsonl), a manifest and a cache: run again, it "
         "goes on. The key of an endpoint is read from OPENAI_API_KEY."
     )
-    default, weights = TranslateConfig, ModelConfig
+    default = TranslateConfig
     parser.add_argument("file", type=str, help="JSON lines, plain or gzip; English fields with or without _en")
     parser.add_argument("--lang", type=str, required=True, help="the target language, such as zh")
     parser.add_argument("--output", type=str, required=True, help="the file to write")
@@ -170,9 +165,7 @@ def _translate_parser() -> ArgumentParser:
     parser.add_argument("--cache", type=str, default=None, help="the file of translations (default: beside OUTPUT)")
     meaning = "run `data check` on what came back; its report goes to OUTPUT with .check for .jsonl"
     parser.add_argument("--check", type=bool, default=True, help=meaning)
-    parser.add_argument("--dtype", choices=["float32", "bfloat16", "float16"], default=weights.dtype)
-    parser.add_argument("--revision", type=str, default=None, help="of a hub model")
-    parser.add_argument("--trust_remote_code", type=bool, default=False, help="run code that comes with the model")
+    add_weights_arguments(parser)
     return parser
 
 
@@ -181,9 +174,7 @@ def _translate(parsed: Namespace, line: list[str]) -> None:
 
     own = {name: parsed[name] for name in TranslateConfig.__dataclass_fields__ if name in parsed}
     if parsed.model is not None:
-        own["model"] = ModelConfig(
-            parsed.model, parsed.revision, parsed.dtype, trust_remote_code=parsed.trust_remote_code
-        )
+        own["model"] = model_config(parsed.model, parsed)
     translated = run_translate(TranslateConfig(path=parsed.file, language=parsed.lang, **own), ["deepsuper", *line])
     if parsed.check and translated.rows_out:
         from deepsuper.doctor.run import run_check

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import get_args
 
-from jsonargparse import SUPPRESS, ArgumentParser, Namespace
+from jsonargparse import SUPPRESS, ArgumentParser
 
+from deepsuper.cli.arguments import EPILOG, add_weights_arguments, recipe_parser
 from deepsuper.cli.data import add_data_commands
 from deepsuper.config import (
     AlignConfig,
@@ -17,13 +18,11 @@ from deepsuper.config import (
     LayersConfig,
     PaperTable,
     Positions,
-    RunConfig,
 )
 from deepsuper.evaluation.benchmarks import BENCHMARKS
 from deepsuper.evaluation.profiles import PROFILES
 
 DESCRIPTION = "Deep supervision fine-tuning: make English-centric language models good at other languages."
-EPILOG = "Every value of a recipe can be changed on the command line: --training.learning_rate 1e-5"
 
 
 def make_parser() -> ArgumentParser:
@@ -51,21 +50,6 @@ def make_parser() -> ArgumentParser:
     add_data_commands(data)
     commands.add_subcommand("demo", _demo_parser(), help="fine-tune a real model on real rows in ten minutes")
     return parser
-
-
-def recipe_parser(description: str) -> ArgumentParser:
-    """The parser of a command that takes a recipe: every field of `RunConfig` is an option."""
-    parser = ArgumentParser(description=description + " " + EPILOG, allow_abbrev=False)
-    parser.add_argument("--config", action="config", help="the recipe: a YAML file; RECIPE.yaml alone means the same")
-    parser.add_class_arguments(RunConfig)
-    return parser
-
-
-def run_config(parsed: Namespace) -> RunConfig:
-    """What the options of a `recipe_parser` say."""
-    fields = {name: parsed[name] for name in RunConfig.__dataclass_fields__}
-    instantiated = recipe_parser("").instantiate(Namespace(**fields))  # type: ignore[no-untyped-call]
-    return RunConfig(**{name: instantiated[name] for name in fields})
 
 
 def _demo_parser() -> ArgumentParser:
@@ -105,7 +89,7 @@ def _lens_parser() -> ArgumentParser:
     parser.add_argument("--top", type=int, default=5, help="tokens of each cell of the page")
     parser.add_argument("--lens_norm", type=bool, default=True, help="the final norm before the head at inner layers")
     parser.add_argument("--max_length", type=int, default=512, help="tokens of the text")
-    _add_weights_arguments(parser)
+    add_weights_arguments(parser)
     return parser
 
 
@@ -141,7 +125,7 @@ def _eval_parser() -> ArgumentParser:
     meaning = "a hub name or checkpoint for translations, scored where `make comet` was run; none: without"
     parser.add_argument("--comet_model", type=str, default=EvalConfig.comet_model, help=meaning)
     parser.add_argument("--output_dir", type=str, default="runs/eval", help="MODEL/PROFILE in it for each")
-    _add_weights_arguments(parser)
+    add_weights_arguments(parser)
     return parser
 
 
@@ -169,7 +153,7 @@ def _add_reading_arguments(parser: ArgumentParser, sentences: int | None) -> Non
     parser.add_argument("--data", type=str, default=None, help="a file of sentences (default: packaged FLORES-200)")
     parser.add_argument("--sentences", type=int | None, default=sentences, help="how many: the first ones; null: all")
     parser.add_argument("--max_length", type=int, default=512, help="tokens of one sentence")
-    _add_weights_arguments(parser)
+    add_weights_arguments(parser)
     parser.add_argument("--bf16", type=Bf16, default="auto", help="bf16 autocast over the weights; auto: if it is fast")
     parser.add_argument("--seed", type=int, default=0, help="of the bootstrap")
     parser.add_argument("--output_dir", type=str, default=None, help="the folder to write")
@@ -178,9 +162,3 @@ def _add_reading_arguments(parser: ArgumentParser, sentences: int | None) -> Non
 def _add_positions(parser: ArgumentParser, default: str, what: str) -> None:
     meaning = f"{what}: all but special ones, all but those and the first, or all"
     parser.add_argument("--positions", choices=get_args(Positions), default=default, help=meaning)
-
-
-def _add_weights_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--dtype", choices=["float32", "bfloat16", "float16"], default="float32", help="of the weights")
-    parser.add_argument("--revision", type=str, default=None, help="of a hub model")
-    parser.add_argument("--trust_remote_code", type=bool, default=False, help="run code that comes with the model")

@@ -1,0 +1,49 @@
+"""What several commands' parsers share: arguments, and the configurations made of their values."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from jsonargparse import ArgumentParser, Namespace
+
+from deepsuper.config import ModelConfig, RunConfig
+
+EPILOG = "Every value of a recipe can be changed on the command line: --training.learning_rate 1e-5"
+Config = TypeVar("Config")
+
+
+def class_parser(config: type[Any], description: str) -> ArgumentParser:
+    """A parser whose options are the fields of a configuration, also read from a YAML file."""
+    parser = ArgumentParser(description=description, allow_abbrev=False)
+    parser.add_argument("--config", action="config", help="the recipe: a YAML file; RECIPE.yaml alone means the same")
+    parser.add_class_arguments(config)
+    return parser
+
+
+def from_values(config: type[Config], parsed: Namespace) -> Config:
+    """The configuration that the options of its `class_parser` say."""
+    fields = {name: parsed[name] for name in config.__dataclass_fields__}  # type: ignore[attr-defined]
+    instantiated = class_parser(config, "").instantiate(Namespace(**fields))  # type: ignore[no-untyped-call]
+    return config(**{name: instantiated[name] for name in fields})
+
+
+def recipe_parser(description: str) -> ArgumentParser:
+    """The parser of a command that takes a recipe of `train`."""
+    return class_parser(RunConfig, f"{description} {EPILOG}")
+
+
+def add_weights_arguments(parser: ArgumentParser) -> None:
+    """How a model's weights are read; `model_config` reads the values."""
+    parser.add_argument("--dtype", choices=["float32", "bfloat16", "float16"], default="float32", help="of the weights")
+    parser.add_argument("--revision", type=str, default=None, help="of a hub model")
+    parser.add_argument("--trust_remote_code", type=bool, default=False, help="run code that comes with the model")
+
+
+def model_config(name: str, parsed: Namespace) -> ModelConfig:
+    """The model of that name, read as the options of `add_weights_arguments` say."""
+    return ModelConfig(name, parsed.revision, parsed.dtype, trust_remote_code=parsed.trust_remote_code)
+
+
+def split_names(text: str) -> tuple[Any, ...]:
+    """`a, b` as a tuple."""
+    return tuple(name.strip() for name in text.split(","))
