@@ -6,11 +6,18 @@ import pytest
 import torch
 from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
+from transformers import AutoModelForCausalLM, JambaConfig, MambaConfig
 
 from deepsuper.evaluation.decoder import FIRST_ROUND, Decoder
+from deepsuper.evaluation.prefixes import keeps_keys, shared_prefixes
 from tiny import CONFIGS, make_model, make_tokenizer
 
-QUESTIONS = ["Who?", "Where is it, then?", "A" * 90 + " what of this one?", "", "Who?"]
+PASSAGES = ["It was a dark and stormy night in a small town. ", "Nobody had seen the like of it before. "]
+QUESTIONS = [
+    *("Who?", "Where is it, then?", "A" * 90 + " what of this one?", "", "Who?"),
+    *(passage + question for question in ("Who?", "What was dark and where?", "Why then?") for passage in PASSAGES),
+    PASSAGES[0][:20],
+]
 CHOICES = [" a", " b", " not in the least", " b and so on"]
 
 
@@ -52,6 +59,42 @@ def test_a_context_is_read_once_for_all_its_choices(monkeypatch):
     context, choices = read
     assert context == (1, len(QUESTIONS[2]))  # BOS and all but the last letter
     assert choices == (3, len(CHOICES[2]))  # two choices differ in their last letter alone
+
+
+def test_a_passage_is_read_once_for_all_its_questions(monkeypatch):
+    _, ours = both("llama", 2)
+    passage = PASSAGES[0] * 2
+    questions = [passage + question for question in ("Who is it?", "And who?", "Why is it so?", "How?")]
+    read = []
+    original = ours.model.forward
+    monkeypatch.setattr(
+        ours.model, "forward", lambda input_ids, **k: read.append(input_ids.shape) or original(input_ids, **k)
+    )
+    for kind, request in (("generate_until", {"until": [], "max_gen_toks": 1}), ("loglikelihood", " so")):
+        read.clear()
+        getattr(ours, kind)(asked(kind, *((question, request) for question in questions)), disable_tqdm=True)
+        wide = [(rows, tokens) for rows, tokens in read if tokens > len(passage) - 1]
+        assert wide == [(1, len(passage) + 1)]  # BOS before it
+        assert len(read) == 5  # the passage; and for each of two batches the questions, and what comes behind
+
+
+def test_prompts_share_a_prefix_only_where_that_saves_something():
+    one, other = tuple(range(100, 120)), tuple(range(200, 220))
+    prompts = [(1, *one, 2), (1, *one, 3, 4), (1, *other, 2), (1, *other, 5), (1, 9, 9), (1, *one[:9], 7, 7)]
+    found = shared_prefixes(prompts)
+    assert {prompt: prefix.tokens for prompt, prefix in found.items()} == {
+        **dict.fromkeys(prompts[:2], (1, *one)),
+        **dict.fromkeys(prompts[2:4], (1, *other)),
+    }
+
+
+@pytest.mark.parametrize("config", [MambaConfig, JambaConfig], ids=["mamba", "jamba"])
+def test_models_that_remember_more_than_keys_run_as_the_harness_runs_them(config):
+    sizes = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 2, "vocab_size": 300}
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config(**sizes))
+    assert not keeps_keys(model)
+    assert all(keeps_keys(make_model(family)) for family in CONFIGS)
 
 
 @pytest.mark.parametrize("family", CONFIGS)

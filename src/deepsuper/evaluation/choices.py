@@ -8,8 +8,9 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
+from deepsuper.evaluation.prefixes import PrefixCache, Tokens, pad
+
 Scored = tuple[float, bool]
-Tokens = tuple[int, ...]
 
 
 def trim(context: Sequence[int], choice: Sequence[int], max_length: int) -> tuple[Tokens, Tokens]:
@@ -18,20 +19,21 @@ def trim(context: Sequence[int], choice: Sequence[int], max_length: int) -> tupl
     return tuple(context[min(cut, len(context) - 1) :]), tuple(choice)
 
 
-def score_choices(model: Any, rows: Sequence[tuple[Tokens, Tokens]], dtype: torch.dtype | None) -> list[Scored]:
+def score_choices(cache: PrefixCache, rows: Sequence[tuple[Tokens, Tokens]], dtype: torch.dtype | None) -> list[Scored]:
     """log P(choice | context), and whether it is what the model would say, of each (context, choice).
 
-    All but the last token of every context run once, padded on the left; their keys and values are then dealt to
+    All but the last token of every context run once, as `cache` reads them; their keys and values are then dealt to
     the choices, which run padded on the right behind the context's last token. Only positions that predict a choice's
     token are projected to the vocabulary. Choices that differ in their last token alone share a row.
     """
+    model = cache.model
     contexts = list(dict.fromkeys(context for context, _ in rows))
     number = {context: n for n, context in enumerate(contexts)}
     read = list(dict.fromkeys((number[context], choice[:-1]) for context, choice in rows))
     place = {key: n for n, key in enumerate(read)}
-    past, mask = _read_contexts(model, [context[:-1] for context in contexts])
+    past, mask = cache.read([context[:-1] for context in contexts])
     owner = torch.tensor([n for n, _ in read], device=model.device)
-    ids, behind = _pad([(contexts[n][-1], *tokens) for n, tokens in read], model.device, left=False)
+    ids, behind = pad([(contexts[n][-1], *tokens) for n, tokens in read], model.device, left=False)
     options: dict[str, Any] = {}
     if past is not None:
         past.batch_select_indices(owner)
@@ -47,24 +49,3 @@ def score_choices(model: Any, rows: Sequence[tuple[Tokens, Tokens]], dtype: torc
         values = F.log_softmax(row, dim=-1, dtype=dtype).gather(1, wanted[:, None])
         scored.append((float(values.sum()), bool((row.argmax(-1) == wanted).all())))
     return scored
-
-
-def _read_contexts(model: Any, contexts: Sequence[Tokens]) -> tuple[Any, torch.Tensor]:
-    """Keys and values of the contexts, and their mask; no keys where all of them are empty."""
-    ids, mask = _pad(contexts, model.device, left=True)
-    if ids.shape[1] == 0:
-        return None, mask
-    positions = (mask.cumsum(1) - 1).clamp(min=0)
-    with torch.no_grad():
-        out = model(ids, attention_mask=mask, position_ids=positions, use_cache=True, logits_to_keep=1)
-    return out.past_key_values, mask
-
-
-def _pad(rows: Sequence[Tokens], device: Any, *, left: bool) -> tuple[torch.Tensor, torch.Tensor]:
-    width = max(map(len, rows))
-    ids, mask = [], []
-    for row in rows:
-        fill = [0] * (width - len(row))
-        ids.append([*fill, *row] if left else [*row, *fill])
-        mask.append([*fill, *[1] * len(row)] if left else [*[1] * len(row), *fill])
-    return torch.tensor(ids, device=device), torch.tensor(mask, device=device)

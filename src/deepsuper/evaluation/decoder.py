@@ -1,4 +1,4 @@
-"""The harness's transformers model, with a context read once for all its choices and no batch held up by one answer."""
+"""The harness's transformers model, with every beginning read once and no batch held up by one answer."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from tqdm import tqdm
 from transformers import StoppingCriteria
 
 from deepsuper.evaluation.choices import Scored, score_choices, trim
+from deepsuper.evaluation.prefixes import PrefixCache, Tokens, pad
 from deepsuper.generation import end_tokens
 
 FIRST_ROUND = 32
@@ -34,10 +35,11 @@ class Decoder(HFLM):  # type: ignore[misc]
         """(log-probability, whether greedy) of each continuation; a request is ((context, continuation), ids, ids)."""
         rows = [trim(context, continuation, self.max_length) for _, context, continuation in requests]
         answers: list[Scored] = [(0.0, False)] * len(rows)
-        order = sorted(range(len(rows)), key=lambda n: (-len(rows[n][0]), rows[n][0], -len(rows[n][1])))
+        cache = PrefixCache(self.model, [context[:-1] for context, _ in rows])
+        order = sorted(range(len(rows)), key=lambda n: (cache.rank(rows[n][0][:-1]), rows[n][0], -len(rows[n][1])))
         with tqdm(total=len(rows), disable=disable_tqdm, desc="Running loglikelihood requests") as bar:
             for batch in batches(order, self.batch_size):
-                scored = score_choices(self.model, [rows[n] for n in batch], self.softmax_dtype)
+                scored = score_choices(cache, [rows[n] for n in batch], self.softmax_dtype)
                 for n, answer in zip(batch, scored, strict=True):
                     answers[n] = answer
                     if requests[n][0] is not None:
@@ -66,10 +68,11 @@ class Decoder(HFLM):  # type: ignore[misc]
         waiting = [Answer(n, self._encode(context)[-room:]) for n, context in enumerate(contexts)]
         step = FIRST_ROUND
         while waiting:
-            waiting.sort(key=lambda answer: -len(answer.prompt))
+            cache = PrefixCache(self.model, [answer.read for answer in waiting])
+            waiting.sort(key=lambda answer: cache.rank(answer.read))
             unfinished: list[Answer] = []
             for batch in batches(waiting, self.batch_size):
-                self._go_on(batch, asked, step)
+                self._go_on(batch, asked, step, cache)
                 for answer in batch:
                     text = self.tok_decode(answer.said)
                     if answer.ended or len(answer.said) >= asked.max_tokens or asked.stopped(text):
@@ -83,19 +86,18 @@ class Decoder(HFLM):  # type: ignore[misc]
         tokens: list[int] = ids[0].tolist()
         return tokens
 
-    def _go_on(self, batch: Sequence[Answer], asked: Generation, step: int) -> None:
+    def _go_on(self, batch: Sequence[Answer], asked: Generation, step: int, cache: PrefixCache) -> None:
         """Adds up to `step` tokens to each answer of a batch, all of which have as many before."""
-        prompts = [answer.prompt + answer.said for answer in batch]
-        width = max(map(len, prompts))
-        pad = self.tokenizer.pad_token_id
-        ids = torch.tensor([[pad] * (width - len(p)) + p for p in prompts], device=self.device)
-        mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts], device=self.device)
+        ids, mask = pad([answer.prompt + answer.said for answer in batch], self.device, left=True)
+        width = ids.shape[1]
+        past, _ = (None, None) if asked.beams else cache.read([answer.read for answer in batch])
         said = self.model.generate(
             input_ids=ids,
             attention_mask=mask,
+            past_key_values=past,
             max_new_tokens=min(step, asked.max_tokens - len(batch[0].said)),
             stopping_criteria=[Stopped(self.tokenizer, asked, [answer.said for answer in batch], width)],
-            pad_token_id=pad,
+            pad_token_id=self.tokenizer.pad_token_id,
             **asked.options,
         )
         for answer, tokens in zip(batch, said[:, width:].tolist(), strict=True):
@@ -112,6 +114,11 @@ class Answer:
     prompt: list[int]
     said: list[int] = field(default_factory=list)
     ended: bool = False
+
+    @property
+    def read(self) -> Tokens:
+        """All that the model reads ahead: the next token is asked for behind the last one."""
+        return (*self.prompt, *self.said)[:-1]
 
 
 @dataclass(frozen=True)
@@ -134,6 +141,11 @@ class Generation:
             options.pop("temperature", None)
         ends = end_tokens(model.model, model.tokenizer)
         return cls([stop for stop in stops if stop], ends, max_tokens, options)
+
+    @property
+    def beams(self) -> bool:
+        """Whether several answers are searched at once: each then needs keys and values of its own."""
+        return int(self.options.get("num_beams", 1)) > 1
 
     def stopped(self, text: str) -> bool:
         """Whether an answer holds one of the strings that end it."""

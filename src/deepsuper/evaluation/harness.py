@@ -34,11 +34,15 @@ def load_harness_model(model: ModelConfig, config: EvalConfig) -> Any:
     other of its backends by name.
     """
     if config.backend == "hf":
+        from lm_eval.models.huggingface import HFLM
+
         from deepsuper.evaluation.decoder import Decoder
+        from deepsuper.evaluation.prefixes import keeps_keys
 
         source = inside_run(model)
         loaded, tokenizer = load_for_reading(source), load_tokenizer(source)
-        return Decoder(pretrained=loaded, tokenizer=tokenizer, batch_size=config.batch_size)
+        kind = Decoder if keeps_keys(loaded) else HFLM
+        return kind(pretrained=loaded, tokenizer=tokenizer, batch_size=config.batch_size)
     from lm_eval.models.api_models import TemplateAPI
 
     kind = backend(config.backend)
