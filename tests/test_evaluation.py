@@ -344,6 +344,41 @@ def test_comet_is_added_to_each_translation_or_its_lack_is_said(monkeypatch, cap
     assert summarise(items, BENCHMARKS["flores"])["comet"]["mean"] == 0.5
 
 
+def test_translations_get_their_comet_when_it_is_at_hand(tmp_path, data, monkeypatch):
+    from deepsuper.evaluation import comet
+
+    def run(model: str) -> dict:
+        return evaluate(tmp_path, data, "--benchmarks", "flores", "--comet_model", model)["scores"]["flores/en-zh"]
+
+    monkeypatch.setattr(comet, "comet_python", lambda: (None, "no COMET: make comet"))
+    before = run("a/model")
+    assert before["comet"] is None
+    monkeypatch.setattr("deepsuper.evaluation.run.load_harness_model", lambda *_, **__: pytest.fail("loaded again"))
+    monkeypatch.setattr(comet, "comet_python", lambda: (Path("python"), ""))
+    monkeypatch.setattr(comet, "comet_version", lambda _: "2.2.7")
+    monkeypatch.setattr(comet, "comet_scores", lambda *_, **__: [0.25, 0.75])
+    after = run("a/model")
+    scored = after.pop("comet")
+    assert (scored["mean"], scored["model"], scored["version"]) == (0.5, "a/model", "2.2.7")
+    assert after == {name: value for name, value in before.items() if name != "comet"}
+    monkeypatch.setattr(comet, "comet_scores", lambda *_, **__: pytest.fail("scored again"))
+    assert run("a/model")["comet"] == run("none")["comet"] == scored
+
+
+def test_a_higher_limit_goes_on_behind_the_answers_of_a_lower_one(tmp_path, data, monkeypatch):
+    from deepsuper.evaluation import decoder
+
+    asked = []
+    original = decoder.score_choices
+    monkeypatch.setattr(decoder, "score_choices", lambda *a: asked.extend(a[1]) or original(*a))
+    row = {**ROWS["xcopa"], "premise": "The sun was out."}
+    (data / "xcopa" / "zh.jsonl").write_text(json.dumps(ROWS["xcopa"]) + "\n" + json.dumps(row) + "\n")
+    assert evaluate(tmp_path, data, "--benchmarks", "xcopa", "--limit", "1")["scores"]["xcopa/zh"]["items"] == 1
+    assert len(asked) == 2
+    assert evaluate(tmp_path, data, "--benchmarks", "xcopa")["scores"]["xcopa/zh"]["items"] == 2
+    assert len(asked) == 4
+
+
 def test_rows_without_an_id_are_named_by_their_place(tmp_path, data):
     rows = [{**ROWS["xcopa"], "premise": f"It rained on day {n}."} for n in range(2)]
     (data / "xcopa" / "zh.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))

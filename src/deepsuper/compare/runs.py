@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from deepsuper.evaluation.items import AGAIN, read_item_lines
 from deepsuper.evaluation.measures import MEASURES, Item, Numbers
 
 DEPTH = 3
-AGAIN = "run `deepsuper eval` again"
+"""How many folders below a given one results.json may lie."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ def read_items(run: Run, key: str) -> Items:
     file = run.items_file(key)
     if not file.is_file():
         raise ValueError(f"{file}: no such file, but {run.folder / 'results.json'} has a score of {key}: {AGAIN}")
-    items = list(_read_lines(file))
+    items = list(read_item_lines(file))
     ids = tuple(item["id"] for item in items)
     twice = next((one for one, count in Counter(ids).items() if count > 1), None)
     if twice is not None:
@@ -141,26 +142,6 @@ def score_of(score: Mapping[str, Any], metric: str) -> Mapping[str, Any]:
     """The part of a score that is about a measure."""
     part: Mapping[str, Any] = score if metric == score["metric"] else score[metric]
     return part
-
-
-def _read_lines(file: Path) -> Iterator[Item]:
-    # Only \n ends a line: a prediction may hold any other line end.
-    with file.open(encoding="utf-8", newline="\n") as lines:
-        try:
-            for n, line in enumerate(lines, start=1):
-                yield _read_item(line, f"{file}:{n}")
-        except UnicodeDecodeError as error:
-            raise ValueError(f"{file}: is not UTF-8 text ({error.reason}): {AGAIN}") from error
-
-
-def _read_item(line: str, where: str) -> Item:
-    try:
-        item = json.loads(line)
-    except ValueError as error:
-        raise ValueError(f"{where}: is no JSON ({error}): {AGAIN}") from error
-    if not isinstance(item, dict) or type(item.get("id")) not in (str, int):
-        raise ValueError(f"{where}: need an item with an id, which pairs the runs' items: {AGAIN} on rows with ids")
-    return item
 
 
 def _numbers(metric: str, items: Sequence[Item], file: Path) -> Numbers:

@@ -158,19 +158,23 @@ def _clean(environment: Mapping[str, str]) -> dict[str, str]:
     return {k: v for k, v in environment.items() if not k.startswith("PYTHON") and k != "VIRTUAL_ENV"}
 
 
-def add_comet(items: Sequence[dict[str, Any]], model: str) -> None:
-    """Adds `comet` to each translated item. Where it cannot be had, one line says why: the translations are kept."""
+def add_comet(items: Sequence[dict[str, Any]], model: str) -> dict[str, str | None] | None:
+    """Adds `comet` to each translated item; returns the model and the version of unbabel-comet.
+
+    None, and one line that says why, where it cannot be had: the translations are kept.
+    """
     if model == "none":
-        return
+        return None
     python, absent = comet_python()
     if python is None:
         log.warning("%s", absent)
-        return
+        return None
     rows = [{"src": item["source"], "mt": item["prediction"], "ref": item["gold"]} for item in items]
     try:
         scores = comet_scores(python, model, rows, batch_size=16)
     except ValueError as error:
         log.warning("comet: left out: %s", error)
-        return
+        return None
     for item, score in zip(items, scores, strict=True):
         item["comet"] = score
+    return {"model": model, "version": comet_version(python)}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from deepsuper.evaluation.benchmarks import Benchmark, answer_language
@@ -13,6 +15,8 @@ from deepsuper.evaluation.measures import MEASURES
 from deepsuper.evaluation.profiles import answer_scores
 
 log = logging.getLogger("deepsuper")
+
+AGAIN = "run `deepsuper eval` again"
 
 
 def as_item(sample: dict[str, Any], benchmark: Benchmark, variant: str, profile: str) -> dict[str, Any]:
@@ -57,3 +61,24 @@ def _interval(name: str, items: Sequence[dict[str, Any]]) -> dict[str, Any] | No
         log.warning("%s: left out: its tokenizer is not at hand and cannot be fetched: %s", name, error)
         return None
     return None if interval is None else asdict(interval)
+
+
+def read_item_lines(file: Path) -> Iterator[dict[str, Any]]:
+    """The items of a score, in order. Raises: ValueError naming file and line of what is no item."""
+    # Only \n ends a line: a prediction may hold any other line end.
+    with file.open(encoding="utf-8", newline="\n") as lines:
+        try:
+            for n, line in enumerate(lines, start=1):
+                yield _read_item(line, f"{file}:{n}")
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{file}: is not UTF-8 text ({error.reason}): {AGAIN}") from error
+
+
+def _read_item(line: str, where: str) -> dict[str, Any]:
+    try:
+        item = json.loads(line)
+    except ValueError as error:
+        raise ValueError(f"{where}: is no JSON ({error}): {AGAIN}") from error
+    if not isinstance(item, dict) or type(item.get("id")) not in (str, int):
+        raise ValueError(f"{where}: need an item with an id, which pairs the runs' items: {AGAIN} on rows with ids")
+    return item

@@ -19,7 +19,7 @@ from deepsuper.evaluation.benchmarks import BENCHMARKS, Benchmark
 from deepsuper.evaluation.check import check_eval
 from deepsuper.evaluation.comet import add_comet
 from deepsuper.evaluation.harness import load_harness_model, load_task, run_task
-from deepsuper.evaluation.items import as_item, summarise
+from deepsuper.evaluation.items import as_item, read_item_lines, summarise
 from deepsuper.evaluation.local import fetch_rows, local_file, read_rows
 from deepsuper.evaluation.tasks import write_task
 from deepsuper.models import inside_run, source_of
@@ -134,27 +134,55 @@ class Evaluated:
 
     def evaluate(self, one: Planned, profile: str) -> None:
         """Scores one benchmark and writes its items and results, if that is not done."""
-        record = self.results(profile)
-        if record["scores"].get(one.key, {}).get("data") == one.data:
+        done = self.results(profile)["scores"].get(one.key, {})
+        if done.get("data") == one.data:
             log.info("%s, %s, %s: done before", self.name, one.key, profile)
+            self._catch_up(one, profile, done)
             return
         if self._harness is None:
             self._harness = load_harness_model(self.model, self.config)
         task = load_task(one.tasks[profile])
         samples, version = run_task(self._harness, task, self.config.limit, self._answers())
         items = [as_item(sample, one.benchmark, one.variant, profile) for sample in samples]
-        if one.benchmark.name == "flores":
-            add_comet(items, self.config.comet_model)
-        folder = self.folder / profile
-        write_json_lines(folder / "items" / f"{one.key.replace('/', '.')}.jsonl", items)
+        comet = add_comet(items, self.config.comet_model) if one.benchmark.name == "flores" else None
+        self._keep(one, profile, items, comet, version)
+
+    def _catch_up(self, one: Planned, profile: str, done: Mapping[str, Any]) -> None:
+        """Scores translations with COMET that were made when it was not at hand, or with another model of it."""
+        asked = self.config.comet_model
+        if one.benchmark.name != "flores" or asked in ("none", (done.get("comet") or {}).get("model")):
+            return
+        items = list(read_item_lines(self._items_file(one, profile)))
+        if (comet := add_comet(items, asked)) is not None:
+            self._keep(one, profile, items, comet, done["task_version"])
+
+    def _items_file(self, one: Planned, profile: str) -> Path:
+        return self.folder / profile / "items" / f"{one.key.replace('/', '.')}.jsonl"
+
+    def _keep(
+        self,
+        one: Planned,
+        profile: str,
+        items: Sequence[dict[str, Any]],
+        comet: Mapping[str, str | None] | None,
+        version: Any,
+    ) -> None:
+        """Writes the items, and their score beside the others."""
+        write_json_lines(self._items_file(one, profile), items)
+        record = self.results(profile)
         summary = {**summarise(items, one.benchmark), "data": one.data, "task_version": version}
+        if comet is not None:
+            summary["comet"] |= comet
         scores = {**record["scores"], one.key: summary}
         whole = {"asked": record["asked"], "scores": scores, "versions": _versions(), "command": self.command}
-        write_text(folder / "results.json", json.dumps(whole, indent=1) + "\n")
+        write_text(self.folder / profile / "results.json", json.dumps(whole, indent=1) + "\n")
 
     def _answers(self) -> Path:
-        """The model's answers so far: a broken-off run goes on behind them, and profiles share what they ask alike."""
-        key = hashlib.sha256(json.dumps(self.asked, sort_keys=True).encode()).hexdigest()[:12]
+        """The model's answers so far: a run that was broken off, or now has a higher limit, goes on behind them, and
+        profiles share what they ask alike.
+        """
+        asked = {name: value for name, value in self.asked.items() if name != "limit"}
+        key = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:12]
         return self.folder / f"answers-{key}.db"
 
 
