@@ -1,10 +1,12 @@
-"""Time of `deepsuper eval` on XQuAD zh against lm-evaluation-harness's own command line: same rows, model and batch.
+"""Time of `deepsuper eval` against lm-evaluation-harness's own command line: same rows, model and batch.
 
-    python benchmarks/evaluation.py --data_dir DIR --items 32 --turns 3
+    python benchmarks/evaluation.py --data_dir DIR --items 32 --turns 3                  XQuAD zh
+    python benchmarks/evaluation.py --data_dir DIR --benchmark truthfulqa
 
-Each turn runs both as whole processes, one after the other, in turns; the answers of both must be the same. Floor: the
-harness's own generation, which both run; what is left to win or lose is what stands around it. The harness's xquad
-tasks import a module that transformers 5.2x dropped, so its command line is started with deepsuper's stand-in for it.
+Each turn runs both as whole processes, one after the other, in turns; the answers of both must be the same, and the
+log-probabilities of choices within 0.001. Floor: every token of an answer is decoded by both, alike; prompts are read
+once for all that begin alike here, and each for itself there. The harness's xquad tasks import a module that
+transformers 5.2x dropped, so its command line is started with deepsuper's stand-in for it.
 """
 
 from __future__ import annotations
@@ -41,7 +43,8 @@ def seconds(command: list[str]) -> float:
 def ours(args: argparse.Namespace, out: Path) -> list[str]:
     """The command of this project."""
     return [
-        "-m", "deepsuper", "eval", args.model, "--langs", "zh", "--benchmarks", "xquad", "--data_dir", args.data_dir,
+        "-m", "deepsuper", "eval", args.model, "--langs", args.lang, "--benchmarks", args.benchmark,
+        "--data_dir", args.data_dir, "--comet_model", "none",
         "--limit", str(args.items), "--batch_size", str(args.batch_size), "--output_dir", str(out),
     ]  # fmt: skip
 
@@ -56,19 +59,32 @@ def theirs(args: argparse.Namespace, task: str, out: Path) -> list[str]:
     ]  # fmt: skip
 
 
-def answers(out: Path) -> list[str]:
-    """What was said to each item, in the order of the rows."""
-    ((file),) = [p for p in out.rglob("*.jsonl") if "xquad" in p.name and p.parent.name != "tasks"]
+Answer = str | list[float]
+
+
+def answers(out: Path, benchmark: str) -> list[Answer]:
+    """What was said to each item, or the log-probabilities of its choices, in the order of the rows."""
+    (file,) = [p for p in out.rglob("*.jsonl") if benchmark in p.name and p.parent.name != "tasks"]
     lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
-    if "prediction" in lines[0]:
-        return [line["prediction"] for line in lines]
-    return [line["filtered_resps"][0] for line in sorted(lines, key=lambda line: line["doc_id"])]
+    if "prompt" in lines[0]:
+        return [line.get("prediction", line.get("logprobs")) for line in lines]
+    said = [line["filtered_resps"] for line in sorted(lines, key=lambda line: line["doc_id"])]
+    return [one[0] if isinstance(one[0], str) else [float(value) for value, _ in one] for one in said]
+
+
+def same(one: Answer, other: Answer) -> bool:
+    """Whether two answers are the same, but for rounding of log-probabilities."""
+    if isinstance(one, str) or isinstance(other, str):
+        return one == other
+    return all(abs(a - b) < 1e-3 for a, b in zip(one, other, strict=True))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data_dir", required=True)
     parser.add_argument("--model", default="gemma-3-270m")
+    parser.add_argument("--benchmark", default="xquad", choices=list(BENCHMARKS))
+    parser.add_argument("--lang", default="zh")
     parser.add_argument("--items", type=int, default=32)
     parser.add_argument("--batch_size", type=int, default=16)
     parser.add_argument("--turns", type=int, default=3)
@@ -76,23 +92,26 @@ def main() -> None:
     ratios = []
     with tempfile.TemporaryDirectory() as scratch:
         rows = Path(scratch) / "rows.jsonl"
-        file = local_file(Path(args.data_dir), "xquad", "zh")
-        assert file is not None, f"{args.data_dir}: has no xquad/zh.jsonl"
-        write_json_lines(rows, read_rows(file, BENCHMARKS["xquad"]))
-        task = write_task(Path(scratch) / "xquad_zh.yaml", BENCHMARKS["xquad"], "zh", "paper", rows)
+        benchmark = BENCHMARKS[args.benchmark]
+        file = local_file(Path(args.data_dir), args.benchmark, args.lang)
+        assert file is not None, f"{args.data_dir}: has no {args.benchmark}/{args.lang}.jsonl"
+        write_json_lines(rows, read_rows(file, benchmark))
+        task = write_task(Path(scratch) / f"{args.benchmark}_{args.lang}.yaml", benchmark, args.lang, "paper", rows)
         for turn in range(args.turns):
             outs = [Path(scratch) / f"{turn}-{name}" for name in ("ours", "theirs")]
             times = [0.0, 0.0]
             for side in (0, 1) if turn % 2 == 0 else (1, 0):
                 out = outs[side]
                 times[side] = seconds(ours(args, out) if side == 0 else theirs(args, task, out))
-            assert answers(outs[0]) == answers(outs[1]), "the two did not say the same"
+            said = (answers(out, args.benchmark) for out in outs)
+            assert all(same(*pair) for pair in zip(*said, strict=True)), "the two did not say the same"
             ratios.append(times[0] / times[1])
             print(
                 f"turn {turn}: deepsuper eval {times[0]:.1f} s, lm_eval {times[1]:.1f} s, ratio {ratios[-1]:.2f}",
                 flush=True,
             )
-    print(f"median ratio {statistics.median(ratios):.2f} ({args.items} items, batch {args.batch_size}, {args.model})")
+    what = f"{args.benchmark} {args.lang}, {args.items} items, batch {args.batch_size}, {args.model}"
+    print(f"median ratio {statistics.median(ratios):.2f} ({what})")
 
 
 if __name__ == "__main__":

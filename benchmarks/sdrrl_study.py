@@ -5,9 +5,9 @@
     python benchmarks/sdrrl_study.py --report                 the table of what is there already
 
 gemma-3-270m on the packaged XQuAD rows, split by article, as in demo_study.py. The budget is the number of tokens that
-TFT reads in `--steps` steps of 8 rows: SDRRL's rows are shorter on average, so it gets as many more steps. (Deep
-supervision reads the English sides beside them, as its terms need.) Results are added to runs/sdrrl-study/LANG.jsonl
-one by one: a study that was stopped goes on where it was.
+TFT reads in `--steps` steps of 8 rows: SDRRL gets as many steps as its rows, longer or shorter on average, take for it.
+(Deep supervision reads the English sides beside them, as its terms need.) Results are added one by one to
+runs/sdrrl-study/LANG.jsonl: a study that was stopped goes on where it was.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ SDRRL = {
     "sdrrl-gold": replace(ALL, distill=False),
     "sdrrl-no-switch": replace(ALL, code_switch=0.0),
     "sdrrl-no-completion": replace(ALL, completion=[]),
+    "sdrrl-unmixed": replace(ALL, directions=["en-en", "tgt-tgt"]),
     "sdrrl-target-only": replace(ALL, directions=["tgt-tgt"]),
 }
 OTHERS = {
