@@ -13,7 +13,7 @@ demo: $(INSTALLED)
 	$(BIN)/deepsuper demo
 
 test: check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .
