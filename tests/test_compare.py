@@ -24,6 +24,7 @@ from scipy import stats
 
 from deepsuper.compare import Comparison, corrected, difference, find_baseline, find_runs, mcnemar, run_compare
 from deepsuper.compare.formats import CSV_HEADER, FORMATS, as_csv, as_html, as_latex, as_markdown, as_text, print_text
+from deepsuper.compare.grids import notes
 from deepsuper.compare.layout import PAPER_TABLES, Column, in_order, paper_rows
 from deepsuper.compare.paired import drawn_differences
 from deepsuper.compare.tables import Cell, Row, Score, Table, build, mean_of, shown
@@ -195,10 +196,19 @@ def test_what_cannot_be_paired_is_compared_to_nothing_and_said(tmp_path, change,
     base, other = write_run(tmp_path / "a", scores), write_run(tmp_path / "b", better, model="run", **change)
     comparison = compared(base, other)
     cell = comparison.tables[0].rows[1].cells[Column("xnli", "zh", "acc")]
-    assert cell.apart is not None and why in cell.apart and "run, xnli/zh" in cell.apart
+    assert cell.apart is not None and why in cell.apart
+    assert any(f"compared to nothing and never best. run, xnli/zh: {cell.apart}" in note for note in notes(comparison))
     assert not list(comparison.differences()) and not cell.best
     for write in FORMATS.values():
-        assert "compared to nothing" in write(comparison) or "run, xnli/zh" in write(comparison)
+        assert "compared to nothing" in write(comparison) or why in write(comparison)
+
+
+def test_a_run_that_is_compared_to_nothing_anywhere_gets_one_line(tmp_path):
+    scores = {f"xnli/{lang}": ("acc", numbered("acc", [1, 0, 1])) for lang in ("zh", "vi", "ar")}
+    base = write_run(tmp_path / "a", scores)
+    other = write_run(tmp_path / "b", scores, model="run", profile="corrected")
+    (note,) = [note for note in notes(compared(base, other)) if "compared to nothing" in note]
+    assert "run, all scores: profile corrected, but paper in base" in note
 
 
 # Tables

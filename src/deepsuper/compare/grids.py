@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
@@ -169,5 +170,19 @@ def _warnings(comparison: Comparison) -> Iterator[str]:
     tests = len(list(comparison.differences()))
     if comparison.correction == "holm" and 2 * tests / (1 + comparison.resamples) > 0.05:
         yield f"{comparison.resamples} resamples can find nothing among {tests} tests: raise --resamples."
-    for apart in dict.fromkeys(cell.apart for _, cell in cells if cell.apart is not None):
-        yield f"{APART}: compared to nothing and never best. {apart}."
+    yield from _apart(comparison)
+
+
+def _apart(comparison: Comparison) -> Iterator[str]:
+    """Which cells are compared to nothing, and why: a line for each run and reason."""
+    found: dict[tuple[str, str], list[str]] = {}
+    held: Counter[str] = Counter()
+    for table in comparison.tables:
+        for row in table.rows:
+            held[row.name] += len(row.cells)
+            for column, cell in row.cells.items():
+                if cell.apart is not None:
+                    found.setdefault((row.name, cell.apart), []).append(column.key)
+    for (name, why), keys in found.items():
+        where = "all scores" if len(keys) == held[name] > 1 else ", ".join(dict.fromkeys(keys))
+        yield f"{APART}: compared to nothing and never best. {name}, {where}: {why}."

@@ -164,14 +164,14 @@ def _obstacle(run: Run, other: Run, items: Items, others: Items, key: str) -> st
     )
     for what, mine, its in settings:
         if mine != its:
-            return f"{run.name}, {key}: {what} {mine}, but {its} in {other.name}"
+            return f"{what} {mine}, but {its} in {other.name}"
     if set(items.ids) != set(others.ids):
         strange = sorted(map(str, set(items.ids) ^ set(others.ids)))[0]
-        return f"{run.name}, {key}: other items than {other.name} (such as id {strange!r}, in one of them only)"
+        return f"other items than {other.name} (such as id {strange!r}, in one of them only)"
     for metric in items.numbers.keys() & others.numbers.keys():
         mine, its = _aligned(items, others, metric), others.numbers[metric]
         if (np.isnan(mine) != np.isnan(its)).any():
-            return f"{run.name}, {key}: other items count for {metric} than in {other.name}"
+            return f"other items count for {metric} than in {other.name}"
     return None
 
 
