@@ -79,6 +79,7 @@ def test_intervals_by_known_cases():
 
 
 @pytest.mark.real
+@pytest.mark.timeout(1800)  # minutes on one core, beside other tests
 def test_the_demo_trains_a_real_model_and_its_held_out_loss_falls(tmp_path):
     out = run_demo("zh", tmp_path / "demo", steps=6, questions=8)
     scores = json.loads((out / "scores.json").read_text())
