@@ -120,8 +120,7 @@ def _join(parsed: Namespace, line: list[str]) -> None:
     run_join(JoinConfig(language=parsed.lang, **{name: parsed[name] for name in names}), ["deepsuper", *line])
 
 
-def mix_parser() -> ArgumentParser:
-    """The parser of a recipe of `deepsuper data mix`: every field of `MixConfig` is an option."""
+def _mix_parser() -> ArgumentParser:
     return class_parser(
         MixConfig,
         "Mix the rows of several files and languages, shuffled, in constant memory: weights, temperature, "
@@ -229,7 +228,7 @@ def _check(parsed: Namespace, line: list[str]) -> None:
 DATA_COMMANDS = {
     "check": DataCommand("say what is wrong with parallel rows", _check_parser, _check),
     "join": DataCommand("pair the rows of one set in two languages", _join_parser, _join),
-    "mix": DataCommand("mix files and languages as a recipe says", mix_parser, _mix),
+    "mix": DataCommand("mix files and languages as a recipe says", _mix_parser, _mix),
     "translate": DataCommand("make the missing side of rows", _translate_parser, _translate),
     "sdrrl": DataCommand("show what method sdrrl trains on", _sdrrl_parser, _sdrrl),
     "layout": DataCommand("print what --data_dir holds", _layout_parser, _layout),

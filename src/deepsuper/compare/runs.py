@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from deepsuper.evaluation.items import AGAIN, read_item_lines
+from deepsuper.evaluation.items import AGAIN, items_file, read_item_lines
 from deepsuper.evaluation.measures import MEASURES, Item, Numbers
 
 DEPTH = 3
@@ -26,10 +26,6 @@ class Run:
     given: str | None
     asked: Mapping[str, Any]
     scores: Mapping[str, Mapping[str, Any]]
-
-    def items_file(self, key: str) -> Path:
-        """Where the items of a score lie."""
-        return self.folder / "items" / f"{key.replace('/', '.')}.jsonl"
 
 
 @dataclass(frozen=True)
@@ -110,7 +106,7 @@ def _read_results(file: Path) -> tuple[Mapping[str, Any], Mapping[str, Mapping[s
 
 def read_items(run: Run, key: str) -> Items:
     """The items of a score. Raises: ValueError naming file and line, or where they do not give the score."""
-    file = run.items_file(key)
+    file = items_file(run.folder, key)
     if not file.is_file():
         raise ValueError(f"{file}: no such file, but {run.folder / 'results.json'} has a score of {key}: {AGAIN}")
     items = list(read_item_lines(file))

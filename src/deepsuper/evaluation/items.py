@@ -63,6 +63,11 @@ def _interval(name: str, items: Sequence[dict[str, Any]]) -> dict[str, Any] | No
     return None if interval is None else asdict(interval)
 
 
+def items_file(folder: Path, key: str) -> Path:
+    """Where the items of a score lie in the folder of its results.json."""
+    return folder / "items" / f"{key.replace('/', '.')}.jsonl"
+
+
 def read_item_lines(file: Path) -> Iterator[dict[str, Any]]:
     """The items of a score, in order. Raises: ValueError naming file and line of what is no item."""
     # Only \n ends a line: a prediction may hold any other line end.

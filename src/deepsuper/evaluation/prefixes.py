@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch.nn.utils.rnn import pad_sequence
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
@@ -34,15 +35,16 @@ def shared_prefixes(prompts: Iterable[Tokens]) -> dict[Tokens, Prefix]:
     found: dict[Tokens, Prefix] = {}
     group: list[Tokens] = []
     head: Tokens = ()
+    longest = 0
     for prompt in [*sorted(set(prompts)), ()]:
         common = _common(head, prompt)
-        longest = max(map(len, [*group, prompt]))
-        if group and 2 * common >= longest and common * len(group) >= len(head) * (len(group) - 1):
-            head = head[:common]
+        whole = max(longest, len(prompt))
+        if group and 2 * common >= whole and common * len(group) >= len(head) * (len(group) - 1):
+            head, longest = head[:common], whole
         else:
             if len(group) > 1:
-                found |= dict.fromkeys(group, Prefix(head, max(map(len, group))))
-            group, head = [], prompt
+                found |= dict.fromkeys(group, Prefix(head, longest))
+            group, head, longest = [], prompt, len(prompt)
         group.append(prompt)
     return found
 
@@ -75,17 +77,17 @@ class PrefixCache:
         Each prefix is read once and dealt to its prompts, which then all read the same number of tokens, so that no
         padding stands between.
         """
-        shared = [self._prefixes[prompt].tokens for prompt in prompts if prompt in self._prefixes]
+        prefixes = [self._prefixes.get(prompt) for prompt in prompts]
+        heads = [prompt if prefix is None else prefix.tokens for prompt, prefix in zip(prompts, prefixes, strict=True)]
+        shared = {prefix.tokens for prefix in prefixes if prefix is not None}
         if not shared:
             self._kept = {}
             return self._read_alone(prompts)
-        heads = [self._prefixes[prompt].tokens if prompt in self._prefixes else prompt for prompt in prompts]
         read = self._kept | self._split([head for head in dict.fromkeys(heads) if head and head not in self._kept])
         self._kept = {head: read[head] for head in shared}
         behind = max(len(prompt) - len(head) for prompt, head in zip(prompts, heads, strict=True))
-        past, mask = self._deal(
-            [(read.get(head, []), max(0, len(p) - behind)) for p, head in zip(prompts, heads, strict=True)]
-        )
+        parts = [(read.get(head, []), max(0, len(p) - behind)) for p, head in zip(prompts, heads, strict=True)]
+        past, mask = self._deal(parts)
         return self._go_on([prompt[-behind:] for prompt in prompts], past, mask) if behind else (past, mask)
 
     def _read_alone(self, prompts: Sequence[Tokens]) -> tuple[DynamicCache | None, torch.Tensor]:
@@ -128,10 +130,8 @@ class PrefixCache:
 
 def pad(rows: Sequence[Sequence[int]], device: Any, *, left: bool) -> tuple[torch.Tensor, torch.Tensor]:
     """Rows of tokens as one tensor, [rows, longest], and the mask that says which of its tokens are real."""
-    width = max(map(len, rows))
-    ids, mask = [], []
-    for row in rows:
-        fill = [0] * (width - len(row))
-        ids.append([*fill, *row] if left else [*row, *fill])
-        mask.append([*fill, *[1] * len(row)] if left else [*[1] * len(row), *fill])
-    return torch.tensor(ids, device=device), torch.tensor(mask, device=device)
+    side = "left" if left else "right"
+    ids = [torch.tensor(row, dtype=torch.long) for row in rows]
+    real = [torch.ones_like(row) for row in ids]
+    padded, mask = (pad_sequence(each, batch_first=True, padding_side=side) for each in (ids, real))
+    return padded.to(device), mask.to(device)

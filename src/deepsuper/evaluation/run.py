@@ -19,7 +19,7 @@ from deepsuper.evaluation.benchmarks import BENCHMARKS, Benchmark
 from deepsuper.evaluation.check import check_eval
 from deepsuper.evaluation.comet import add_comet
 from deepsuper.evaluation.harness import load_harness_model, load_task, run_task
-from deepsuper.evaluation.items import as_item, read_item_lines, summarise
+from deepsuper.evaluation.items import as_item, items_file, read_item_lines, summarise
 from deepsuper.evaluation.local import fetch_rows, local_file, read_rows
 from deepsuper.evaluation.tasks import write_task
 from deepsuper.models import inside_run, source_of
@@ -152,12 +152,9 @@ class Evaluated:
         asked = self.config.comet_model
         if one.benchmark.name != "flores" or asked in ("none", (done.get("comet") or {}).get("model")):
             return
-        items = list(read_item_lines(self._items_file(one, profile)))
+        items = list(read_item_lines(items_file(self.folder / profile, one.key)))
         if (comet := add_comet(items, asked)) is not None:
             self._keep(one, profile, items, comet, done["task_version"])
-
-    def _items_file(self, one: Planned, profile: str) -> Path:
-        return self.folder / profile / "items" / f"{one.key.replace('/', '.')}.jsonl"
 
     def _keep(
         self,
@@ -168,7 +165,7 @@ class Evaluated:
         version: Any,
     ) -> None:
         """Writes the items, and their score beside the others."""
-        write_json_lines(self._items_file(one, profile), items)
+        write_json_lines(items_file(self.folder / profile, one.key), items)
         record = self.results(profile)
         summary = {**summarise(items, one.benchmark), "data": one.data, "task_version": version}
         if comet is not None:
