@@ -8,7 +8,9 @@ from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
 from transformers import AutoModelForCausalLM, JambaConfig, MambaConfig
 
-from deepsuper.evaluation.decoder import FIRST_ROUND, Decoder
+from deepsuper.evaluation.batching import ENOUGH
+from deepsuper.evaluation.decoder import Decoder
+from deepsuper.evaluation.past import ROOM, Past, Piece, RoomyLayer, compose
 from deepsuper.evaluation.prefixes import keeps_keys, shared_prefixes
 from tiny import CONFIGS, make_model, make_tokenizer
 
@@ -98,34 +100,87 @@ def test_models_that_remember_more_than_keys_run_as_the_harness_runs_them(config
 
 
 @pytest.mark.parametrize("family", CONFIGS)
-def test_answers_are_those_of_the_harness(family):
-    theirs, ours = both(family, 2)
-    long = {"until": [], "max_gen_toks": FIRST_ROUND + 30}
+@pytest.mark.parametrize("batch_size", [2, 5])
+def test_answers_are_those_of_the_harness(family, batch_size):
+    theirs, ours = both(family, batch_size)
+    long = {"until": [], "max_gen_toks": ROOM + 30}
     whole = theirs.generate_until(asked("generate_until", *((q, long) for q in QUESTIONS)), disable_tqdm=True)
-    assert any(len(text) > FIRST_ROUND for text in whole)
-    stops = [whole[0][5:7], whole[1][FIRST_ROUND - 1 : FIRST_ROUND + 2] or "never"]  # the second: over the seam
-    cut = {"until": stops, "max_gen_toks": FIRST_ROUND + 30}
+    assert any(len(text) > ROOM for text in whole)
+    cut = {"until": [whole[0][5:7], whole[1][40:43] or "never"], "max_gen_toks": ROOM + 30}
     requests = asked("generate_until", *((q, options) for options in (long, cut) for q in QUESTIONS))
     expected = theirs.generate_until(requests, disable_tqdm=True)
     assert ours.generate_until(requests, disable_tqdm=True) == expected
     assert expected[: len(QUESTIONS)] != expected[len(QUESTIONS) :]
 
 
-def test_one_long_answer_holds_up_no_batch(monkeypatch):
-    _, ours = both("llama", 2)
-    questions = [f"{n} {n}" for n in range(8)]
-    free = {"until": [], "max_gen_toks": FIRST_ROUND}
-    texts = ours.generate_until(asked("generate_until", *((q, free) for q in questions)), disable_tqdm=True)
-    stop = next(letter for letter in set(texts[0]) if 0 < sum(letter in text for text in texts) < 8)
-    long = sum(stop not in text for text in texts)
-    sizes = []
-    original = ours.model.generate
-    monkeypatch.setattr(
-        ours.model, "generate", lambda **k: sizes.append((len(k["input_ids"]), k["max_new_tokens"])) or original(**k)
-    )
-    cut = {"until": [stop], "max_gen_toks": 80}
-    ours.generate_until(asked("generate_until", *((q, cut) for q in questions)), disable_tqdm=True)
-    assert sizes == [(2, FIRST_ROUND)] * 4 + [(min(2, long - n), 80 - FIRST_ROUND) for n in range(0, long, 2)]
+def test_beams_are_searched_by_the_harness():
+    theirs, ours = both("llama", 2)
+    requests = asked("generate_until", *((q, {"until": [], "max_gen_toks": 40, "num_beams": 3}) for q in QUESTIONS))
+    expected = theirs.generate_until(requests, disable_tqdm=True)
+    assert ours.generate_until(requests, disable_tqdm=True) == expected
+
+
+def test_a_long_answer_holds_up_no_batch(monkeypatch):
+    questions = [f"{n} {n}" for n in range(24)]
+
+    def decoded(batch_size: int, **options) -> tuple[int, list[str]]:
+        """Tokens that the model was made to say for all questions, needed or not, and the answers."""
+        _, ours = both("llama", batch_size)
+        said = []
+
+        def generate(input_ids, original=ours.model.generate, **more):
+            output = original(input_ids=input_ids, **more)
+            said.append(output[:, input_ids.shape[1] :].numel())
+            return output
+
+        with monkeypatch.context() as patch:
+            patch.setattr(ours.model, "generate", generate)
+            requests = asked("generate_until", *((q, {"max_gen_toks": 30, **options}) for q in questions))
+            texts = ours.generate_until(requests, disable_tqdm=True)
+        return sum(said), texts
+
+    _, texts = decoded(8, until=[])
+    stop = min(sorted(set("".join(texts))), key=lambda letter: abs(sum(letter in text for text in texts) - 16))
+    needed, expected = decoded(1, until=[stop])
+    assert decoded(2, until=[stop]) == (needed, expected)
+    eight, answers = decoded(8, until=[stop])
+    assert needed < eight <= needed / (1 - ENOUGH) < 24 * 30
+    assert answers == expected
+
+
+def test_keys_grow_where_they_lie_until_the_room_is_used():
+    layer = RoomyLayer()
+    tokens = torch.randn(2, 3, 2 * ROOM, 4)
+    places = []
+    for start in range(0, 2 * ROOM, 4):
+        keys, values = layer.update(tokens[:, :, start : start + 4], -tokens[:, :, start : start + 4])
+        assert keys.equal(tokens[:, :, : start + 4]) and values.equal(-keys)
+        places.append((keys.data_ptr(), values.data_ptr()))
+    assert len(set(places)) == 2
+    layer.batch_select_indices(torch.tensor([1]))
+    keys, _ = layer.update(tokens[:1, :, :1], tokens[:1, :, :1])
+    assert keys.equal(torch.cat([tokens[1:], tokens[:1, :, :1]], dim=2))
+
+
+def test_pieces_of_several_batches_make_one_and_what_is_spent_is_let_go():
+    def past(*lengths: int) -> Past:
+        new = Past.empty(len(lengths), "cpu")
+        keys = torch.randn(len(lengths), 1, max(lengths), 2)
+        for layer in range(2):
+            new.cache.update(keys + layer, keys - layer, layer)
+        return Past(
+            new.cache,
+            torch.tensor([[int(n >= max(lengths) - length) for n in range(max(lengths))] for length in lengths]),
+        )
+
+    one, two, none = past(5, 3), past(2, 4), Past.empty(1, "cpu")
+    keys = [one.cache.layers[1].keys.clone(), two.cache.layers[1].keys.clone()]
+    made = compose([*one.pieces([1]), Piece(two, 1, 0, 2), *none.pieces([0])], spend=True)
+    assert made.mask.tolist() == [[1, 1, 1], [0, 1, 1], [0, 0, 0]]
+    layer = made.cache.layers[1]
+    assert layer.keys[0].equal(keys[0][1, :, 2:]) and layer.keys[1, :, 1:].equal(keys[1][1, :, :2])
+    assert (layer.keys[1, :, 0] == 0).all() and (layer.values[2] == 0).all()
+    assert all(layer.keys is None for spent in (one, two) for layer in spent.cache.layers)
 
 
 def test_sampled_answers_are_repeatable():

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from deepsuper.cli import main
 from deepsuper.corpora import Row
+from deepsuper.doctor.charts import LEFT, histogram
 from deepsuper.doctor.config import CheckConfig
 from deepsuper.doctor.contamination import LEAST_SHARE, Index
 from deepsuper.doctor.evaluation_texts import Item
@@ -368,6 +369,14 @@ def test_the_page_is_legible_and_runs_nothing(tmp_path):
         assert opened.locator("svg").count() == 3 and opened.locator("svg").first.is_visible()
         assert opened.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
         browser.close()
+
+
+def test_a_mark_beyond_all_values_stands_at_its_own_place():
+    values, marked = [float(n) for n in range(10, 30)], re.compile(r'<line x1="([\d.]+)" x2="\1"[^>]*dasharray')
+    (below,) = marked.findall(histogram("scores", "", {"": values}, marks=[-10.0]))
+    (between,) = marked.findall(histogram("scores", "", {"": [*values, -30.0]}, marks=[-10.0]))
+    assert float(below) == LEFT < float(between)
+    assert ">-10<" in histogram("scores", "", {"": values}, marks=[-10.0])
 
 
 @needs_shared

@@ -255,7 +255,7 @@ def test_an_interrupted_benchmark_goes_on_behind_its_last_answer(tmp_path, data,
 
 def test_the_profiles_share_the_answers_to_what_they_ask_alike(tmp_path, data, monkeypatch):
     evaluate(tmp_path, data, "--benchmarks", "xquad")
-    monkeypatch.setattr("deepsuper.evaluation.decoder.Decoder._go_on", lambda *_: pytest.fail("asked again"))
+    monkeypatch.setattr("deepsuper.evaluation.decoder.decode", lambda *_: pytest.fail("asked again"))
     evaluate(tmp_path, data, "--benchmarks", "xquad", profile="corrected")
 
 

@@ -21,10 +21,9 @@ def histogram(
     """One or two histograms over each other; `marks` are upright lines. "" where there is nothing to draw."""
     known = {name: np.array(values, float) for name, values in series.items()}
     known = {name: values[np.isfinite(values)] for name, values in known.items()}
-    every = np.concatenate([*known.values(), np.array(marks, float)]) if known else np.zeros(0)
     if not sum(len(values) for values in known.values()):
         return ""
-    edges = _edges(every, log)
+    edges = _edges(np.concatenate(list(known.values())), marks, log)
     counts = {name: np.histogram(np.clip(v, edges[0], edges[-1]), edges)[0] for name, v in known.items()}
     most = max(int(count.max()) for count in counts.values())
     parts = [_bars(count, most, SERIES[n % 2]) for n, count in enumerate(counts.values())]
@@ -38,9 +37,12 @@ def histogram(
     )
 
 
-def _edges(values: Numbers, log: bool) -> Numbers:
-    """The bars' limits: they leave out the last thousandth at either end, which is drawn into the outer bars."""
+def _edges(values: Numbers, marks: Sequence[float], log: bool) -> Numbers:
+    """The bars' limits: they leave out the last thousandth at either end, which is drawn into the outer bars; all
+    marks are within.
+    """
     low, high = np.quantile(values, (0.001, 0.999))
+    low, high = min([low, *marks]), max([high, *marks])
     if log:
         low = max(low, 1e-3)
         return np.geomspace(low, max(high, low * 1.1), BARS + 1)

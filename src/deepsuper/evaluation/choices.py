@@ -8,7 +8,8 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from deepsuper.evaluation.prefixes import PrefixCache, Tokens, pad
+from deepsuper.evaluation.past import compose, pad
+from deepsuper.evaluation.prefixes import PrefixCache, Tokens
 
 Scored = tuple[float, bool]
 
@@ -31,15 +32,14 @@ def score_choices(cache: PrefixCache, rows: Sequence[tuple[Tokens, Tokens]], dty
     number = {context: n for n, context in enumerate(contexts)}
     read = list(dict.fromkeys((number[context], choice[:-1]) for context, choice in rows))
     place = {key: n for n, key in enumerate(read)}
-    past, mask = cache.read([context[:-1] for context in contexts])
-    owner = torch.tensor([n for n, _ in read], device=model.device)
+    past = cache.read([context[:-1] for context in contexts])
     ids, behind = pad([(contexts[n][-1], *tokens) for n, tokens in read], model.device, left=False)
     options: dict[str, Any] = {}
-    if past is not None:
-        past.batch_select_indices(owner)
-        whole = torch.cat([mask[owner], behind], dim=1)
-        positions = (whole.cumsum(1) - 1).clamp(min=0)[:, mask.shape[1] :]
-        options = {"past_key_values": past, "attention_mask": whole, "position_ids": positions}
+    if past.width:
+        past = compose(past.pieces(n for n, _ in read), spend=True)
+        whole = torch.cat([past.mask, behind], dim=1)
+        positions = (whole.cumsum(1) - 1).clamp(min=0)[:, past.width :]
+        options = {"past_key_values": past.cache, "attention_mask": whole, "position_ids": positions}
     with torch.no_grad():
         logits = model(ids, **options).logits
     scored = []

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from torch.nn.utils.rnn import pad_sequence
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
+
+from deepsuper.evaluation.past import Past, Piece, compose, pad
 
 Tokens = tuple[int, ...]
 
@@ -54,25 +55,21 @@ def _common(one: Tokens, other: Tokens) -> int:
     return next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
-KeyValues = list[tuple[torch.Tensor, torch.Tensor]]
-"""The keys and values of one prompt in each layer, [heads, tokens, dimensions]."""
-
-
 class PrefixCache:
     """Reads batches of `prompts`, their keys and values; the prefixes of the last batch are at hand for the next."""
 
     def __init__(self, model: Any, prompts: Iterable[Tokens]) -> None:
         self.model = model
         self._prefixes = shared_prefixes(prompts)
-        self._kept: dict[Tokens, KeyValues] = {}
+        self._kept: dict[Tokens, Piece] = {}
 
     def rank(self, prompt: Tokens) -> tuple[int, Tokens, int, Tokens]:
         """Sorted by this, prompts of one prefix stand side by side, and long ones come first."""
         prefix = self._prefixes.get(prompt, Prefix((), len(prompt)))
         return -prefix.longest, prefix.tokens, -len(prompt), prompt
 
-    def read(self, prompts: Sequence[Tokens]) -> tuple[DynamicCache | None, torch.Tensor]:
-        """Keys and values of a batch (None where all prompts are empty), and its mask, both padded on the left.
+    def read(self, prompts: Sequence[Tokens]) -> Past:
+        """What the model remembers of a batch, padded on the left.
 
         Each prefix is read once and dealt to its prompts, which then all read the same number of tokens, so that no
         padding stands between.
@@ -82,56 +79,22 @@ class PrefixCache:
         shared = {prefix.tokens for prefix in prefixes if prefix is not None}
         if not shared:
             self._kept = {}
-            return self._read_alone(prompts)
-        read = self._kept | self._split([head for head in dict.fromkeys(heads) if head and head not in self._kept])
+            return self._go_on(prompts, Past.empty(len(prompts), self.model.device))
+        fresh = [head for head in dict.fromkeys(heads) if head not in self._kept]
+        past = self._go_on(fresh, Past.empty(len(fresh), self.model.device))
+        read = self._kept | dict(zip(fresh, past.pieces(range(len(fresh))), strict=True))
         self._kept = {head: read[head] for head in shared}
         behind = max(len(prompt) - len(head) for prompt, head in zip(prompts, heads, strict=True))
-        parts = [(read.get(head, []), max(0, len(p) - behind)) for p, head in zip(prompts, heads, strict=True)]
-        past, mask = self._deal(parts)
-        return self._go_on([prompt[-behind:] for prompt in prompts], past, mask) if behind else (past, mask)
+        parts = [replace(read[h], length=max(0, len(p) - behind)) for p, h in zip(prompts, heads, strict=True)]
+        return self._go_on([prompt[-behind:] if behind else () for prompt in prompts], compose(parts))
 
-    def _read_alone(self, prompts: Sequence[Tokens]) -> tuple[DynamicCache | None, torch.Tensor]:
-        ids, mask = pad(prompts, self.model.device, left=True)
-        return self._go_on(prompts, DynamicCache(), mask[:, :0]) if ids.shape[1] else (None, mask)
-
-    def _go_on(
-        self, prompts: Sequence[Tokens], past: DynamicCache, before: torch.Tensor
-    ) -> tuple[DynamicCache, torch.Tensor]:
-        """Adds the keys and values of some prompts to `past`, which keeps them all, sliding windows or not."""
-        ids, mask = pad(prompts, self.model.device, left=True)
-        mask = torch.cat([before, mask], dim=1)
-        positions = (mask.cumsum(1) - 1).clamp(min=0)[:, before.shape[1] :]
-        options = {"attention_mask": mask, "position_ids": positions, "past_key_values": past}
-        with torch.no_grad():
-            self.model(ids, **options, use_cache=True, logits_to_keep=1)
-        return past, mask
-
-    def _split(self, prompts: Sequence[Tokens]) -> dict[Tokens, KeyValues]:
-        """Keys and values of each of some prompts, without padding."""
-        past, _ = self._read_alone(prompts) if prompts else (None, None)
-        layers = [] if past is None else past.layers
-        return {
-            prompt: [(layer.keys[n, :, -len(prompt) :], layer.values[n, :, -len(prompt) :]) for layer in layers]
-            for n, prompt in enumerate(prompts)
-        }
-
-    def _deal(self, parts: Sequence[tuple[KeyValues, int]]) -> tuple[DynamicCache, torch.Tensor]:
-        """One batch of the first tokens of each part, as many as it says."""
-        width = max(length for _, length in parts)
-        past = DynamicCache()
-        for layer, like in enumerate(next(part for part, _ in parts if part)):
-            whole = [tensor.new_zeros(len(parts), len(tensor), width, tensor.shape[-1]) for tensor in like]
-            for row, (part, length) in enumerate(parts):
-                for tensor, source in zip(whole, part[layer], strict=True) if length else ():
-                    tensor[row, :, width - length :] = source[:, :length]
-            past.update(*whole, layer)
-        return past, pad([(0,) * length for _, length in parts], self.model.device, left=True)[1]
-
-
-def pad(rows: Sequence[Sequence[int]], device: Any, *, left: bool) -> tuple[torch.Tensor, torch.Tensor]:
-    """Rows of tokens as one tensor, [rows, longest], and the mask that says which of its tokens are real."""
-    side = "left" if left else "right"
-    ids = [torch.tensor(row, dtype=torch.long) for row in rows]
-    real = [torch.ones_like(row) for row in ids]
-    padded, mask = (pad_sequence(each, batch_first=True, padding_side=side) for each in (ids, real))
-    return padded.to(device), mask.to(device)
+    def _go_on(self, prompts: Sequence[Tokens], past: Past) -> Past:
+        """`past` and the keys and values of some prompts: all are kept, sliding windows or not."""
+        ids, mask = pad(prompts, self.model.device, left=True) if prompts else (past.mask, past.mask)
+        mask = torch.cat([past.mask, mask], dim=1)
+        positions = (mask.cumsum(1) - 1).clamp(min=0)[:, past.width :]
+        if ids.shape[1]:
+            with torch.no_grad():
+                options = {"attention_mask": mask, "position_ids": positions, "past_key_values": past.cache}
+                self.model(ids, **options, use_cache=True, logits_to_keep=1)
+        return Past(past.cache, mask)

@@ -1,0 +1,131 @@
+"""What a model remembers of a batch: keys and values, which grow in place and whose rows are dealt into new batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch.nn.utils.rnn import pad_sequence
+from transformers import Cache
+from transformers.cache_utils import DynamicLayer
+
+ROOM = 64
+"""Tokens for which there is room behind those of a batch, each time it is laid out anew."""
+
+
+class Room:
+    """A tensor, [rows, heads, tokens, dimensions], that grows by tokens where it lies, as long as there is room."""
+
+    def __init__(self) -> None:
+        self.whole = self.used = torch.empty(0)
+
+    def reserve(self, rows: int, tokens: int, like: torch.Tensor) -> torch.Tensor:
+        """Zeros for so many rows of so many tokens, with room behind them."""
+        self.whole = like.new_zeros(rows, like.shape[1], tokens + ROOM, like.shape[-1])
+        self.used = self.whole[:, :, :tokens]
+        return self.used
+
+    def append(self, kept: torch.Tensor, new: torch.Tensor) -> torch.Tensor:
+        """`kept` and then `new`; `kept` stays where it is if it is what was used so far."""
+        start = kept.shape[-2]
+        end = start + new.shape[-2]
+        if kept is not self.used or end > self.whole.shape[-2]:
+            self.reserve(len(new), end, new)[:, :, :start] = kept
+        self.whole[:, :, start:end] = new
+        self.used = self.whole[:, :, :end]
+        return self.used
+
+
+class RoomyLayer(DynamicLayer):  # type: ignore[misc]
+    """Keys and values with room behind them for the next token, for which `DynamicLayer` copies all before it."""
+
+    def lazy_initialization(self, key_states: torch.Tensor, value_states: torch.Tensor) -> None:
+        super().lazy_initialization(key_states, value_states)
+        self.keys, self.values = key_states[:, :, :0], value_states[:, :, :0]
+        self.rooms = Room(), Room()
+
+    def reserve(self, rows: int, tokens: int, like: DynamicLayer) -> None:
+        """Zeros for so many rows of so many tokens, of the same kind as another layer's."""
+        self.lazy_initialization(like.keys, like.values)
+        of_keys, of_values = self.rooms
+        self.keys, self.values = of_keys.reserve(rows, tokens, like.keys), of_values.reserve(rows, tokens, like.values)
+
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *_: Any, **__: Any
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        if not self.is_initialized:
+            self.lazy_initialization(key_states, value_states)
+        of_keys, of_values = self.rooms
+        self.keys, self.values = of_keys.append(self.keys, key_states), of_values.append(self.values, value_states)
+        return self.keys, self.values
+
+
+@dataclass(frozen=True)
+class Past:
+    """Keys and values of each layer, and the mask of what is no padding, [rows, tokens]. Padding stands on the left."""
+
+    cache: Cache
+    mask: torch.Tensor
+
+    @classmethod
+    def empty(cls, rows: int, device: Any) -> Past:
+        """Of prompts of which nothing was read yet."""
+        return cls(Cache(layer_class_to_replicate=RoomyLayer), torch.ones(rows, 0, dtype=torch.long, device=device))
+
+    @property
+    def width(self) -> int:
+        """Tokens of the longest row."""
+        return int(self.mask.shape[1])
+
+    def grown(self) -> Past:
+        """The same behind forward passes in which every row read as many tokens, none of them padding."""
+        more = self.cache.get_seq_length() - self.width
+        return Past(self.cache, F.pad(self.mask, (0, more), value=1))
+
+    def pieces(self, rows: Iterable[int]) -> list[Piece]:
+        """Some rows, whole."""
+        lengths = self.mask.sum(1).tolist()
+        return [Piece(self, row, self.width - lengths[row], lengths[row]) for row in rows]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Tokens of one row: `length` of them, from column `start` on."""
+
+    past: Past
+    row: int
+    start: int
+    length: int
+
+
+def compose(pieces: Sequence[Piece], *, spend: bool = False) -> Past:
+    """One batch of pieces, padded on the left. `spend`: what they are taken from is let go layer by layer, so that
+    little is held twice.
+    """
+    device = pieces[0].past.mask.device
+    mask = pad([(0,) * piece.length for piece in pieces], device, left=True)[1]
+    new = Past(Past.empty(len(pieces), device).cache, mask)
+    full = [(row, piece) for row, piece in enumerate(pieces) if piece.length]
+    for n in range(len(full[0][1].past.cache.layers) if full else 0):
+        layer = RoomyLayer()
+        layer.reserve(len(pieces), new.width, full[0][1].past.cache.layers[n])
+        for row, piece in full:
+            source, columns = piece.past.cache.layers[n], slice(piece.start, piece.start + piece.length)
+            layer.keys[row, :, -piece.length :] = source.keys[piece.row, :, columns]
+            layer.values[row, :, -piece.length :] = source.values[piece.row, :, columns]
+        new.cache.layers.append(layer)
+        for past in {id(piece.past): piece.past for _, piece in full}.values() if spend else ():
+            past.cache.layers[n] = RoomyLayer()
+    return new
+
+
+def pad(rows: Sequence[Sequence[int]], device: Any, *, left: bool) -> tuple[torch.Tensor, torch.Tensor]:
+    """Rows of tokens as one tensor, [rows, longest], and the mask that says which of its tokens are real."""
+    side = "left" if left else "right"
+    ids = [torch.tensor(row, dtype=torch.long) for row in rows]
+    real = [torch.ones_like(row) for row in ids]
+    padded, mask = (pad_sequence(each, batch_first=True, padding_side=side) for each in (ids, real))
+    return padded.to(device), mask.to(device)
