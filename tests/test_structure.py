@@ -15,6 +15,7 @@ LEVELS = {
     "cross_entropy": 0,
     "drops": 0,
     "figures": 0,
+    "languages": 0,
     "lines": 0,
     "pages": 0,
     "vocabulary": 0,

@@ -131,7 +131,7 @@ def contaminated(rows: Sequence[Row], config: CheckConfig) -> Iterable[Found]:
             for owner, item, run in index.find(texts):
                 n, name = chunk[owner // len(names)][0], names[owner % len(names)]
                 found.setdefault(n, f"{item.where}: {shortened(run)!r} in {name}")
-        yield from sorted(found.items())
+        yield from (Found(n, detail) for n, detail in sorted(found.items()))
 
 
 FIELDS = ("instruction", "input", "output")

@@ -24,7 +24,7 @@ def untranslated(rows: Sequence[Row], config: CheckConfig) -> Iterable[Found]:
             if len(words) < LEAST_WORDS or not _is_prose(words) or units(english) != units(target):
                 continue
             if name == "prompt" or not (looks_like_code(english) or is_about_english(row)):
-                yield n, f"{name}: both sides are {shortened(english)!r}"
+                yield Found(n, f"{name}: both sides are {shortened(english)!r}")
                 break
 
 
@@ -36,7 +36,7 @@ def partly_untranslated(rows: Sequence[Row], config: CheckConfig) -> Iterable[Fo
         words, others = (words_as_written(ADDRESS.sub(" ", text)) for text in (row.output_en, row.output))
         run = shared_run(words, others, RUN)
         if words != others and _is_prose(run):
-            yield n, f"answer: English on both sides: {' '.join(run)!r}"
+            yield Found(n, f"answer: English on both sides: {' '.join(run)!r}")
 
 
 def _is_prose(words: Sequence[str]) -> bool:

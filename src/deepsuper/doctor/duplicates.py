@@ -30,7 +30,7 @@ def duplicates(rows: Sequence[Row], config: CheckConfig) -> Iterable[Found]:
     for n, row in enumerate(rows):
         earlier = first.setdefault(_digest(row.instruction, row.input, row.output), n)
         if earlier != n:
-            yield n, f"as {_name(rows[earlier])}: {shortened(row.instruction)}"
+            yield Found(n, f"as {_name(rows[earlier])}: {shortened(row.instruction)}", earlier)
 
 
 def repeated_questions(rows: Sequence[Row], config: CheckConfig) -> Iterable[Found]:
@@ -39,7 +39,8 @@ def repeated_questions(rows: Sequence[Row], config: CheckConfig) -> Iterable[Fou
     for n, row in enumerate(rows):
         earlier = first.setdefault(_digest(row.instruction, row.input), n)
         if earlier != n and _key(rows[earlier].output) != _key(row.output):
-            yield n, f"as {_name(rows[earlier])}, whose answer is {shortened(rows[earlier].output, 40)!r}"
+            detail = f"as {_name(rows[earlier])}, whose answer is {shortened(rows[earlier].output, 40)!r}"
+            yield Found(n, detail, earlier)
 
 
 def _digest(*texts: str) -> bytes:
@@ -64,8 +65,9 @@ def near_duplicates(rows: Sequence[Row], config: CheckConfig) -> Iterable[Found]
         if best[0] < config.similarity:
             index.insert(n, signature)
             kept[n] = shingles
-        elif _asks_alike(rows[n], earlier := rows[-best[1]], config.similarity):
-            yield n, f"{best[0]:.0%} as {_name(earlier)}: {shortened(rows[n].instruction)}"
+        elif _asks_alike(rows[n], rows[-best[1]], config.similarity):
+            detail = f"{best[0]:.0%} as {_name(rows[-best[1]])}: {shortened(rows[n].instruction)}"
+            yield Found(n, detail, -best[1])
 
 
 def _asks_alike(row: Row, earlier: Row, similarity: float) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +17,16 @@ Severity = Literal["error", "warning"]
 
 LONGEST = 20_000
 """Characters of a text that checks read, so that no text takes minutes; its length and its end are those of all."""
-Found = tuple[int, str]
-"""The index of a row, and the detail: what is wrong, short enough for a line."""
+
+
+class Found(NamedTuple):
+    """The index of a row, and what is wrong with it, short enough for a line. `earlier`: the row that it repeats."""
+
+    row: int
+    detail: str
+    earlier: int | None = None
+
+
 Find = Callable[[Sequence[Row], CheckConfig], Iterable[Found]]
 """A check: reads all rows of one file in one language, and tells each that it finds fault with, at most once."""
 Numbers = npt.NDArray[np.float64]
@@ -41,13 +49,17 @@ class Reason:
 
 @dataclass(frozen=True)
 class Finding:
-    """One reason against one line of a file. `row` is the index of its row, None for a line that is none."""
+    """One reason against one line of a file. `row` is the index of its row, None for a line that is none.
+
+    `earlier`: the line that it repeats, where that is the reason.
+    """
 
     where: str
     line: int
     reason: str
     detail: str
     row: int | None = None
+    earlier: int | None = None
 
 
 def sides(row: Row) -> tuple[tuple[str, str, str], tuple[str, str, str]]:

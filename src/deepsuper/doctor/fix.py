@@ -39,11 +39,7 @@ def write_fixed(path: Path, findings: Iterable[Finding], reasons: Iterable[str],
 
     A record holds `where`, `reasons`, `details` and the `line` itself, or `line_base64` where it is not UTF-8.
     """
-    removing = set(reasons)
-    against: dict[int, list[Finding]] = {}
-    for finding in findings:
-        if finding.reason in removing:
-            against.setdefault(finding.line, []).append(finding)
+    against = _against(findings, set(reasons))
     asides = [name.with_name(name.name + ".partial") for name in names]
     counts = [0, 0]
     with asides[0].open("wb") as kept, asides[1].open("wb") as removed:
@@ -56,6 +52,23 @@ def write_fixed(path: Path, findings: Iterable[Finding], reasons: Iterable[str],
     for aside, name in zip(asides, names, strict=True):
         os.replace(aside, name)
     return Fixed(*names, *counts)
+
+
+def _against(findings: Iterable[Finding], reasons: set[str]) -> dict[int, list[Finding]]:
+    """What is held against each line that goes. Of lines that repeat each other the first that nothing else is held
+    against stays.
+    """
+    removing = sorted((f for f in findings if f.reason in reasons), key=lambda finding: finding.line)
+    otherwise = {finding.line for finding in removing if finding.earlier is None}
+    stays: dict[tuple[str, int], int] = {}  # by the reason and the first of the lines
+    against: dict[int, list[Finding]] = {}
+    for finding in removing:
+        group = (finding.reason, finding.earlier or 0)
+        if finding.earlier in otherwise and finding.line not in otherwise:
+            stays.setdefault(group, finding.line)
+        if stays.get(group) != finding.line:
+            against.setdefault(finding.line, []).append(finding)
+    return against
 
 
 def _record(where: str, findings: Sequence[Finding], line: bytes) -> Mapping[str, object]:

@@ -100,7 +100,7 @@ def wrong_language(rows: Sequence[Row], config: CheckConfig) -> Iterable[Found]:
                 continue
             problem = _foreign(target, own, language, usual) or _foreign(english, LATIN, "en", FUNCTION_WORDS)
             if problem and not is_about_english(row):
-                yield n, f"{name}: {problem}"
+                yield Found(n, f"{name}: {problem}")
                 break
 
 
@@ -139,7 +139,7 @@ def _foreign(text: str, own: frozenset[str], language: str, usual: frozenset[str
     dense = sum(counts[script] * (DENSE_WEIGHT - 1) for script in own & DENSE_SCRIPTS)
     if counts.total() >= LEAST_LETTERS // 2 and ours + dense < counts.total() - ours:
         return f"{ours} of {counts.total()} letters are {' or '.join(sorted(own))}: {shortened(text)}"
-    if own != {"Latin"} or _is_usual(text, usual):
+    if _is_usual(text, usual):
         return None
     told = identify(text, language)
     return None if told in (None, language) else f"reads as {told}, not {language}: {shortened(text)}"

@@ -72,7 +72,7 @@ def length_ratio(rows: Sequence[Row], config: CheckConfig) -> Iterable[Found]:
         for n in np.flatnonzero(np.abs(distances) > config.length_distance).tolist():
             name, english, target = side_lengths(rows[n])[side]
             found.setdefault(n, f"{name}: {english} English bytes, {target} others ({distances[n]:+.1f} sd)")
-    yield from sorted(found.items())
+    yield from (Found(n, detail) for n, detail in sorted(found.items()))
 
 
 def truncated(rows: Sequence[Row], config: CheckConfig) -> Iterable[Found]:
@@ -86,5 +86,5 @@ def truncated(rows: Sequence[Row], config: CheckConfig) -> Iterable[Found]:
             if SENTENCE_END.search(other) and (
                 GOES_ON.search(text) or (not ENDINGS.search(text) and sign * distances[n] < SHORTER)
             ):
-                yield n, f"{name} answer ends with {text[-30:]!r}, the other with {other[-20:]!r}"
+                yield Found(n, f"{name} answer ends with {text[-30:]!r}, the other with {other[-20:]!r}")
                 break

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -38,16 +39,22 @@ ABSENT = re.compile(
 
 @dataclass(frozen=True)
 class Carried:
-    """One kind of thing that both sides must show as often; `lost` is what the target has fewer of."""
+    """One kind of thing that both sides must show; `often`: as often. `same` makes alike what may change."""
 
     pattern: re.Pattern[str]
     same: Callable[[str], str] = str
+    often: bool = True
 
     def lost(self, english: str, target: str) -> list[str]:
-        """The English side's that the target lacks, each once."""
-        there = {self.same(found) for found in self.pattern.findall(target)}
-        ours = dict.fromkeys(self.pattern.findall(english))
-        return [found for found in ours if self.same(found) not in there]
+        """The English side's that the target lacks or has fewer of, each once."""
+        there = Counter(self.same(found) for found in self.pattern.findall(target))
+        lost = []
+        for found in self.pattern.findall(english):
+            kind = self.same(found)
+            if not there[kind]:
+                lost.append(found)
+            there[kind] -= self.often and there[kind] > 0
+        return list(dict.fromkeys(lost))
 
 
 def _kind(placeholder: str) -> str:
@@ -56,7 +63,8 @@ def _kind(placeholder: str) -> str:
 
 
 def _tag(tag: str) -> str:
-    return re.split(r"[\s/>]", tag.lstrip("</").lower())[0]
+    end = "/" if tag.startswith("</") else ""
+    return end + re.split(r"[\s/>]", tag.lstrip("</").lower())[0]
 
 
 def _carried(kind: Carried) -> Callable[[Sequence[Row], CheckConfig], Iterable[Found]]:
@@ -65,7 +73,7 @@ def _carried(kind: Carried) -> Callable[[Sequence[Row], CheckConfig], Iterable[F
             for name, english, target in sides(row):
                 lost = kind.lost(english, target)
                 if lost:
-                    yield n, f"{name}: {shortened(', '.join(lost))} is not in the target"
+                    yield Found(n, f"{name}: {shortened(', '.join(lost))} is not in the target")
                     break
 
     return find
@@ -73,7 +81,7 @@ def _carried(kind: Carried) -> Callable[[Sequence[Row], CheckConfig], Iterable[F
 
 placeholders = _carried(Carried(PLACEHOLDER, _kind))
 markup = _carried(Carried(TAG, _tag))
-addresses = _carried(Carried(ADDRESS, lambda found: found.rstrip(".,;:").lower()))
+addresses = _carried(Carried(ADDRESS, lambda found: found.rstrip(".,;:").lower(), often=False))
 
 
 def code(rows: Sequence[Row], config: CheckConfig) -> Iterable[Found]:
@@ -83,7 +91,7 @@ def code(rows: Sequence[Row], config: CheckConfig) -> Iterable[Found]:
             ours = set(KEYWORD.findall(english))
             lost = sorted(word for word in ours if word not in target)
             if _is_code(english) and len(lost) >= 2 and len(lost) * 3 >= len(ours):
-                yield n, f"{name}: {shortened(', '.join(lost))} of the code is translated"
+                yield Found(n, f"{name}: {shortened(', '.join(lost))} of the code is translated")
                 break
 
 
@@ -99,7 +107,7 @@ def garbled(rows: Sequence[Row], config: CheckConfig) -> Iterable[Found]:
             entity = None if ENTITY.search(english) else ENTITY.search(target)
             if found or entity:
                 text = (found or entity).group()  # type: ignore[union-attr]
-                yield n, f"{name}: {text!r}"
+                yield Found(n, f"{name}: {text!r}")
                 break
 
 
@@ -109,7 +117,7 @@ def no_answer(rows: Sequence[Row], config: CheckConfig) -> Iterable[Found]:
         texts = (("English answer", row.output_en), ("target answer", row.output), ("English input", row.input_en))
         for name, text in texts:
             if ABSENT.fullmatch(text.strip()) and (name != "English input" or text.strip().startswith("<")):
-                yield n, f"{name}: {shortened(text)!r}"
+                yield Found(n, f"{name}: {shortened(text)!r}")
                 break
 
 
@@ -123,11 +131,11 @@ def numbers(rows: Sequence[Row], config: CheckConfig) -> Iterable[Found]:
             together = " ".join(theirs)
             lost = sorted(digits for digits in long if digits.rstrip("0") not in together)
             if len(lost) >= 2 and len(lost) * 2 > len(long):
-                yield n, f"{name}: {shortened(', '.join(lost))} of {len(long)} numbers are not in the target"
+                yield Found(n, f"{name}: {shortened(', '.join(lost))} of {len(long)} numbers are not in the target")
                 break
             if name == "answer" and len(english) < SHORT and ours and theirs and not _some_alike(ours, theirs):
                 told = (shortened(", ".join(sorted(numbers)), 30) for numbers in (ours, theirs))
-                yield n, "answer: the numbers are {} in English, {} in the target".format(*told)
+                yield Found(n, "answer: the numbers are {} in English, {} in the target".format(*told))
                 break
 
 

@@ -20,6 +20,7 @@ from deepsuper.doctor.findings import Finding, Found, Numbers
 from deepsuper.doctor.fix import Fixed, fixed_names, write_fixed
 from deepsuper.doctor.reading import Source, read_source
 from deepsuper.doctor.table import CHECKS, REASONS
+from deepsuper.languages import is_code
 
 MANY = 4000
 """Rows from which it pays to start processes."""
@@ -67,7 +68,7 @@ def check_file(path: Path, config: CheckConfig) -> Checked:
     source = read_source(path, config.language)
     checked = Checked(source, [f for f in source.broken if f.reason not in config.ignore])
     for name, found, values in _checks(source.rows, config, path.name):
-        checked.findings += [Finding(source.rows[n].where, source.numbers[n], name, detail, n) for n, detail in found]
+        checked.findings += [_finding(source.rows, name, one, source.numbers) for one in found]
         if values is not None:
             checked.values[name] = values
     order = {name: n for n, name in enumerate(REASONS)}
@@ -78,11 +79,13 @@ def check_file(path: Path, config: CheckConfig) -> Checked:
 
 def check_rows(rows: Sequence[Row], config: CheckConfig) -> list[Finding]:
     """Every finding in rows of one language that are in memory; `line` is then the row's place, from 1."""
-    return [
-        Finding(rows[n].where, n + 1, name, detail, n)
-        for name, found, _ in _checks(rows, config, "rows")
-        for n, detail in found
-    ]
+    places = range(1, len(rows) + 1)
+    return [_finding(rows, name, one, places) for name, found, _ in _checks(rows, config, "rows") for one in found]
+
+
+def _finding(rows: Sequence[Row], reason: str, found: Found, lines: Sequence[int]) -> Finding:
+    earlier = None if found.earlier is None else lines[found.earlier]
+    return Finding(rows[found.row].where, lines[found.row], reason, found.detail, found.row, earlier)
 
 
 def removing(config: CheckConfig) -> tuple[str, ...]:
@@ -157,12 +160,7 @@ def _ranges(config: CheckConfig) -> Iterator[Range]:
     twice = [name for n, name in enumerate(config.files) if name in config.files[:n]]
     yield "files", twice, "each file once", not twice
     language = config.language
-    yield (
-        "lang",
-        language,
-        "a language code such as zh",
-        language is None or (language.isascii() and language.isalpha()),
-    )
+    yield "lang", language, "a language code such as zh", language is None or is_code(language)
     known = ", ".join(REASONS)
     for name in () if config.reasons == ("all",) else config.reasons:
         yield "reasons", name, f"all, or of {known}", name in REASONS

@@ -71,4 +71,4 @@ def low_scores(rows: Sequence[Row], config: CheckConfig, scores: Numbers) -> Ite
     usual = float(np.median(scores))
     for n in np.flatnonzero(scores < least_score(scores, config)).tolist():
         texts = " | ".join(shortened(text, 40) for text in (rows[n].output_en, rows[n].output))
-        yield n, f"score {scores[n]:.2f}, usually {usual:.2f}: {texts}"
+        yield Found(n, f"score {scores[n]:.2f}, usually {usual:.2f}: {texts}")

@@ -30,4 +30,4 @@ def english_form(rows: Sequence[Row], config: CheckConfig) -> Iterable[Found]:
             continue
         (_, english, target), _ = sides(row)
         if not shared_run(words_as_written(english), words_as_written(target), KEPT):
-            yield n, f"asks about {found.group()!r}: {shortened(row.instruction_en)}"
+            yield Found(n, f"asks about {found.group()!r}: {shortened(row.instruction_en)}")

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import unicodedata
 
+from deepsuper.languages import scripts_of
 from deepsuper.vocabulary import script_of_character
-
-SCRIPTS = {"zh": "Han", "ar": "Arabic", "vi": "Latin", "en": "Latin"}
 
 
 def in_language(text: str, language: str) -> bool | None:
@@ -18,9 +17,10 @@ def in_language(text: str, language: str) -> bool | None:
     letters = [c for c in text if unicodedata.category(c)[0] == "L"]
     if not letters:
         return None
-    if sum(script_of_character(c) == SCRIPTS[language] for c in letters) * 2 < len(letters):
+    scripts = scripts_of(language)
+    if sum(script_of_character(c) in scripts for c in letters) * 2 < len(letters):
         return False
-    return SCRIPTS[language] != "Latin" or _identify(text, language) == language
+    return "Latin" not in scripts or _identify(text, language) == language
 
 
 def _identify(text: str, language: str) -> str:

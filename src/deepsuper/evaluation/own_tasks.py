@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from deepsuper.languages import name_of
+
 _WRITE: dict[str, Any] = {
     "output_type": "generate_until",
     "target_delimiter": " ",
@@ -22,7 +24,6 @@ _QUESTION_ANSWER = {
     "ar": ("سؤال", "إجابة"),
 }
 """The words of the harness's XQuAD prompts: MKQA is XQuAD without the passage."""
-_NAMES = {"en": "English", "zh": "Chinese", "vi": "Vietnamese", "ar": "Arabic"}
 FLORES_DIRECTIONS = tuple(pair for other in ("zh", "vi", "ar") for pair in (f"en-{other}", f"{other}-en"))
 
 
@@ -42,7 +43,7 @@ def _flores(direction: str) -> dict[str, Any]:
     return {
         "task": f"flores_{source}_{target}",
         **_WRITE,
-        "doc_to_text": f"{_NAMES[source]} sentence: {{{{{field.get(source, 'text')}}}}}\n{_NAMES[target]} sentence:",
+        "doc_to_text": f"{name_of(source)} sentence: {{{{{field.get(source, 'text')}}}}}\n{name_of(target)} sentence:",
         "doc_to_target": f"{{{{{field.get(target, 'text')}}}}}",
     }
 

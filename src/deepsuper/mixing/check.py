@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from deepsuper.checks import Range, check_ranges
+from deepsuper.languages import is_code
 from deepsuper.mixing.config import MixConfig, MixSource
 
 
@@ -35,8 +36,7 @@ def _ranges(config: MixConfig) -> Iterator[Range]:
 
 
 def _source_ranges(name: str, source: MixSource) -> Iterator[Range]:
-    code = re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", source.language) is not None
-    yield f"{name}.language", source.language, "a language code such as zh", code
+    yield f"{name}.language", source.language, "a language code such as zh", is_code(source.language)
     yield f"{name}.path", source.path, f"a file (from {Path.cwd()})", Path(source.path).is_file()
     yield f"{name}.weight", source.weight, "0 < weight <= 1000", 0 < source.weight <= 1000
     yield f"{name}.cap", source.cap, "none or at least 1", source.cap is None or source.cap >= 1

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from deepsuper.checks import Range, check_ranges
+from deepsuper.languages import is_code
 from deepsuper.pairing.config import JoinConfig
 from deepsuper.pairing.pairs import NoMatch, Pairing, Sides, align_sides, pair_by_alignment, pair_by_id, pair_by_order
 from deepsuper.pairing.rows import TRANSLATE, check_complete, joined_rows, pairs_by_how, rows_aside
@@ -70,12 +71,8 @@ def _share_ids(english: Side, target: Side) -> bool:
 
 
 def _ranges(config: JoinConfig) -> Iterator[Range]:
-    yield (
-        "lang",
-        config.language,
-        "a language code such as zh",
-        bool(config.language.strip()) and config.language != "en",
-    )
+    code = is_code(config.language) and config.language != "en"
+    yield "lang", config.language, "the code of the other language, such as zh", code
     for name in ("format_en", "format_tgt"):
         value = getattr(config, name)
         yield name, value, f"one of {', '.join(FORMATS)}", value in FORMATS

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from deepsuper.config import Completion, SdrrlConfig
 from deepsuper.corpora import Row
+from deepsuper.languages import name_of
 from deepsuper.texts import load_texts
 from deepsuper.words import tokens
 
@@ -18,7 +19,7 @@ OTHERS: dict[Completion, str] = {
     "translate": "Translate the following English sentence into {language}.",
     "complete": "Complete the following sentence.",
 }
-"""For other languages: in English, with the language's code."""
+"""For other languages: in English, with the language's name."""
 
 
 def completion_rows(language: str, parts: SdrrlConfig) -> dict[Completion, list[Row]]:
@@ -52,5 +53,5 @@ def in_halves(text: str, language: str) -> tuple[str, str] | None:
 
 
 def _row(kind: Completion, language: str, number: int, given: str, answer: str, where: str) -> Row:
-    instruction = INSTRUCTIONS.get(language, OTHERS)[kind].format(language=language)
+    instruction = INSTRUCTIONS.get(language, OTHERS)[kind].format(language=name_of(language))
     return Row(f"{kind}:{language}:{number}", language, instruction, given, answer, where=where)

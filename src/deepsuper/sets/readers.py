@@ -7,24 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from deepsuper.corpora import ENGLISH_FIELDS, TARGET_FIELDS, BadRow
+from deepsuper.languages import LANGUAGES, names_in_data
 
 Record = Mapping[str, Any]
 ENGLISH = "en"
-ISO_639_3 = {
-    "ar": ("arb", "ara"),
-    "en": ("eng",),
-    "es": ("spa",),
-    "fr": ("fra",),
-    "hi": ("hin",),
-    "ja": ("jpn",),
-    "ko": ("kor",),
-    "ru": ("rus",),
-    "th": ("tha",),
-    "tr": ("tur",),
-    "vi": ("vie",),
-    "zh": ("zho", "cmn"),
-}
-"""The three-letter codes by which Aya and FLORES-200 name languages."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +47,7 @@ def _fits_own(record: Record, language: str) -> bool:
 
 def _fits_by_code(record: Record, language: str) -> bool:
     return f"instruction_{language}" in record or (
-        language == ENGLISH and any(f"instruction_{c}" in record for c in ISO_639_3)
+        language == ENGLISH and any(f"instruction_{c}" in record for c in LANGUAGES)
     )
 
 
@@ -76,7 +62,7 @@ def _by_code(record: Record, language: str) -> Record:
 def _aya(record: Record, language: str) -> Record:
     """Aya's data set and collection hold all languages; an id is unique in a set and split of the collection only."""
     code = record.get("language_code", record.get("language"))
-    if code is not None and code not in (language, *ISO_639_3.get(language, ())):
+    if code is not None and code not in names_in_data(language):
         raise BadRow(f"language is {code!r}: not {language}")
     parts = [record.get(name) for name in ("dataset_name", "sub_dataset_name", "split", "template_id", "id")]
     key = "/".join(str(part) for part in parts if part not in (None, "-")) if record.get("id") is not None else None
@@ -85,7 +71,7 @@ def _aya(record: Record, language: str) -> Record:
 
 def _sentence_field(record: Record, language: str) -> str | None:
     """The field of a FLORES record (or of a file of aligned sentences) that holds the sentence in `language`."""
-    codes = (language, *ISO_639_3.get(language, ()))
+    codes = names_in_data(language)
     named = [name for name in record if name.startswith("sentence_") and name.split("_")[1] in codes]
     plain = [language, *(["text_en"] if language == ENGLISH else []), "sentence", "text"]
     return next((name for name in (*named, *plain) if name in record), None)

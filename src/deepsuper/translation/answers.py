@@ -7,7 +7,7 @@ import unicodedata
 from collections import Counter
 from dataclasses import dataclass
 
-from deepsuper.translation.languages import scripts_of
+from deepsuper.languages import scripts_of
 from deepsuper.vocabulary import script_of_character
 
 

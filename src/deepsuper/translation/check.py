@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deepsuper.checks import Range, check_ranges
+from deepsuper.languages import is_code
 from deepsuper.translation.config import TranslateConfig
 
 
@@ -46,7 +47,7 @@ def check_translate(config: TranslateConfig) -> Files:
 
 
 def _ranges(config: TranslateConfig) -> Iterator[Range]:
-    code = re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", config.language) is not None and config.language != "en"
+    code = is_code(config.language) and config.language != "en"
     yield "lang", config.language, "the code of the target language, such as zh", code
     local, asked = config.model is not None, config.endpoint is not None
     yield "model", None if config.model is None else config.model.name, "either model or endpoint", local != asked

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any
 
+from deepsuper.languages import name_of
 from deepsuper.translation.answers import Answer
 from deepsuper.translation.config import PROMPT, TranslateConfig
-from deepsuper.translation.languages import name_of
 from deepsuper.translation.translators import Batch, clean, fill
 
 UNREACHABLE = "unreachable"

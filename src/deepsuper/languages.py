@@ -1,7 +1,8 @@
-"""Languages by their ISO code: English names for prompts, codes of many-language models, scripts."""
+"""Languages by their ISO 639-1 code: English names for prompts, codes of models and data sets, scripts."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,25 +11,26 @@ from dataclasses import dataclass
 class Language:
     """`name` in English; `flores`: the code of NLLB and FLORES-200; `mbart`: of mBART-50 if it has it.
 
-    `scripts`: the names that Unicode gives its letters.
+    `scripts`: the names that Unicode gives its letters. `others`: ISO 639-3 codes that it has beside that of FLORES.
     """
 
     name: str
     flores: str
     mbart: str | None
     scripts: tuple[str, ...] = ("Latin",)
+    others: tuple[str, ...] = ()
 
 
 LANGUAGES = {
     "en": Language("English", "eng_Latn", "en_XX"),
-    "zh": Language("Chinese", "zho_Hans", "zh_CN", ("Han",)),
+    "zh": Language("Chinese", "zho_Hans", "zh_CN", ("Han",), ("cmn",)),
     "vi": Language("Vietnamese", "vie_Latn", "vi_VN"),
-    "ar": Language("Arabic", "arb_Arab", "ar_AR", ("Arabic",)),
+    "ar": Language("Arabic", "arb_Arab", "ar_AR", ("Arabic",), ("ara",)),
     "bn": Language("Bengali", "ben_Beng", "bn_IN", ("Bengali",)),
     "de": Language("German", "deu_Latn", "de_DE"),
     "el": Language("Greek", "ell_Grek", None, ("Greek",)),
     "es": Language("Spanish", "spa_Latn", "es_XX"),
-    "fa": Language("Persian", "pes_Arab", "fa_IR", ("Arabic",)),
+    "fa": Language("Persian", "pes_Arab", "fa_IR", ("Arabic",), ("fas",)),
     "fr": Language("French", "fra_Latn", "fr_XX"),
     "he": Language("Hebrew", "heb_Hebr", "he_IL", ("Hebrew",)),
     "hi": Language("Hindi", "hin_Deva", "hi_IN", ("Devanagari",)),
@@ -38,13 +40,13 @@ LANGUAGES = {
     "km": Language("Khmer", "khm_Khmr", "km_KH", ("Khmer",)),
     "ko": Language("Korean", "kor_Hang", "ko_KR", ("Hangul", "Han")),
     "lo": Language("Lao", "lao_Laoo", None, ("Lao",)),
-    "ms": Language("Malay", "zsm_Latn", None),
+    "ms": Language("Malay", "zsm_Latn", None, others=("msa",)),
     "my": Language("Burmese", "mya_Mymr", "my_MM", ("Myanmar",)),
     "nl": Language("Dutch", "nld_Latn", "nl_XX"),
     "pl": Language("Polish", "pol_Latn", "pl_PL"),
     "pt": Language("Portuguese", "por_Latn", "pt_XX"),
     "ru": Language("Russian", "rus_Cyrl", "ru_RU", ("Cyrillic",)),
-    "sw": Language("Swahili", "swh_Latn", "sw_KE"),
+    "sw": Language("Swahili", "swh_Latn", "sw_KE", others=("swa",)),
     "ta": Language("Tamil", "tam_Taml", "ta_IN", ("Tamil",)),
     "te": Language("Telugu", "tel_Telu", "te_IN", ("Telugu",)),
     "th": Language("Thai", "tha_Thai", "th_TH", ("Thai",)),
@@ -72,3 +74,15 @@ def codes_of(code: str) -> Iterator[str]:
         if LANGUAGES[code].mbart is not None:
             yield str(LANGUAGES[code].mbart)
     yield code
+
+
+def names_in_data(code: str) -> tuple[str, ...]:
+    """What data sets call it: its own code, and those of ISO 639-3, by which Aya and FLORES-200 name languages."""
+    if code not in LANGUAGES:
+        return (code,)
+    return (code, LANGUAGES[code].flores.split("_")[0], *LANGUAGES[code].others)
+
+
+def is_code(text: str) -> bool:
+    """Whether a text can be the code of a language, in the table or not: `zh`, `pt-BR`, `zho_Hans`."""
+    return re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", text) is not None
