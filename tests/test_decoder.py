@@ -113,6 +113,45 @@ def test_answers_are_those_of_the_harness(family, batch_size):
     assert expected[: len(QUESTIONS)] != expected[len(QUESTIONS) :]
 
 
+@pytest.mark.parametrize(
+    "change",
+    [{"use_cache": False}, {"repetition_penalty": 1.3}, {"eos_token_id": list(range(4, 97, 8))}],
+    ids=["no cache asked for", "padding under a penalty", "many ends"],
+)
+def test_what_a_model_folder_says_of_generation_changes_the_answers_as_in_the_harness(change):
+    theirs, ours = both("qwen3", 3)
+    ours.model.generation_config.update(**change)
+    requests = asked("generate_until", *((q, {"until": [], "max_gen_toks": 40}) for q in (*QUESTIONS, *"abc")))
+    expected = theirs.generate_until(requests, disable_tqdm=True)
+    assert ours.generate_until(requests, disable_tqdm=True) == expected
+    assert len(set(map(len, expected))) > 1 or "eos_token_id" not in change
+
+
+def test_no_row_is_longer_than_the_model_can_read(monkeypatch):
+    theirs, ours = both("llama", 5, max_length=64)
+    options = {"until": ["e"], "max_gen_toks": 30}
+    requests = asked("generate_until", *((q, options) for q in QUESTIONS))
+    longest = []
+    original = ours.model.forward
+
+    def forward(*args, position_ids, **more):
+        longest.append(int(position_ids.max()))
+        return original(*args, position_ids=position_ids, **more)
+
+    expected = theirs.generate_until(requests, disable_tqdm=True)
+    monkeypatch.setattr(ours.model, "forward", forward)
+    assert ours.generate_until(requests, disable_tqdm=True) == expected
+    assert max(longest) < 64
+    with pytest.raises(ValueError, match="max_gen_toks 64: need fewer than max_length, 64"):
+        ours.generate_until(asked("generate_until", ("Who?", {"until": [], "max_gen_toks": 64})), disable_tqdm=True)
+
+
+def test_prompts_of_one_token_are_answered():
+    theirs, ours = both("llama", 2, add_bos_token=False)
+    requests = asked("generate_until", *((q, {"until": [], "max_gen_toks": 9}) for q in "abca"))
+    assert ours.generate_until(requests, disable_tqdm=True) == theirs.generate_until(requests, disable_tqdm=True)
+
+
 def test_beams_are_searched_by_the_harness():
     theirs, ours = both("llama", 2)
     requests = asked("generate_until", *((q, {"until": [], "max_gen_toks": 40, "num_beams": 3}) for q in QUESTIONS))

@@ -21,12 +21,14 @@ from deepsuper.doctor.config import CheckConfig
 from deepsuper.doctor.contamination import LEAST_SHARE, Index
 from deepsuper.doctor.evaluation_texts import Item
 from deepsuper.doctor.fix import original_line, write_fixed
-from deepsuper.doctor.languages import identify
+from deepsuper.doctor.languages import identify, wrong_language
 from deepsuper.doctor.normalise import units
 from deepsuper.doctor.page import make_page
 from deepsuper.doctor.reading import read_source
 from deepsuper.doctor.run import check_file, check_rows, run_check
 from deepsuper.doctor.table import CHECKS, REASONS
+from deepsuper.lines import MAX_LINE
+from deepsuper.texts import load_texts
 from parallel_rows import good_row, write_lines
 from shared import SHARED, needs_shared
 from test_cli import fail
@@ -62,8 +64,15 @@ FAULTS = [
     ({"output_en": good_row(60)["output_en"] + " donâ€™t"}, {"garbled"}),
     ({"instruction_en": "Fill in the ____ of the story, please."}, {"placeholder"}),
     ({"instruction_en": "Dear {name}, please tell me the story."}, {"placeholder"}),
+    ({"instruction_en": "Dear {name}, tell me of {place}, please.",
+      "instruction": "亲爱的 {name}，请告诉我这里的故事。"},
+     {"placeholder"}),
+    ({"output": "東京都内の主要幹線道路では昨夜から大規模な交通渋滞が発生した。",
+      "output_en": "Traffic was dense on the roads of Tokyo last night."},
+     {"wrong_language"}),
     ({"instruction_en": "Correct the grammar of this sentence, please."}, {"english_form"}),
     ({"instruction_en": "What is <b>the bold</b> word of the story?"}, {"markup"}),
+    ({"instruction_en": "What is <b>bold</b> here?", "instruction": "这里的<b>粗体是什么，请告诉我？"}, {"markup"}),
     ({"instruction_en": "Read https://example.com/a of the town."}, {"address"}),
     ({"instruction_en": "Add 128 to 4096 and to 777 and tell me."}, {"number"}),
 ]  # fmt: skip
@@ -93,6 +102,18 @@ def test_what_needs_no_translation_is_let_be(change):
     assert checked(change) == set()
 
 
+def test_a_language_of_the_same_script_is_told_from_the_file_s_own():
+    texts = load_texts("ar", parallel=True).first(60)
+    assert texts.english is not None
+    rows = [
+        Row(f"r{n}", "ar", target, "", target, english, "", english)
+        for n, (target, english) in enumerate(zip(texts.target, texts.english, strict=True))
+    ]
+    persian = "این کتاب را دیروز در کتابخانه پیدا کردم و می‌خواهم آن را تا پایان هفته بخوانم و پس بدهم."
+    rows[7] = replace(rows[7], output=persian)
+    assert [found.row for found in wrong_language(rows, CONFIG)] == [7]
+
+
 def test_an_answer_that_stops_in_mid_sentence_is_truncated():
     english = "The river is long and the mountain is high, and every day the teacher walks to the city with a book. "
     whole = "河流很长，山很高，老师每天都带着一本书走到城市里去，然后在花园里坐下来慢慢地看书。"
@@ -117,6 +138,18 @@ def test_duplicates_are_found_exactly_nearly_and_by_question():
     near = {"instruction": first["instruction"].replace("请", "请你"), "output": first["output"]}
     assert checked(near) == {"near_duplicate"}
     assert checked(near, similarity=0.99) == set()
+
+
+def test_one_of_the_rows_that_repeat_each_other_stays_though_the_first_has_a_fault(tmp_path):
+    rows = [good_row(n) for n in range(40)]
+    faulty = {**rows[3], "id": "faulty", "output_en": "n/a"}
+    copies = [{**rows[3], "id": f"copy-{n}"} for n in range(2)]
+    path = write_lines(tmp_path / "rows.jsonl", [*rows[:3], faulty, *rows[4:], *copies, {**rows[5], "id": "again"}])
+    checked = check_file(path, replace(CONFIG, fix=True))
+    names = (tmp_path / "kept", tmp_path / "removed")
+    write_fixed(path, checked.findings, REASONS, names)
+    kept = [json.loads(line)["id"] for line in names[0].read_text(encoding="utf-8").splitlines()]
+    assert kept == [*(f"row-{n}" for n in range(40) if n != 3), "copy-0"]
 
 
 def test_a_row_that_holds_an_evaluation_text_is_named_with_the_item(tmp_path):
@@ -278,16 +311,38 @@ def test_a_truncated_archive_is_refused_by_name_and_nothing_is_written(tmp_path,
         (["rows.jsonl", "--lang", "z h"], "lang: need a language code"),
         (["rows.jsonl", "--data_dir", "nowhere"], "data_dir: no such folder 'nowhere'"),
         (["rows.jsonl", "--data_dir", "."], "data_dir '.': no file for zh or en"),
-        (["rows.jsonl", "deep/rows.jsonl"], "both would be rows.kept.jsonl"),
+        (["rows.jsonl", "deep/rows.jsonl", "--fix"], "both would be rows.kept.jsonl"),
+        (["rows.jsonl", "rows.kept.jsonl", "--fix", "--output_dir", "."], "rows.kept.jsonl: is read, and --fix would"),
+        (["long.jsonl", "--fix"], "long.jsonl:2: a line of"),
     ],
 )
 def test_a_mistake_ends_in_one_line(tmp_path, monkeypatch, capsys, line, words):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "deep").mkdir()
-    for name in ("rows.jsonl", "deep/rows.jsonl"):
+    for name in ("rows.jsonl", "rows.kept.jsonl", "deep/rows.jsonl"):
         write_lines(tmp_path / name, [good_row(n) for n in range(5)])
+    write_lines(tmp_path / "long.jsonl", [good_row(0), b"x" * (MAX_LINE + 1), good_row(2)])
     assert words in fail(capsys, "data", "check", *line)
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_line_that_is_too_long_is_a_finding(tmp_path):
+    path = write_lines(
+        tmp_path / "rows.jsonl", [good_row(0), b"x" * (MAX_LINE + 1), good_row(2), b"y" * (MAX_LINE + 1)]
+    )
+    source = read_source(path, "zh")
+    assert [(finding.line, finding.reason) for finding in source.broken] == [(2, "broken_line"), (4, "broken_line")]
+    assert (source.lines, source.numbers) == (4, [1, 3])
+
+
+@pytest.mark.parametrize("missing", ["datasketch", "py3langid", "rjieba"])
+def test_a_missing_package_is_named_with_the_extra_that_has_it(tmp_path, monkeypatch, capsys, missing):
+    path = str(write_lines(tmp_path / "rows.jsonl", [good_row(0)]))
+    monkeypatch.setattr("deepsuper.checks._installed", lambda module: module != missing)
+    words = f"needs the package {missing}: pip install 'deepsuper[data]'"
+    assert words in fail(capsys, "data", "check", path)
+    output = str(tmp_path / "o.jsonl")
+    assert words in fail(capsys, "data", "translate", path, "--lang", "vi", "--output", output, "--model", "nowhere")
 
 
 def test_the_command_writes_a_report_and_both_files(tmp_path, monkeypatch, capsys):

@@ -189,6 +189,15 @@ def test_sentences_become_rows_that_ask_for_a_translation_or_stand_beside_each_o
     assert (again.target, again.english) == (texts.target, texts.english)
 
 
+def test_two_columns_of_one_file_are_both_sides(tmp_path):
+    texts = load_texts("zh").first(60)
+    path = tmp_path / "pairs.tsv"
+    path.write_text("".join(f"{a}\t{b}\n" for a, b in zip(texts.english, texts.target, strict=True)), encoding="utf-8")
+    pairing, rows, _ = join(tmp_path, path, path, language="zh")
+    assert [row["output"] for row in rows] == list(texts.target) and not pairing.aside_en
+    assert [row["input"] for row in rows] == list(texts.english)
+
+
 def test_packaged_sentences_teach_a_lexicon_for_a_few_rows(tmp_path):
     texts = load_texts("zh", part="devtest").first(30)
     english = [{"instruction": sentence, "output": "yes"} for sentence in texts.english]
@@ -229,6 +238,8 @@ def test_mistakes_end_in_one_line(tmp_path, capsys):
     assert "ends in .jsonl" in fail(capsys, "--en", en, "--tgt", tgt, *lang, "--output", str(tmp_path))
     assert "language code" in fail(capsys, "--en", en, "--tgt", tgt, "--lang", "en", *output)
     assert "magic" in fail(capsys, "--en", en, "--tgt", tgt, *lang, *output, "--by", "magic")
+    (tmp_path / "s.csv").write_text("one,eins\n")
+    assert "parted by commas" in fail(capsys, "--en", str(tmp_path / "s.csv"), "--tgt", tgt, *lang, *output)
     (tmp_path / "s.txt").write_text("one\ntwo\n")
     assert "need sentences on both sides" in fail(capsys, "--en", str(tmp_path / "s.txt"), "--tgt", tgt, *lang, *output)
     (tmp_path / "t.txt").write_text("eins\nzwei\n")

@@ -330,6 +330,13 @@ def test_sentences_that_cannot_be_read_are_found_before_a_weight_is_loaded(run, 
         synthesise(replace(run, data=replace(run.data, sdrrl=parts)))
 
 
+def test_half_a_surrogate_pair_in_a_sentence_is_named_with_its_line(tmp_path):
+    path = tmp_path / "sentences.jsonl"
+    path.write_text('{"zh": "你好", "en": "hello"}\n{"zh": "\\ud800", "en": "a"}\n')
+    with pytest.raises(ValueError, match=r"sentences\.jsonl:2: holds half of a surrogate pair"):
+        completion_rows("zh", SdrrlConfig(sentences=str(path)))
+
+
 def test_the_command_shows_each_part_and_writes_every_row(run, tmp_path, capsys):
     recipe, output = tmp_path / "recipe.yaml", tmp_path / "deep" / "rows.jsonl"
     recipe.write_text(dump(run))

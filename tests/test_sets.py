@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from deepsuper.lines import MAX_LINE
 from deepsuper.sets import READERS, Side, read_side
 from deepsuper.sets.readers import reader_of
 from shared import SHARED, needs_shared
@@ -88,7 +89,8 @@ def test_each_set_is_known_by_its_fields_and_read_under_the_project_s_names(
 
 
 def test_every_reader_has_its_record():
-    assert {"two-columns", *(case[0] for case in CASES)} == set(READERS)
+    by_layout = {"two-columns", "sentence-pairs"}
+    assert {*by_layout, *(case[0] for case in CASES)} == set(READERS)
 
 
 def test_a_named_format_wins_over_the_fields(tmp_path):
@@ -193,6 +195,28 @@ def test_a_file_without_a_row_is_refused_by_name(tmp_path, content, words):
     with pytest.raises(ValueError, match=r"file\.json") as caught:
         read_side(str(path), "en")
     assert words in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_the_elements_of_an_array_are_read_as_strictly_as_lines(tmp_path):
+    good = json.dumps(GOOD)
+    twice, number = '{"instruction": "a", "output": "one", "output": "two"}', '{"instruction": "a", "output": NaN}'
+    (tmp_path / "a.json").write_text(f"[{good}, {twice},\n{number}, 7 ,{good}]\n", encoding="utf-8")
+    side = read_side(str(tmp_path / "a.json"), "en")
+    assert [entry.row is not None for entry in side.entries] == [True, False, False, False, True]
+    problems = [entry.problem for entry in side.entries[1:4]]
+    assert ["output" in problems[0], "NaN" in problems[1], "a JSON int" in problems[2]] == [True] * 3
+    assert [entry.text for entry in side.entries[1:4]] == [twice, number, "7"]
+    for broken in (f"[{good}", f"[{good} {good}]", f"[{good},]", f"[{good}] x", f"[{good},, {good}]"):
+        (tmp_path / "b.json").write_text(broken, encoding="utf-8")
+        with pytest.raises(ValueError, match=r"b\.json: not JSON"):
+            read_side(str(tmp_path / "b.json"), "en")
+
+
+def test_a_line_of_text_that_is_too_long_keeps_its_place(tmp_path):
+    (tmp_path / "t.txt").write_text("one\n" + "x" * (MAX_LINE + 1) + "\nthree\n", encoding="utf-8")
+    side = read_side(str(tmp_path / "t.txt"), "en")
+    assert [entry.row and entry.row.instruction for entry in side.entries] == ["one", None, "three"]
+    assert side.entries[1].where.endswith("t.txt:2") and "a line of" in side.entries[1].problem
 
 
 def test_a_missing_file_is_no_hub_name(tmp_path):

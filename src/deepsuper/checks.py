@@ -133,6 +133,13 @@ def _library_names(t: TrainingConfig) -> Iterator[Range]:
             yield "training.report_to", tracker, f"the package {tracker}: pip install {tracker}", _installed(tracker)
 
 
+def need_packages(extra: str, *modules: str) -> None:
+    """Raises: ValueError with what to install, where a package of an extra is missing."""
+    for module in modules:
+        if not _installed(module):
+            raise ValueError(f"needs the package {module}: pip install 'deepsuper[{extra}]'")
+
+
 def _installed(module: str) -> bool:
     return importlib.util.find_spec(module) is not None
 

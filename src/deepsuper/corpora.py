@@ -202,13 +202,13 @@ def check_record(record: Mapping[str, Any], fields: Sequence[str]) -> tuple[str,
         if not optional and not value.strip():
             raise BadRow(f"field {name!r} is empty: fill it")
         values[name] = value
-    if not _is_unicode("".join(values.values())):
-        name = next(name for name, text in values.items() if not _is_unicode(text))
+    if not is_unicode("".join(values.values())):
+        name = next(name for name, text in values.items() if not is_unicode(text))
         raise BadRow(f"field {name!r} holds half of a surrogate pair: write the character itself")
     return values.pop("id"), values
 
 
-def _is_unicode(text: str) -> bool:
+def is_unicode(text: str) -> bool:
     """Whether UTF-8 can write it: it holds no half of a surrogate pair."""
     try:
         text.encode("utf-8")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import math
+import re
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -128,6 +129,37 @@ def read_object(text: str) -> dict[str, Any]:
     return record
 
 
+def array_items(text: str) -> Iterator[tuple[dict[str, Any] | None, str, str]]:
+    """Each object of the JSON array that `text` is; or None, the problem, and the element's text.
+
+    Raises: ValueError where it is no such array: behind its fault no element can be found.
+    """
+    at = _skip_blank(text, 0)
+    if text[at : at + 1] != "[":
+        raise ValueError("not a JSON array")
+    at = _skip_blank(text, at + 1)
+    while text[at : at + 1] != "]":
+        _, end = _ANY.raw_decode(text, at)
+        try:
+            yield read_object(text[at:end]), "", ""
+        except ValueError as error:
+            yield None, str(error), text[at:end][:SHOWN]
+        at = _skip_blank(text, end)
+        if text[at : at + 1] == ",":
+            at = _skip_blank(text, at + 1)
+            if text[at : at + 1] == "]":
+                raise json.JSONDecodeError("Expecting value behind a comma", text, at)
+        elif text[at : at + 1] != "]":
+            raise json.JSONDecodeError("Expecting ',' delimiter", text, at)
+    if text[_skip_blank(text, at + 1) :]:
+        raise json.JSONDecodeError("Extra data", text, at + 1)
+
+
+def _skip_blank(text: str, at: int) -> int:
+    found = _BLANK.match(text, at)
+    return found.end() if found else at
+
+
 def _is_deep(value: Any) -> bool:
     level = [value]
     for _ in range(MAX_DEPTH):
@@ -158,6 +190,8 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return record
 
 
+_ANY = json.JSONDecoder()
+_BLANK = re.compile(r"[ \t\r\n]*")
 _DECODER = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_unique)
 
 

@@ -164,21 +164,24 @@ def _translate_parser() -> ArgumentParser:
     parser.add_argument("--cache", type=str, default=None, help="the file of translations (default: beside OUTPUT)")
     meaning = "run `data check` on what came back; its report goes to OUTPUT with .check for .jsonl"
     parser.add_argument("--check", type=bool, default=True, help=meaning)
+    parser.add_argument("--data_dir", type=str, default=None, help="evaluation sets that the check compares with")
     add_weights_arguments(parser)
     return parser
 
 
 def _translate(parsed: Namespace, line: list[str]) -> None:
+    from deepsuper.doctor.run import check_tools, run_check
     from deepsuper.translation.run import run_translate
 
+    check = CheckConfig((parsed.output,), parsed.lang, data_dir=parsed.data_dir)
+    if parsed.check:
+        check_tools(check)
     own = {name: parsed[name] for name in TranslateConfig.__dataclass_fields__ if name in parsed}
     if parsed.model is not None:
         own["model"] = model_config(parsed.model, parsed)
     translated = run_translate(TranslateConfig(path=parsed.file, language=parsed.lang, **own), ["deepsuper", *line])
     if parsed.check and translated.rows_out:
-        from deepsuper.doctor.run import run_check
-
-        run_check(CheckConfig((parsed.output,), parsed.lang), Path(parsed.output).with_suffix(".check"))
+        run_check(check, Path(parsed.output).with_suffix(".check"))
 
 
 def _check_parser() -> ArgumentParser:

@@ -24,14 +24,21 @@ class Fixed:
 
 
 def fixed_names(paths: Sequence[Path], folder: Path) -> list[tuple[Path, Path]]:
-    """The names of the kept and the removed lines of each file. Raises: ValueError where two files' names are alike."""
+    """The names of the kept and the removed lines of each file.
+
+    Raises: ValueError where two files' names are alike, or one that is read would be written over.
+    """
     names: dict[str, Path] = {}
     for path in paths:
         stem = path.name.removesuffix(".gz").removesuffix(".jsonl").removesuffix(".json")
         if stem in names:
             raise ValueError(f"{names[stem]} and {path}: both would be {stem}.kept.jsonl: check one at a time")
         names[stem] = path
-    return [(folder / f"{stem}.kept.jsonl", folder / f"{stem}.removed.jsonl") for stem in names]
+    written = [(folder / f"{stem}.kept.jsonl", folder / f"{stem}.removed.jsonl") for stem in names]
+    inputs = {path.resolve() for path in paths}
+    for name in (name for pair in written for name in pair if name.resolve() in inputs):
+        raise ValueError(f"{name}: is read, and --fix would write over it: choose another --output_dir")
+    return written
 
 
 def write_fixed(path: Path, findings: Iterable[Finding], reasons: Iterable[str], names: tuple[Path, Path]) -> Fixed:

@@ -12,7 +12,7 @@ from typing import Any
 from deepsuper.corpora import FIELDS, BadRow, Row, make_row, normalize
 from deepsuper.doctor.findings import Finding, Reason, shortened
 from deepsuper.doctor.languages import identify
-from deepsuper.lines import json_records, numbered_lines
+from deepsuper.lines import json_records, numbered_lines, refuse
 
 READING = {
     "broken_line": Reason("error", "not a JSON object in UTF-8"),
@@ -39,20 +39,25 @@ class Source:
     blank: int = 0
 
 
-def read_source(path: Path, language: str | None) -> Source:
-    """All lines of a file. Raises: ValueError where it is missing, cut off, or its language cannot be told."""
+def read_source(path: Path, language: str | None, *, whole: bool = False) -> Source:
+    """All lines of a file. `whole`: each must be short enough to be copied.
+
+    Raises: ValueError where it is missing, cut off, or its language cannot be told; with `whole` at a line too long.
+    """
     source = Source(path, language or "", language is not None)
     seen: dict[str, int] = {}
     at = {"line": 0}
 
     def counted() -> Iterator[tuple[int, bytes]]:
-        for number, line in numbered_lines(path):
+        for number, line in numbered_lines(path, refuse if whole else bad):
             source.lines = at["line"] = number
             source.blank += not line.decode("utf-8", "replace").removeprefix("\ufeff").strip()
             yield number, line
 
     def bad(where: str, problem: str, text: str) -> None:
-        source.broken.append(Finding(where, at["line"], "broken_line", problem))
+        number = int(where.rpartition(":")[2])
+        source.lines = max(source.lines, number)
+        source.broken.append(Finding(where, number, "broken_line", problem))
 
     for where, record in json_records(str(path), counted(), bad):
         number = at["line"]

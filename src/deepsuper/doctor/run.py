@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
-from deepsuper.checks import Range, check_ranges
+from deepsuper.checks import Range, check_ranges, need_packages
 from deepsuper.corpora import Row
 from deepsuper.doctor.config import CheckConfig
 from deepsuper.doctor.findings import Finding, Found, Numbers
@@ -50,7 +50,7 @@ def run_check(config: CheckConfig, folder: Path) -> list[Checked]:
     from deepsuper.doctor.report import print_report, write_records
 
     check_config(config)
-    names = fixed_names([Path(name) for name in config.files], folder)
+    names = fixed_names([Path(name) for name in config.files], folder) if config.fix else []
     checked = [check_file(Path(name), config) for name in config.files]
     folder.mkdir(parents=True, exist_ok=True)
     if config.fix:
@@ -65,7 +65,7 @@ def run_check(config: CheckConfig, folder: Path) -> list[Checked]:
 def check_file(path: Path, config: CheckConfig) -> Checked:
     """Every finding in one file, in the order of its lines."""
     start = time.perf_counter()
-    source = read_source(path, config.language)
+    source = read_source(path, config.language, whole=config.fix)
     checked = Checked(source, [f for f in source.broken if f.reason not in config.ignore])
     for name, found, values in _checks(source.rows, config, path.name):
         checked.findings += [_finding(source.rows, name, one, source.numbers) for one in found]
@@ -151,6 +151,12 @@ def check_config(config: CheckConfig) -> None:
     for name in config.files:
         if not Path(name).is_file():
             raise ValueError(f"{name}: no such file (from {Path.cwd()})")
+    check_tools(config)
+
+
+def check_tools(config: CheckConfig) -> None:
+    """Raises: ValueError where a package or the folder of evaluation sets is missing."""
+    need_packages("data", "datasketch", "py3langid", "rjieba")
     if config.data_dir is not None and not Path(config.data_dir).is_dir():
         raise ValueError(f"data_dir: no such folder {config.data_dir!r}: `deepsuper data layout` tells what it holds")
 

@@ -66,8 +66,8 @@ class Generation:
         return ended or any(stop in text for stop in self.stops)
 
     def cut(self, said: Sequence[int]) -> Sequence[int]:
-        """What counts of an answer that is done: up to the token that ends it, and no more than may be."""
-        end = next((n for n, token in enumerate(said) if token in self.end_tokens), len(said))
+        """What counts of an answer that is done: up to the token that ends it (a text, if it is no special one)."""
+        end = next((n for n, token in enumerate(said, start=1) if token in self.end_tokens), len(said))
         return said[: min(end, self.max_tokens)]
 
 
@@ -88,17 +88,20 @@ def decode(
         yield from (answer for answer, over in zip(batch, done, strict=True) if over)
         read = past.pieces(n for n, over in enumerate(done) if not over)
         batch = [answer for answer, over in zip(batch, done, strict=True) if not over]
+        del past
 
 
 def _go_on(model: Any, tokenizer: Any, batch: Sequence[Answer], past: Past, asked: Generation) -> Past:
     """Adds to each answer of a batch until enough of them are done."""
-    ids, mask = pad([answer.prompt + answer.said for answer in batch], model.device, left=True)
+    texts = [answer.prompt + answer.said for answer in batch]
+    ids, mask = pad(texts, model.device, left=True, token=tokenizer.pad_token_id)
     width = ids.shape[1]
     said = model.generate(
         input_ids=ids,
         attention_mask=mask,
         past_key_values=past.cache,
-        max_new_tokens=max(asked.max_tokens - len(answer.said) for answer in batch),
+        use_cache=True,
+        max_new_tokens=min(asked.max_tokens - len(answer.said) for answer in batch),
         stopping_criteria=[Enough(tokenizer, asked, [answer.said for answer in batch], width)],
         pad_token_id=tokenizer.pad_token_id,
         **asked.options,

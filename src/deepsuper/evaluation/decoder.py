@@ -54,6 +54,8 @@ class Decoder(HFLM):  # type: ignore[misc]
             yield from enumerate(super().generate_until(requests, disable_tqdm=True))
             return
         room = self.max_length - asked.max_tokens
+        if room < 1:
+            raise ValueError(f"max_gen_toks {asked.max_tokens}: need fewer than max_length, {self.max_length} tokens")
         waiting = [Answer(n, self._encode(request.args[0])[-room:]) for n, request in enumerate(requests)]
         for answer in decode(self.model, self.tokenizer, waiting, asked, self.batch_size):
             text = postprocess_generated_text(self.tok_decode(asked.cut(answer.said)), asked.stops, None)

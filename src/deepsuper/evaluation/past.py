@@ -122,10 +122,10 @@ def compose(pieces: Sequence[Piece], *, spend: bool = False) -> Past:
     return new
 
 
-def pad(rows: Sequence[Sequence[int]], device: Any, *, left: bool) -> tuple[torch.Tensor, torch.Tensor]:
-    """Rows of tokens as one tensor, [rows, longest], and the mask that says which of its tokens are real."""
+def pad(rows: Sequence[Sequence[int]], device: Any, *, left: bool, token: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    """Rows of tokens as one tensor, [rows, longest], filled with `token`, and the mask of which are real."""
     side = "left" if left else "right"
     ids = [torch.tensor(row, dtype=torch.long) for row in rows]
-    real = [torch.ones_like(row) for row in ids]
-    padded, mask = (pad_sequence(each, batch_first=True, padding_side=side) for each in (ids, real))
+    padded = pad_sequence(ids, batch_first=True, padding_value=token, padding_side=side)
+    mask = pad_sequence([torch.ones_like(row) for row in ids], batch_first=True, padding_side=side)
     return padded.to(device), mask.to(device)

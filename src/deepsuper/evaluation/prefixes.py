@@ -76,17 +76,18 @@ class PrefixCache:
         """
         prefixes = [self._prefixes.get(prompt) for prompt in prompts]
         heads = [prompt if prefix is None else prefix.tokens for prompt, prefix in zip(prompts, prefixes, strict=True)]
-        shared = {prefix.tokens for prefix in prefixes if prefix is not None}
+        shared = list(dict.fromkeys(prefix.tokens for prefix in prefixes if prefix is not None))
         if not shared:
             self._kept = {}
             return self._go_on(prompts, Past.empty(len(prompts), self.model.device))
         fresh = [head for head in dict.fromkeys(heads) if head not in self._kept]
         past = self._go_on(fresh, Past.empty(len(fresh), self.model.device))
         read = self._kept | dict(zip(fresh, past.pieces(range(len(fresh))), strict=True))
-        self._kept = {head: read[head] for head in shared}
+        kept = compose([read[head] for head in shared])
+        self._kept = dict(zip(shared, kept.pieces(range(len(shared))), strict=True))
         behind = max(len(prompt) - len(head) for prompt, head in zip(prompts, heads, strict=True))
         parts = [replace(read[h], length=max(0, len(p) - behind)) for p, h in zip(prompts, heads, strict=True)]
-        return self._go_on([prompt[-behind:] if behind else () for prompt in prompts], compose(parts))
+        return self._go_on([prompt[-behind:] if behind else () for prompt in prompts], compose(parts, spend=True))
 
     def _go_on(self, prompts: Sequence[Tokens], past: Past) -> Past:
         """`past` and the keys and values of some prompts: all are kept, sliding windows or not."""

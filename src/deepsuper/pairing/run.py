@@ -6,6 +6,7 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -32,14 +33,22 @@ def run_join(config: JoinConfig, command: Sequence[str]) -> Pairing:
     Raises: ValueError naming option, file, line and remedy, before anything is written.
     """
     check_ranges(_ranges(config))
-    english = read_side(config.en, "en", config.format_en, config.split, config.subset_en)
-    target = read_side(config.tgt, config.language, config.format_tgt, config.split, config.subset_tgt)
+    english, target = _read_sides(config)
     _check_sides(english, target, config)
     pairing = pair(Sides(english, target, config.seed, config.compare), config)
     check_complete(pairing, english, target)
     write(pairing, english, target, config, command)
     print("\n".join(summary(pairing, english, target)))
     return pairing
+
+
+def _read_sides(config: JoinConfig) -> tuple[Side, Side]:
+    english = read_side(config.en, "en", config.format_en, config.split, config.subset_en)
+    target = read_side(config.tgt, config.language, config.format_tgt, config.split, config.subset_tgt)
+    told = config.format_en, config.format_tgt
+    if config.en == config.tgt and told == ("auto", "auto") and english.format == "two-columns":
+        return _read_sides(replace(config, format_en="sentence-pairs", format_tgt="sentence-pairs"))
+    return english, target
 
 
 def pair(sides: Sides, config: JoinConfig) -> Pairing:
@@ -72,7 +81,7 @@ def _share_ids(english: Side, target: Side) -> bool:
 
 def _ranges(config: JoinConfig) -> Iterator[Range]:
     code = is_code(config.language) and config.language != "en"
-    yield "lang", config.language, "the code of the other language, such as zh", code
+    yield "lang", config.language, "a language code such as zh, other than en", code
     for name in ("format_en", "format_tgt"):
         value = getattr(config, name)
         yield name, value, f"one of {', '.join(FORMATS)}", value in FORMATS

@@ -82,6 +82,11 @@ def _sentence(record: Record, language: str) -> Record:
     return {"id": record.get("id"), "instruction": None if name is None else record[name]}
 
 
+def _column(record: Record, language: str) -> Record:
+    """Two columns of one file, English and the other language, in this order."""
+    return {"instruction": record.get("instruction" if language == ENGLISH else "output")}
+
+
 _ALPACA = Reader(
     _has("instruction", "output"), _renamed(id="id", instruction="instruction", input="input", output="output")
 )
@@ -95,9 +100,13 @@ READERS: dict[str, Reader] = {
     "bactrian-x": Reader(_has("instruction", "input", "id", "output"), _ALPACA.read),
     "alpaca": _ALPACA,
     "two-columns": _ALPACA,
+    "sentence-pairs": Reader(lambda record, language: False, _column, sentences=True),
     "flores": Reader(lambda record, language: _sentence_field(record, language) is not None, _sentence, sentences=True),
 }
-"""From the most particular fields to the least: the first that fits the first record reads the whole set."""
+"""From the most particular fields to the least: the first that fits the first record reads the whole set. Two columns
+are an instruction and its output, or, where both sides are in the one file, a sentence in English and in the other
+language (`sentence-pairs`).
+"""
 
 
 def reader_of(record: Record, language: str) -> str | None:

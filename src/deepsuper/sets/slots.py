@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import json
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from deepsuper.corpora import hub_records
-from deepsuper.lines import file_records, numbered_lines
+from deepsuper.lines import array_items, file_records, numbered_lines
 
 Layout = Literal["array", "lines", "columns", "text"]
 """A JSON array, one JSON object on each line, two columns parted by a tab, or one sentence on each line."""
@@ -39,6 +38,8 @@ def read_slots(source: str, split: str = "train", subset: str | None = None) -> 
     Raises: ValueError where it is missing, cut off, or no such data set.
     """
     path = Path(source)
+    if path.name.endswith((".csv", ".csv.gz")):
+        raise ValueError(f"{path}: columns parted by commas: save them parted by tabs (.tsv), or as JSON lines")
     if path.is_dir() or not (path.is_file() or _names_a_file(source)):
         records = hub_records(source, split, subset)
         return "lines", [Slot(where, record) for where, record in records]
@@ -105,33 +106,39 @@ def _array(path: Path) -> list[Slot]:
     if len(whole) > MAX_ARRAY:
         raise ValueError(f"{path}: a JSON array of more than {MAX_ARRAY} bytes: write one JSON object on each line")
     try:
-        records = json.loads(whole.decode("utf-8").removeprefix("\ufeff"))
+        items = list(array_items(whole.decode("utf-8").removeprefix("\ufeff")))
     except UnicodeDecodeError as error:
         raise ValueError(
             f"{path}: byte {whole[error.start]:#04x} at position {error.start} is not UTF-8: save the file as UTF-8"
         ) from error
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: not JSON ({error}): need an array of objects, or one object on each line") from error
-    return [_array_slot(f"{path}[{n}]", record) for n, record in enumerate(records, start=1)]
-
-
-def _array_slot(where: str, record: Any) -> Slot:
-    if isinstance(record, dict):
-        return Slot(where, record)
-    return Slot(where, None, f"a JSON {type(record).__name__}: need an object", json.dumps(record)[:2000])
+    return [Slot(f"{path}[{n}]", *item) for n, item in enumerate(items, start=1)]
 
 
 def _text(path: Path, layout: Layout) -> Iterator[Slot]:
     """Each line in its place: an empty one is a row without its text, but for those at the end of the file."""
     empty: list[Slot] = []
-    for number, line in numbered_lines(path):
-        slot = _text_slot(f"{path}:{number}", line, layout)
+    for slot in _lines(path, layout):
         if slot.record is None and not slot.text:
             empty.append(slot)
             continue
         yield from empty
         yield slot
         empty = []
+
+
+def _lines(path: Path, layout: Layout) -> Iterator[Slot]:
+    too_long: list[Slot] = []
+
+    def bad(where: str, problem: str, text: str) -> None:
+        too_long.append(Slot(where, None, problem, text))
+
+    for number, line in numbered_lines(path, bad):
+        yield from too_long
+        too_long.clear()
+        yield _text_slot(f"{path}:{number}", line, layout)
+    yield from too_long
 
 
 def _text_slot(where: str, line: bytes, layout: Layout) -> Slot:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from deepsuper.corpora import is_unicode
 from deepsuper.lines import file_records, numbered_lines, refuse
 
 LANGUAGES = ("zh", "vi", "ar")
@@ -80,6 +81,8 @@ def _read(path: Path, language: str) -> Iterator[tuple[str, str | None]]:
         for value in (record[name], english):
             if value is not None and not (isinstance(value, str) and value.strip()):
                 raise ValueError(f"{where}: need a text that is not empty, got {json.dumps(value, ensure_ascii=False)}")
+            if value is not None and not is_unicode(value):
+                raise ValueError(f"{where}: holds half of a surrogate pair: write the character itself")
         yield record[name].strip(), None if english is None else english.strip()
 
 
