@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as F
+from transformers import AutoConfig, AutoModelForCausalLM
 
 from deepsuper.collate import Collator
 from deepsuper.lens import Lens, base_model
 from deepsuper.objective import Feature, Logits, Objective
 from deepsuper.supervised import Supervised
 from rows import BOS, PAD, make_rows
-from tiny import make_model
+from tiny import SHAPE, make_model
 
 FAMILIES = ("llama", "qwen3", "gemma2", "gemma3")
 I, J, L = 1, 3, 4
@@ -88,6 +89,55 @@ def test_tree_equals_separate_passes_under_lora(family: str) -> None:
     losses = Supervised(model, objective)(Collator(PAD, BOS, objective)(rows))
     assert_same(gradients(model, objective.total(losses)), expected_grads)
     assert expected_grads and all("lora" in name for name in expected_grads)
+
+
+OTHERS = {
+    "mistral": {"num_key_value_heads": 2, "sliding_window": 6},
+    "phi3": {"num_key_value_heads": 2, "original_max_position_embeddings": 512},
+    "olmo2": {"num_key_value_heads": 2},
+    "gpt_neox": {},
+    "falcon": {},
+    "opt": {"ffn_dim": 48, "word_embed_proj_dim": 32, "dropout": 0.0},
+    "mixtral": {"num_key_value_heads": 2, "num_local_experts": 4},
+    "gpt_oss": {"num_key_value_heads": 2, "head_dim": 8, "num_local_experts": 4, "sliding_window": 6},
+}
+
+
+def other_model(kind: str, options: dict) -> torch.nn.Module:
+    """A tiny random model of any architecture of transformers."""
+    shape = {name: value for name, value in SHAPE.items() if name not in ("head_dim", "num_key_value_heads")}
+    torch.manual_seed(0)
+    return AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **{**shape, **options}), dtype=torch.float32)
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+def test_other_architectures_read_a_tree_as_separate_passes(kind: str) -> None:
+    model, rows = other_model(kind, OTHERS[kind]), make_rows(3, seed=2)
+    expected = separate_losses(model, rows)
+    supervised = Supervised(model, conditional())
+    supervised.check_lens()
+    supervised.check_tree()
+    losses = supervised(Collator(PAD, BOS, conditional())(rows))
+    for name, value in expected.items():
+        torch.testing.assert_close(losses[name], value, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("gpt2", {"n_embd": 32, "n_layer": 4, "n_head": 4}),  # blocks get their mask by position
+        ("gptj", {"n_embd": 32, "n_layer": 4, "n_head": 4, "rotary_dim": 4}),  # gives back as many columns as it got
+        ("bloom", {"n_layer": 4, "n_head": 4}),  # ALiBi
+        ("mamba", {"state_size": 4}),  # no attention
+    ],
+)
+def test_a_model_that_cannot_read_a_tree_is_refused_in_one_line(kind: str, options: dict) -> None:
+    model = other_model(kind, options)
+    supervised = Supervised(model, conditional())
+    with pytest.raises(ValueError, match=r"cannot read several texts in one pass \(.*\): choose objective") as caught:
+        supervised.check_tree()
+    assert "\n" not in str(caught.value)
+    Supervised(model, Objective({"tft": Logits(L, "tft")})).check_tree()
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -11,7 +11,7 @@ from torch import nn
 from deepsuper.cross_entropy import Give, cross_entropy, matrix_dtype
 from deepsuper.reading import Reading, read
 
-_NORMS = ("norm", "final_layernorm", "final_layer_norm", "ln_f", "final_norm")
+_NORMS = ("norm", "final_layernorm", "final_layer_norm", "ln_f", "final_norm", "layer_norm", "norm_f")
 
 
 def base_model(model: nn.Module) -> Any:

@@ -205,3 +205,45 @@ class Supervised(nn.Module):
                 f"{type(base_model(self.model)).__name__}: the lens at layer {self.lens.num_layers} differs from the "
                 f"model's own logits by up to {error:.3g}; this kind of head is not supported"
             )
+
+    def check_tree(self) -> None:
+        """Raises: ValueError where texts of one pass do not get the states that passes of their own give them.
+
+        Such a model takes no mask of ours, as with positions that are counted in columns (ALiBi), or reshapes what its
+        blocks return.
+        """
+        if not (self.objective.joint_english or self.objective.branches):
+            return
+        layer, last = 1, self.lens.num_layers
+        trunk = torch.arange(1, 7, device=self.lens.head.weight.device).unsqueeze(0)
+        prefix, branch = trunk[:, :3], trunk.flip(1)
+        lengths = torch.tensor([prefix.shape[1]], device=trunk.device)
+        training = self.model.training
+        self.model.eval()
+        try:
+            with torch.no_grad():
+                alone = self.tree.run([Segment(trunk, last)], lengths, [last])[last]
+                behind = self.tree.run([Segment(torch.cat([prefix, branch], 1), last)], lengths, [layer])[layer]
+                together = self.tree.run(
+                    [Segment(trunk, last), Segment(branch, layer, after_prefix=True)], lengths, [layer, last]
+                )
+            pairs = (
+                (together[last][:, : trunk.shape[1]], alone),
+                (together[layer][:, trunk.shape[1] :], behind[:, prefix.shape[1] :]),
+            )
+            differs = [not torch.allclose(a.float(), b.float(), rtol=0.0, atol=_rough(b)) for a, b in pairs]
+            problem = "their states differ from those of passes of their own" if any(differs) else ""
+        except (ValueError, TypeError, RuntimeError, IndexError) as error:
+            problem = str(error).splitlines()[0]
+        finally:
+            self.model.train(training)
+        if problem:
+            raise ValueError(
+                f"{type(base_model(self.model)).__name__} cannot read several texts in one pass ({problem}): choose "
+                "objective.alignment: positional, with objective.detach_english: true"
+            )
+
+
+def _rough(states: torch.Tensor) -> float:
+    """How far states may be apart that were computed in another order, in bf16 too."""
+    return 2e-2 * (1.0 + float(states.abs().max()))

@@ -176,6 +176,7 @@ def make_trainer(
     languages = prepared.languages
     supervised = Supervised(model, prepared.objective, chunk_mib=config.training.chunk_mib, languages=languages)
     supervised.check_lens()
+    supervised.check_tree()
     tokenizer = prepared.tokenizer
     if config.training.gradient_checkpointing:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
