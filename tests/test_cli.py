@@ -55,6 +55,10 @@ def test_show_prints_the_formula_with_layers_weights_and_options(recipe, capsys)
     assert "positional" in lines[3] and "W_out and final norm frozen" in lines[4]
 
 
+def test_options_may_be_named_with_dashes(recipe, capsys):
+    assert "training.learning_rate: need" in fail(capsys, "show", str(recipe), "--training.learning-rate=5")
+
+
 def test_print_config_is_a_recipe(recipe, tmp_path, capsys):
     with pytest.raises(SystemExit):
         main(["train", str(recipe), "--training.seed", "11", "--print_config"])

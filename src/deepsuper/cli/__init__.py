@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,8 @@ from deepsuper.cli.arguments import from_values, model_config, split_names
 from deepsuper.cli.data import run_data
 from deepsuper.cli.parsers import make_parser
 from deepsuper.config import AlignConfig, CompareConfig, EvalConfig, LayersConfig, RunConfig
+
+OPTION = re.compile(r"^--[A-Za-z][\w.-]*")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -44,8 +47,12 @@ def parse_recipe(line: Sequence[str]) -> RunConfig:
     return from_values(RunConfig, parsed["show"])
 
 
-def _with_config(line: list[str]) -> list[str]:
-    """`train RECIPE.yaml ...` as `train --config RECIPE.yaml ...`, and so for all commands that take recipes."""
+def _with_config(given: list[str]) -> list[str]:
+    """`train RECIPE.yaml ...` as `train --config RECIPE.yaml ...`, and so for all commands that take recipes.
+
+    Options have underscores, as transformers' and the harness's have; with dashes (`--data-dir`) they are known too.
+    """
+    line = [OPTION.sub(lambda found: "--" + found[0][2:].replace("-", "_"), word) for word in given]
     for command in (["train"], ["show"], ["data", "sdrrl"], ["data", "mix"]):
         rest = line[len(command) :]
         if line[: len(command)] == command and rest and not rest[0].startswith("-"):
