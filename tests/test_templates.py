@@ -48,6 +48,14 @@ def test_a_chat_template_writes_its_own_special_tokens():
     assert tokenizer.bos_token_id not in row.tgt.query
 
 
+@pytest.mark.parametrize("on_bad_row", ["error", "skip"])
+def test_a_chat_template_whose_answers_do_not_follow_its_prompts_is_refused(on_bad_row):
+    tokenizer = make_tokenizer()
+    tokenizer.chat_template = CHAT.replace("[assistant]{% endif", "[assistant]<think>{% endif")
+    with pytest.raises(ValueError, match=r"does not begin with its prompt, which ends in .*<think>.*choose alpaca"):
+        encode_rows([ROW], tokenizer, data(template="chat", on_bad_row=on_bad_row), "translated")
+
+
 def test_a_tokenizer_that_cannot_serve_is_refused():
     tokenizer = make_tokenizer()
     with pytest.raises(ValueError, match="no chat template: choose alpaca or plain"):

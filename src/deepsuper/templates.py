@@ -125,7 +125,7 @@ def _encoder(template: Template, limit: int, cut: Counter[str]) -> Callable[[Seq
     def encode(texts: Sequence[Texts], suffix: str) -> list[Side | int]:
         prompts = [template.render(instruction, context) for instruction, context, _ in texts]
         wholes = [template.render_with(*text) for text in texts]
-        alone = [wholes[n][len(prompt) :] for n, prompt in enumerate(prompts)]
+        alone = [_answer_behind(prompt, whole) for prompt, whole in zip(prompts, wholes, strict=True)]
         sides: list[Side | int] = []
         for query, whole, answer in zip(
             _tokenize(template, prompts),
@@ -142,6 +142,16 @@ def _encoder(template: Template, limit: int, cut: Counter[str]) -> Callable[[Seq
         return sides
 
     return encode
+
+
+def _answer_behind(prompt: str, whole: str) -> str:
+    """The text of the answer. Raises: ValueError where the conversation does not begin with its own prompt."""
+    if not whole.startswith(prompt):
+        raise ValueError(
+            "data.template: chat, but a conversation of the tokenizer's chat template does not begin with its prompt, "
+            f"which ends in {prompt[-20:]!r}: choose alpaca or plain, or change chat_template in the model's folder"
+        )
+    return whole[len(prompt) :]
 
 
 def _tokenize(template: Template, texts: Iterable[str], *, bare: bool = False) -> list[list[int]]:
