@@ -99,6 +99,19 @@ def test_gradient_norms_are_logged_when_asked(tmp_path):
     assert set(losses(out, "grad_norm_")[0]) == {"step", "grad_norm_tft", "grad_norm_lc", "grad_norm_et"}
 
 
+def test_a_logged_gradient_norm_is_of_one_step_however_rarely_it_is_logged(tmp_path):
+    """The root of the mean square over the measured steps; and none is lost in a checkpoint between two logs."""
+    each = losses(train(make_run(tmp_path, grad_norms_every=1)), "grad_norm_")
+    run = make_run(tmp_path, grad_norms_every=2, log_every=6, save_every=3)
+    rare = replace(run, output_dir=str(tmp_path / "rare"))
+    (logged,) = losses(train(rare), "grad_norm_")
+    for term in ("tft", "lc", "et"):
+        norms = [record[f"grad_norm_{term}"] for record in each if record["step"] in (2, 4, 6)]
+        assert logged[f"grad_norm_{term}"] == pytest.approx((sum(n**2 for n in norms) / 3) ** 0.5, rel=1e-4)
+    (Path(rare.output_dir) / "checkpoints" / "checkpoint-6" / "trainer_state.json").unlink()
+    close([logged], losses(train(rare, resume=True), "grad_norm_"))
+
+
 def test_checkpointing_changes_no_loss(tmp_path):
     plain = losses(train(make_run(tmp_path)))
     run = make_run(tmp_path, gradient_checkpointing=True)

@@ -153,7 +153,9 @@ class TrainingConfig:
     gradient_checkpointing: bool = False
     log_every: int = 10
     grad_norms_every: int = 0
-    """Log the norm of each weighted term's gradient at its own supervised state every N steps; 0: never."""
+    """Log the norm of each weighted term's gradient at its own supervised state every N steps; 0: never.
+
+    Where several of these steps lie between two logs: the root of the mean of their squares."""
     eval_every: int = 0
     save_every: int = 0
     save_total_limit: int | None = 2

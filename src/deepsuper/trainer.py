@@ -129,12 +129,16 @@ class SupervisedTrainer(Trainer):  # type: ignore[misc]
             self.folder.log({"step": self.state.global_step, **logs})
 
     def _take_means(self) -> dict[str, float]:
-        steps = self.state.global_step - self._logged_until
-        self._logged_until = self.state.global_step
+        """Of each loss over the steps since the last log; of each gradient's norm the root of the mean square."""
+        until, step = self._logged_until, self.state.global_step
+        self._logged_until = step
+        measured = step // self.grad_norms_every - until // self.grad_norms_every if self.grad_norms_every else 0
         sums, squares = self._reduced(self._sums), self._reduced(self._squares)
         self._sums, self._squares = {}, {}
-        means = {"loss" if name == "total" else f"loss_{name}": value / max(1, steps) for name, value in sums.items()}
-        return {**means, **{f"grad_norm_{name}": value**0.5 for name, value in squares.items()}}
+        means = {
+            "loss" if name == "total" else f"loss_{name}": value / max(1, step - until) for name, value in sums.items()
+        }
+        return {**means, **{f"grad_norm_{name}": (value / measured) ** 0.5 for name, value in squares.items()}}
 
     def _reduced(self, values: Mapping[str, torch.Tensor]) -> dict[str, float]:
         """Sums over the ranks, on the host."""
@@ -185,12 +189,14 @@ class SupervisedTrainer(Trainer):  # type: ignore[misc]
 
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
         self._stop_if_nan()
-        if self._sums:
-            # Sums of all ranks, kept by the first: a resumed run logs the same means.
-            sums = self._reduced(self._sums)
-            first = self.is_world_process_zero()
-            self._sums = {k: torch.tensor(v if first else 0.0, device=self.args.device) for k, v in sums.items()}
+        self._sums, self._squares = self._kept_by_first(self._sums), self._kept_by_first(self._squares)
         super()._save_checkpoint(model, trial)
+
+    def _kept_by_first(self, values: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """Sums over the ranks on the first, which writes them, and zeros on the others: logged means stay the same."""
+        first = self.is_world_process_zero()
+        reduced = self._reduced(values).items()
+        return {name: torch.tensor(value if first else 0.0, device=self.args.device) for name, value in reduced}
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, torch.Tensor] | None = None) -> None:
         """An ordinary model (or adapter) folder, and the running means beside it."""
@@ -202,7 +208,9 @@ class SupervisedTrainer(Trainer):  # type: ignore[misc]
             state_dict = of_model(state_dict)
         self.supervised.model.save_pretrained(folder, state_dict=state_dict)  # type: ignore[operator]
         sums = {f"sums.{name}": value for name, value in self._sums.items()}
-        extra = {**self.supervised.extra_state_dict(), **sums, "logged_until": torch.tensor(self._logged_until)}
+        squares = {f"squares.{name}": value for name, value in self._squares.items()}
+        until = {"logged_until": torch.tensor(self._logged_until)}
+        extra = {**self.supervised.extra_state_dict(), **sums, **squares, **until}
         save_file({key: value.detach().cpu().contiguous() for key, value in extra.items()}, folder / EXTRA)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
@@ -213,9 +221,13 @@ class SupervisedTrainer(Trainer):  # type: ignore[misc]
             load_weights(self.supervised.model, folder)
         extra = load_file(folder / EXTRA, device=str(self.args.device))
         self._logged_until = int(extra.pop("logged_until"))
-        sums = {key.removeprefix("sums."): extra.pop(key) for key in list(extra) if key.startswith("sums.")}
-        self._sums = sums if self.is_world_process_zero() else {k: torch.zeros_like(v) for k, v in sums.items()}
+        self._sums, self._squares = self._taken_from(extra, "sums."), self._taken_from(extra, "squares.")
         self.supervised.load_extra_state_dict(extra)
+
+    def _taken_from(self, extra: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+        """What `_kept_by_first` had put there, under `prefix`."""
+        taken = {key.removeprefix(prefix): extra.pop(key) for key in list(extra) if key.startswith(prefix)}
+        return taken if self.is_world_process_zero() else {name: torch.zeros_like(v) for name, v in taken.items()}
 
 
 def of_model(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
