@@ -16,8 +16,9 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from deepsuper.config import LoraConfig, RunConfig
-from deepsuper.models import merge_adapter
+from deepsuper import models
+from deepsuper.config import LoraConfig, ModelConfig, RunConfig
+from deepsuper.models import load_model, merge_adapter
 from deepsuper.run_folder import RunFolder, dump
 from deepsuper.trainer import Diverged
 from deepsuper.training import prepare, train
@@ -228,11 +229,24 @@ def test_a_lora_run_leaves_an_adapter_that_merges(tmp_path):
     base = AutoModelForCausalLM.from_pretrained(run.model.name)
     changed = [n for n, p in base.named_parameters() if not torch.equal(p, merged.get_parameter(n))]
     assert changed and all("proj" in name for name in changed)
-    again = merge_adapter(out / "adapter", tmp_path / "merged")
+    again = merge_adapter(out / "adapter", tmp_path / "merged", ModelConfig(""))
     twice = AutoModelForCausalLM.from_pretrained(again)
     assert all(torch.equal(p, twice.get_parameter(n)) for n, p in merged.named_parameters())
     with pytest.raises(ValueError, match="exists: choose another folder"):
-        merge_adapter(out / "adapter", tmp_path / "merged")
+        merge_adapter(out / "adapter", tmp_path / "merged", ModelConfig(""))
+
+
+def test_an_adapter_is_merged_into_the_revision_and_dtype_it_was_trained_on(tmp_path, monkeypatch):
+    run = replace(make_run(tmp_path, max_steps=1), lora=LoraConfig(r=4, merge=True))
+    run = replace(run, model=replace(run.model, revision="v1", dtype="bfloat16"))
+    loaded = []
+    monkeypatch.setattr(models, "load_model", lambda config: loaded.append(config) or load_model(config))
+    out = train(run)
+    assert [(config.revision, config.dtype) for config in loaded] == [("v1", "bfloat16")]
+    assert json.loads((out / "model" / "config.json").read_text())["dtype"] == "bfloat16"
+    assert json.loads((out / "adapter" / "adapter_config.json").read_text())["revision"] == "v1"
+    merge_adapter(out / "adapter", tmp_path / "merged", ModelConfig("", dtype="float16"))
+    assert (loaded[1].revision, loaded[1].dtype) == ("v1", "float16")
 
 
 def test_a_lora_run_resumes_to_the_same_losses(tmp_path):

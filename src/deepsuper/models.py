@@ -87,8 +87,8 @@ def num_layers(config: Any) -> int:
     return layers
 
 
-def add_lora(model: Any, config: LoraConfig) -> Any:
-    """`model` with low-rank adapters (peft); its own weights are frozen."""
+def add_lora(model: Any, config: LoraConfig, revision: str | None = None) -> Any:
+    """`model` with low-rank adapters (peft), which name its `revision`; its own weights are frozen."""
     from peft import LoraConfig as PeftConfig
     from peft import get_peft_model
 
@@ -99,25 +99,25 @@ def add_lora(model: Any, config: LoraConfig) -> Any:
         target_modules=config.target_modules,
         task_type="CAUSAL_LM",
     )
-    return get_peft_model(model, adapters)
+    return get_peft_model(model, adapters, revision=revision)
 
 
-def merge_adapter(adapter: Path, output: Path) -> Path:
-    """Writes the base model with the adapter's changes added in, as an ordinary model folder."""
+def merge_adapter(adapter: Path, output: Path, config: ModelConfig) -> Path:
+    """Writes the base model, read as `config` says, with the adapter's changes added in: an ordinary model folder."""
     if not (adapter / "adapter_config.json").is_file():
         raise ValueError(f"{adapter}: no adapter_config.json: need the adapter folder of a LoRA run")
     if output.exists():
         raise ValueError(f"{output}: exists: choose another folder")
-    base = _base_of(adapter, ModelConfig(name=""))
-    save_folder(_merged(adapter, base), load_tokenizer(base), output)
+    save_folder(_merged(adapter, config), load_tokenizer(_base_of(adapter, config)), output)
     return output
 
 
 def _base_of(adapter: Path, config: ModelConfig) -> ModelConfig:
-    """`config` with the name of the model that the adapter belongs to."""
+    """`config` with the name of the model that the adapter belongs to, and its revision where `config` names none."""
     from peft import PeftConfig
 
-    return replace(config, name=str(PeftConfig.from_pretrained(str(adapter)).base_model_name_or_path))
+    base = PeftConfig.from_pretrained(str(adapter))
+    return replace(config, name=str(base.base_model_name_or_path), revision=config.revision or base.revision)
 
 
 def _merged(adapter: Path, config: ModelConfig) -> Any:

@@ -170,7 +170,7 @@ def make_trainer(
     if config.training.gradient_checkpointing:
         model.config.use_cache = False
     if config.lora is not None:
-        model = add_lora(model, config.lora)
+        model = add_lora(model, config.lora, config.model.revision)
         if config.training.gradient_checkpointing:
             model.enable_input_require_grads()
     languages = prepared.languages
@@ -291,4 +291,4 @@ def _save(trainer: SupervisedTrainer, config: RunConfig, prepared: Prepared, fol
     write_card(target, config, describe(config, prepared.objective), folder.read_metrics(), prepared.counts)
     if config.lora is not None and config.lora.merge:
         shutil.rmtree(folder.model, ignore_errors=True)
-        merge_adapter(target, folder.model)
+        merge_adapter(target, folder.model, config.model)

@@ -81,7 +81,7 @@ def _show(parsed: Namespace, line: list[str]) -> None:
 def _merge(parsed: Namespace, line: list[str]) -> None:
     from deepsuper.models import merge_adapter
 
-    print(merge_adapter(Path(parsed.adapter), Path(parsed.output)))
+    print(merge_adapter(Path(parsed.adapter), Path(parsed.output), model_config("", parsed)))
 
 
 def _demo(parsed: Namespace, line: list[str]) -> None:

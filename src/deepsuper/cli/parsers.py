@@ -39,6 +39,7 @@ def make_parser() -> ArgumentParser:
     merge = ArgumentParser(description="Add the changes of a LoRA adapter into its base model.")
     merge.add_argument("adapter", type=str, help="the adapter folder of a run")
     merge.add_argument("output", type=str, help="the model folder to write")
+    add_weights_arguments(merge)
     commands.add_subcommand("merge", merge, help="add a LoRA adapter into its base model")
     commands.add_subcommand("layers", _layers_parser(), help="find the critical layers i and j of a model")
     commands.add_subcommand("lens", _lens_parser(), help="show what a model would say at every layer of a text")
