@@ -205,6 +205,49 @@ def test_a_loss_that_is_not_a_number_stops_the_run_naming_step_and_term(tmp_path
         train(make_run(tmp_path, method="dft-feature"))
 
 
+@pytest.mark.parametrize("log_every", [2, 4])
+def test_every_step_is_logged_whatever_log_every_leaves_over(tmp_path, log_every):
+    each = {r["step"]: r["loss_tft"] for r in losses(train(make_run(tmp_path, max_steps=5)))}
+    run = replace(make_run(tmp_path, max_steps=5, log_every=log_every), output_dir=str(tmp_path / "rare"))
+    logged = losses(train(run))
+    assert [r["step"] for r in logged] == [*range(log_every, 5, log_every), 5]
+    for r, before in zip(logged, [{"step": 0}, *logged], strict=False):
+        steps = range(before["step"] + 1, r["step"] + 1)
+        assert r["loss_tft"] == pytest.approx(sum(each[n] for n in steps) / len(steps), rel=1e-5)
+
+
+def test_a_held_out_loss_that_is_not_a_number_stops_the_run_naming_step_and_term(tmp_path, monkeypatch):
+    from deepsuper import supervised
+
+    cosine_loss = supervised.cosine_loss
+    monkeypatch.setattr(
+        supervised, "cosine_loss", lambda a, b: cosine_loss(a, b) * (1.0 if torch.is_grad_enabled() else float("nan"))
+    )
+    run = make_run(tmp_path, method="dft-feature", log_every=4)
+    with pytest.raises(Diverged, match=r"step 6: the held-out loss of term lc is not finite.*learning_rate"):
+        train(run)
+    assert not RunFolder(Path(run.output_dir)).model.exists()
+
+
+def test_a_gradient_that_is_not_a_number_in_the_last_step_stops_the_run(tmp_path, monkeypatch):
+    run = make_run(tmp_path, max_steps=1, log_every=4)
+    run = replace(run, data=replace(run.data, held_out=[]))
+
+    class Poison(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, loss):
+            return loss.clone()
+
+        @staticmethod
+        def backward(ctx, grad):
+            return grad * float("nan")
+
+    monkeypatch.setattr("deepsuper.objective.Objective.total", lambda _, losses, __: Poison.apply(losses["tft"]))
+    with pytest.raises(Diverged, match="step 1: the norm of the gradient is not finite"):
+        train(run)
+    assert not RunFolder(Path(run.output_dir)).model.exists()
+
+
 def test_each_term_goes_to_the_tracker_that_is_asked_for(tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -26,14 +27,15 @@ class Diverged(RuntimeError):
     """A loss is not a number any more; names the step and the term."""
 
 
-class _Commit(TrainerCallback):  # type: ignore[misc]
-    """Moves the running means once per optimizer step."""
+class _StepEnd(TrainerCallback):  # type: ignore[misc]
+    """Moves the running means once per optimizer step, and has the last step logged, which `log_every` may pass by."""
 
     def __init__(self, supervised: Supervised) -> None:
         self.supervised = supervised
 
-    def on_step_end(self, *args: Any, **kwargs: Any) -> None:
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self.supervised.commit()
+        control.should_log = control.should_log or state.global_step >= state.max_steps
 
 
 class SupervisedTrainer(Trainer):  # type: ignore[misc]
@@ -53,7 +55,7 @@ class SupervisedTrainer(Trainer):  # type: ignore[misc]
         self._squares: dict[str, torch.Tensor] = {}
         self._nan_step: dict[str, torch.Tensor] = {}
         self._logged_until = 0
-        self.add_callback(_Commit(supervised))
+        self.add_callback(_StepEnd(supervised))
 
     @property
     def progress(self) -> float:
@@ -113,15 +115,15 @@ class SupervisedTrainer(Trainer):  # type: ignore[misc]
         for name, first in self._nan_step.items():
             if int(first):
                 weight = "" if name == "tft" else f" or objective.{name}_weight"
-                raise Diverged(
-                    f"step {int(first)}: the loss of term {name} is not finite: lower training.learning_rate{weight}, "
-                    "or train in bfloat16 or float32; --resume goes on from the last checkpoint"
-                )
+                raise _diverged(int(first), f"the loss of term {name}", weight)
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Adds the mean of each term since the last log, and writes the record to metrics.jsonl too."""
         if "loss" in logs:
             self._stop_if_nan()
+            # The loss of a later step would show it, but the last step has none.
+            if not math.isfinite(logs.get("grad_norm", 0.0)):
+                raise _diverged(self.state.global_step, "the norm of the gradient")
             logs = {**logs, **self._take_means()}
         logs = {key: value for key, value in logs.items() if key != "total_flos"}
         super().log(logs, start_time)
@@ -177,6 +179,9 @@ class SupervisedTrainer(Trainer):  # type: ignore[misc]
             sums = sums.to(self.args.device)
             dist.all_reduce(sums)
         means = dict(zip(names, (sums[0] / sums[1].clamp(min=1.0)).tolist(), strict=True))
+        for name, value in means.items():
+            if not math.isfinite(value):
+                raise _diverged(self.state.global_step, f"the held-out loss of term {name}")
         objective = self.supervised.objective
         total = sum(objective.weight(name, self.progress) * value for name, value in means.items())
         metrics = {f"{metric_key_prefix}_loss": total, **{f"{metric_key_prefix}_loss_{k}": v for k, v in means.items()}}
@@ -249,6 +254,13 @@ def load_weights(model: Any, folder: Path) -> None:
     tied = set(getattr(model, "_tied_weights_keys", None) or ())
     if unexpected or set(missing) - tied:
         raise ValueError(f"{folder}: not a checkpoint of this model: {[*unexpected, *missing][:3]} differ")
+
+
+def _diverged(step: int, what: str, weight: str = "") -> Diverged:
+    return Diverged(
+        f"step {step}: {what} is not finite: lower training.learning_rate{weight}, "
+        "or train in bfloat16 or float32; --resume goes on from the last checkpoint"
+    )
 
 
 def _accumulate(sums: dict[str, torch.Tensor], values: Mapping[str, torch.Tensor]) -> None:
