@@ -6,11 +6,13 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import yaml
 
 from deepsuper import models
+from deepsuper.checks import check
 from deepsuper.cli import main, parse_recipe
 from deepsuper.config import LoraConfig
 from deepsuper.run_folder import dump
@@ -98,6 +100,9 @@ def test_print_config_is_a_recipe(recipe, tmp_path, capsys):
         ("data.train", "[{language: zh, path: null, hub: a/b, weight: 0}]", "need 0 < weight"),
         ("model.name", "nobody/nothing-here", "cannot be loaded"),
         ("lora", "{r: 0}", "lora.r: need at least 1"),
+        ("lora", "{target_modules: []}", "lora.target_modules: need all-linear or at least one name, got []"),
+        ("data.held_out", "[{language: vi, path: null, hub: a/b}]", "need a language of data.train (zh), got 'vi'"),
+        ("training.fsdp", "true", "training.fsdp: need processes to shard over (accelerate launch"),
     ],
 )
 def test_every_value_out_of_range_ends_in_one_line_before_weights(recipe, capsys, monkeypatch, option, value, words):
@@ -105,6 +110,48 @@ def test_every_value_out_of_range_ends_in_one_line_before_weights(recipe, capsys
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     assert words in fail(capsys, "train", str(recipe), f"--{option}={value}")
     assert not (recipe.parent / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (["data.held_out=[]", "training.eval_every=5"], "training.eval_every: need 0 (never) where there is no data"),
+        (["objective.lc_weight.warmup=0.1"], "objective.lc_weight: method et-feature has no lc term: leave it out"),
+        (["objective.similarity=contrastive", "training.micro_batch_size=1"], "micro_batch_size: need at least 2"),
+        (["model.attention=flash_attention_2", "objective.detach_english=false"], "need sdpa, eager or flex_attention"),
+        (
+            ["model.attention=flash_attention_2", "objective.method=et-logits"],
+            "(objective.alignment: conditional), got",
+        ),
+        (["model.attention=flex_attention"], "model.attention: need a GPU, because torch has no gradient"),
+    ],
+)
+def test_values_that_do_not_go_together_end_in_one_line_before_weights(recipe, capsys, monkeypatch, line, words):
+    monkeypatch.setattr("deepsuper.training.load_model", lambda *_: pytest.fail("weights were loaded"))
+    monkeypatch.setattr("deepsuper.checks._installed", lambda module: True)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    line = ["objective.layer_lc=null", "objective.method=et-feature", *line]
+    assert words in fail(capsys, "train", str(recipe), *(f"--{value}" for value in line))
+    assert not (recipe.parent / "run").exists()
+
+
+def test_a_tracker_whose_package_is_missing_is_named_with_it(tmp_path, monkeypatch):
+    from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK
+
+    monkeypatch.setattr("deepsuper.checks._installed", lambda module: False)
+    for tracker in INTEGRATION_TO_CALLBACK.keys() - {"kubeflow"}:
+        with pytest.raises(ValueError, match=rf"report_to: need the package .*pip install .*, got '{tracker}'"):
+            check(make_run(tmp_path, report_to=[tracker]))
+
+
+def test_show_needs_the_model_but_no_data(recipe, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    paper = Path(__file__).parents[1] / "recipes" / "llama-2-7b.zh.dft-feature.yaml"
+    main(["show", str(paper), "--model.name", str(tmp_path / "base-llama"), "--objective.layer_et", "3"])
+    assert "L = L_TFT + 1 L_LC + 1 L_ET" in capsys.readouterr().out
+    assert "data.train[0].path: no such file" in fail(
+        capsys, "train", str(paper), "--training.fsdp", "false", "--model.name", str(tmp_path / "base-llama")
+    )
 
 
 @pytest.mark.parametrize(

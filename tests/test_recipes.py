@@ -46,8 +46,11 @@ def recipe(path: Path, tmp_path: Path):
     """The recipe with its data files standing in `tmp_path`: the paper's data is not in the repository."""
     config = parse_recipe([str(path)])
     (tmp_path / "rows.jsonl").touch()
-    sources = [replace(s, path=str(tmp_path / "rows.jsonl")) for s in config.data.train]
-    return replace(config, data=replace(config.data, train=sources, held_out=[]))
+    train, held_out = (
+        [replace(s, path=str(tmp_path / "rows.jsonl")) for s in sources]
+        for sources in (config.data.train, config.data.held_out)
+    )
+    return replace(config, data=replace(config.data, train=train, held_out=held_out))
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda p: p.stem)

@@ -22,7 +22,7 @@ from deepsuper.models import load_model, merge_adapter
 from deepsuper.run_folder import RunFolder, dump
 from deepsuper.trainer import Diverged
 from deepsuper.training import prepare, train
-from runs import losses, make_run
+from runs import losses, make_records, make_run
 
 METHODS = ["sft", "tft", "dft-logits", "dft-feature"]
 
@@ -328,3 +328,8 @@ def test_bad_rows_are_named_before_a_weight_is_loaded(tmp_path, monkeypatch):
         train(run)
     skip = replace(run, data=replace(run.data, on_bad_row="skip"))
     assert prepare(skip).counts["skipped_rows"] == 2  # once in each part that reads the file
+    long = tmp_path / "long.jsonl"
+    long.write_text(json.dumps({**make_records(1)[0], "instruction": "a" * 100}) + "\n")
+    held_out = [replace(run.data.held_out[0], path=str(long))]
+    with pytest.raises(ValueError, match=r"^data\.held_out: no row fits into data\.max_length: raise it"):
+        prepare(replace(skip, data=replace(skip.data, held_out=held_out)))

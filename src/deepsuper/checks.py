@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,18 +22,51 @@ from deepsuper.config import (
 )
 from deepsuper.texts import LANGUAGES
 
+FLASH = "flash_attention_2"
+TRACKERS = {
+    "azure_ml": {"azureml": "azureml-sdk"},
+    "comet_ml": {"comet_ml": "comet-ml"},
+    "dagshub": {"dagshub": "dagshub", "mlflow": "mlflow"},
+    "flyte": {"flytekit": "flytekit"},
+    "kubeflow": {},
+}
+"""The modules that a tracker needs and their packages, where both are not called what transformers calls it."""
 SCHEDULES = ("linear", "cosine", "constant", "constant_with_warmup", "polynomial", "inverse_sqrt")
 
 
-def check(config: RunConfig) -> None:
-    """Raises: ValueError naming the first option at fault, its value and its range. Layers: see `build_objective`."""
+def check(config: RunConfig, *, files: bool = True) -> None:
+    """Raises: ValueError naming the first option at fault, its value and its range. Layers: see `build_objective`.
+
+    `files` false: nothing is read, so no file has to be there.
+    """
     check_ranges(_ranges(config))
     _check_batches(config.training)
     _check_objective(config.objective)
+    _check_together(config)
     _check_sdrrl(config)
-    for part, sources in (("train", config.data.train), ("held_out", config.data.held_out)):
-        for n, source in enumerate(sources):
-            _check_source(f"data.{part}[{n}]", source)
+    for name, source in _sources(config.data):
+        _check_source(name, source)
+    _check_languages(config.data)
+    if files:
+        _check_files(config.data)
+
+
+def check_machine(config: RunConfig) -> None:
+    """Raises: ValueError where the processes of this machine cannot train as `config` says."""
+    import torch
+
+    launched = "LOCAL_RANK" in os.environ  # set by torchrun, and by accelerate where there are several
+    alone = (
+        "processes to shard over (accelerate launch --config_file recipes/fsdp.yaml -m deepsuper train ...), or false"
+    )
+    attention, gpu = config.model.attention, torch.cuda.is_available()
+    able = "a GPU, because torch has no gradient of it on processors, or sdpa or eager"
+    check_ranges(
+        [
+            ("training.fsdp", config.training.fsdp, alone, launched or not config.training.fsdp),
+            ("model.attention", attention, able, gpu or attention != "flex_attention"),
+        ]
+    )
 
 
 Range = tuple[str, Any, str, bool]
@@ -57,7 +91,7 @@ def _ranges(config: RunConfig) -> Iterator[Range]:
     yield "model.name", config.model.name, "a hub name, a folder or a packaged model", bool(config.model.name.strip())
     yield "output_dir", config.output_dir, "a folder", bool(config.output_dir.strip())
     attention = config.model.attention
-    usable = attention != "flash_attention_2" or _installed("flash_attn")
+    usable = attention != FLASH or _installed("flash_attn")
     yield "model.attention", attention, "the package flash-attn, or another attention", usable
     yield from _data_ranges(config.data)
     yield from _objective_ranges(config.objective)
@@ -83,8 +117,6 @@ def _sdrrl_ranges(s: SdrrlConfig) -> Iterator[Range]:
         yield f"data.sdrrl.{name}", values, "each at most once", len(values) == len(set(values))
     something = bool(s.directions or s.completion)
     yield "data.sdrrl.directions", s.directions, "at least one, or some completion", something
-    there = s.sentences is None or Path(s.sentences).is_file()
-    yield "data.sdrrl.sentences", s.sentences, f"a file (from {Path.cwd()})", there
     yield "data.sdrrl.teacher", s.teacher, "a model", s.teacher is None or bool(s.teacher.strip())
 
 
@@ -129,8 +161,9 @@ def _library_names(t: TrainingConfig) -> Iterator[Range]:
     for tracker in t.report_to:
         known = tracker in INTEGRATION_TO_CALLBACK
         yield "training.report_to", tracker, f"one of {', '.join(INTEGRATION_TO_CALLBACK)}", known
-        if tracker in ("tensorboard", "wandb"):
-            yield "training.report_to", tracker, f"the package {tracker}: pip install {tracker}", _installed(tracker)
+        for module, package in TRACKERS.get(tracker, {tracker: tracker}).items():
+            need = f"the package {package} (pip install {package}), or another tracker"
+            yield "training.report_to", tracker, need, _installed(module)
 
 
 def need_packages(extra: str, *modules: str) -> None:
@@ -148,6 +181,7 @@ def _lora_ranges(lora: LoraConfig) -> Iterator[Range]:
     yield "lora.r", lora.r, "at least 1", lora.r >= 1
     yield "lora.alpha", lora.alpha, "at least 1", lora.alpha >= 1
     yield "lora.dropout", lora.dropout, "0 <= dropout < 1", 0 <= lora.dropout < 1
+    yield "lora.target_modules", lora.target_modules, "all-linear or at least one name", bool(lora.target_modules)
 
 
 def _check_batches(training: TrainingConfig) -> None:
@@ -173,8 +207,35 @@ def _check_objective(objective: ObjectiveConfig) -> None:
         raise ValueError(f"objective.layers auto: method {objective.method} supervises no inner layer: leave it out")
     for term in ("lc", "et"):
         layer = getattr(objective, f"layer_{term}")
-        if layer is not None and getattr(method, term) == "none":
+        if getattr(method, term) != "none":
+            continue
+        if layer is not None:
             raise ValueError(f"objective.layer_{term} {layer}: method {objective.method} has no {term} term")
+        if getattr(objective, f"{term}_weight") != WeightConfig():
+            raise ValueError(f"objective.{term}_weight: method {objective.method} has no {term} term: leave it out")
+
+
+def _check_together(config: RunConfig) -> None:
+    """What the objective needs of the rest of the configuration, and the loop of the data."""
+    from deepsuper.methods import method_of
+
+    objective, t, method = config.objective, config.training, method_of(config.objective)
+    kinds = {method.lc, method.et}
+    conditional = "logits" in kinds and objective.alignment == "conditional"
+    tree = conditional or ("feature" in kinds and not objective.detach_english)
+    maskable = "sdpa, eager or flex_attention, because texts of one pass are masked from each other " + (
+        "(objective.alignment: conditional)" if conditional else "(objective.detach_english: false)"
+    )
+    negatives = "feature" in kinds and objective.similarity == "contrastive"
+    several = "at least 2 for objective.similarity: contrastive, whose negatives are the micro-batch's other rows"
+    never = "0 (never) where there is no data.held_out"
+    check_ranges(
+        [
+            ("model.attention", config.model.attention, maskable, not tree or config.model.attention != FLASH),
+            ("training.micro_batch_size", t.micro_batch_size, several, not negatives or t.micro_batch_size >= 2),
+            ("training.eval_every", t.eval_every, never, not t.eval_every or bool(config.data.held_out)),
+        ]
+    )
 
 
 def _check_sdrrl(config: RunConfig) -> None:
@@ -199,11 +260,32 @@ def _check_source(name: str, source: SourceConfig) -> None:
         raise ValueError(f"{name}: need either path or hub, got path {source.path!r}, hub {source.hub!r}")
     if source.path_en is not None and source.path is None:
         raise ValueError(f"{name}.path_en {source.path_en!r}: need path beside it, to join by id")
-    for option in ("path", "path_en"):
-        path = getattr(source, option)
-        if path is not None and not Path(path).is_file():
-            raise ValueError(f"{name}.{option}: no such file {path!r} (from {Path.cwd()})")
     if not 0 < source.weight <= 1000:
         raise ValueError(f"{name}.weight: need 0 < weight <= 1000, got {source.weight!r}")
     if not source.language.strip():
         raise ValueError(f"{name}.language: need a language code such as zh, got {source.language!r}")
+
+
+def _check_languages(data: DataConfig) -> None:
+    trained = list(dict.fromkeys(source.language for source in data.train))
+    for n, source in enumerate(data.held_out):
+        if source.language not in trained:
+            raise ValueError(
+                f"data.held_out[{n}].language: need a language of data.train ({', '.join(trained)}), "
+                f"got {source.language!r}"
+            )
+
+
+def _sources(data: DataConfig) -> Iterator[tuple[str, SourceConfig]]:
+    for part, sources in (("train", data.train), ("held_out", data.held_out)):
+        for n, source in enumerate(sources):
+            yield f"data.{part}[{n}]", source
+
+
+def _check_files(data: DataConfig) -> None:
+    paths = [(f"{name}.{option}", getattr(s, option)) for name, s in _sources(data) for option in ("path", "path_en")]
+    if data.sdrrl is not None:
+        paths.append(("data.sdrrl.sentences", data.sdrrl.sentences))
+    for name, path in paths:
+        if path is not None and not Path(path).is_file():
+            raise ValueError(f"{name}: no such file {path!r} (from {Path.cwd()})")

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from transformers import TrainingArguments, set_seed
 
-from deepsuper.checks import check
+from deepsuper.checks import check, check_machine
 from deepsuper.collate import Collator
 from deepsuper.config import RunConfig, SdrrlConfig
 from deepsuper.corpora import SkippedRow, load_corpus, write_skipped
@@ -63,9 +63,12 @@ class Prepared:
         return tuple(dict.fromkeys(row.language for row in self.train))
 
 
-def resolve(config: RunConfig) -> Objective:
-    """The objective of a run on its model. Raises: ValueError naming an option out of range, layers included."""
-    check(config)
+def resolve(config: RunConfig, *, files: bool = True) -> Objective:
+    """The objective of a run on its model. Raises: ValueError naming an option out of range, layers included.
+
+    `files` false: its data need not be there.
+    """
+    check(config, files=files)
     return build_objective(config.objective, num_layers(load_config(config.model)))
 
 
@@ -89,8 +92,9 @@ def prepare(config: RunConfig) -> Prepared:
         counts[f"{part}_rows"] = len(encoded.rows)
         counts |= {f"{part}_{name}_cut": number for name, number in encoded.cut.items()}
     counts["skipped_rows"] = len(skipped)
-    if not parts["train"]:
-        raise ValueError("data.train: no row fits into data.max_length: raise it")
+    for part, sources in (("train", config.data.train), ("held_out", config.data.held_out)):
+        if sources and not parts[part]:
+            raise ValueError(f"data.{part}: no row fits into data.max_length: raise it")
     return Prepared(objective, tokenizer, parts["train"], parts["held_out"], skipped, counts, questions)
 
 
@@ -104,6 +108,7 @@ def train(config: RunConfig, *, resume: bool = False, command: Sequence[str] | N
         folder.check_same(config)
     elif is_main():
         folder.check_new()
+    check_machine(config)
     prepared = prepare(config)
     arguments = make_arguments(config, folder)
     if config.objective.layers == "auto":
@@ -220,7 +225,7 @@ def make_arguments(config: RunConfig, folder: RunFolder) -> TrainingArguments:
         logging_strategy="steps",
         logging_steps=t.log_every,
         logging_nan_inf_filter=False,
-        eval_strategy="steps" if t.eval_every and config.data.held_out else "no",
+        eval_strategy="steps" if t.eval_every else "no",
         eval_steps=t.eval_every or None,
         save_strategy="steps" if t.save_every else "no",
         save_steps=t.save_every or 500,

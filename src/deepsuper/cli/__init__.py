@@ -71,7 +71,7 @@ def _show(parsed: Namespace, line: list[str]) -> None:
     from deepsuper.training import describe, resolve
 
     config = from_values(RunConfig, parsed)
-    objective = resolve(config)
+    objective = resolve(config, files=False)
     print(f"{config.objective.method} of {config.model.name} ({objective.terms['tft'].layer} layers)")
     print(describe(config, objective))
     if config.objective.layers == "auto":
