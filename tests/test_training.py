@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -17,7 +18,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from deepsuper import models
-from deepsuper.config import LoraConfig, ModelConfig, RunConfig
+from deepsuper.config import LoraConfig, ModelConfig, RunConfig, SourceConfig
 from deepsuper.models import load_model, merge_adapter
 from deepsuper.run_folder import RunFolder, dump
 from deepsuper.trainer import Diverged
@@ -317,6 +318,29 @@ def test_a_run_never_writes_over_another(tmp_path):
     other = replace(run, training=replace(run.training, learning_rate=2e-3))
     with pytest.raises(ValueError, match=r"training\.learning_rate: the run was started with 0\.001, got 0\.002"):
         train(other, resume=True)
+
+
+def test_the_manifest_names_what_came_from_the_hub(tmp_path, monkeypatch):
+    """The commit of a model, as the hub's cache has it, and the fingerprint of a data set, which its files change."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    run, commits = make_run(tmp_path), ["a1" * 20, "b2" * 20]
+    for commit, ref in zip(commits, ("main", "v1"), strict=True):
+        cached = tmp_path / "hub" / "models--somebody--tiny"
+        shutil.copytree(run.model.name, cached / "snapshots" / commit)
+        (cached / "refs").mkdir(exist_ok=True)
+        (cached / "refs" / ref).write_text(commit)
+    data, fingerprints = tmp_path / "data", []
+    data.mkdir()
+    hub = replace(run, data=replace(run.data, train=[SourceConfig(language="zh", hub=str(data))], held_out=[]))
+    for rows, commit, revision in zip((4, 5), commits, (None, "v1"), strict=True):
+        (data / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in make_records(rows)))
+        model = ModelConfig("somebody/tiny", revision)
+        manifest = json.loads(
+            (train(replace(hub, model=model, output_dir=str(tmp_path / commit))) / "manifest.json").read_text()
+        )
+        assert manifest["base_model"] == {"name": "somebody/tiny", "revision": revision, "commit": commit, "files": {}}
+        fingerprints.append(manifest["data"][f"{data}[train]"])
+    assert fingerprints[0] != fingerprints[1]
 
 
 def test_bad_rows_are_named_before_a_weight_is_loaded(tmp_path, monkeypatch):

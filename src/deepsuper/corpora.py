@@ -49,10 +49,14 @@ class SkippedRow:
 
 @dataclass
 class Corpus:
-    """The rows of one or more sources, and those that `on_bad_row: skip` left out of them."""
+    """The rows of one or more sources, and those that `on_bad_row: skip` left out of them.
+
+    `fingerprints` are those that `datasets` gives data sets of the hub: they change with their files.
+    """
 
     rows: list[Row] = field(default_factory=list)
     skipped: list[SkippedRow] = field(default_factory=list)
+    fingerprints: dict[str, str] = field(default_factory=dict)
 
 
 class BadRow(ValueError):
@@ -89,6 +93,7 @@ def load_corpus(sources: Sequence[SourceConfig], data: DataConfig, *, kind: Corp
         corpus = load_source(source, data, kind=kind)
         mixed.rows += repeat(corpus.rows, source.weight, rng)
         mixed.skipped += corpus.skipped
+        mixed.fingerprints |= corpus.fingerprints
     return mixed
 
 
@@ -105,9 +110,11 @@ def load_source(source: SourceConfig, data: DataConfig, *, kind: CorpusKind) -> 
     Raises: ValueError naming file, line, value and remedy at the first bad row (unless `data.on_bad_row` is skip),
     or where no row is left.
     """
-    bad = Skipper(data.on_bad_row)
+    bad, fingerprints = Skipper(data.on_bad_row), {}
     if source.hub is not None:
-        named, records = source.hub, list(hub_records(source.hub, source.split))
+        dataset = load_hub(source.hub, source.split)
+        fingerprints[f"{source.hub}[{source.split}]"] = str(dataset._fingerprint)
+        named, records = source.hub, list(_numbered(dataset, source.hub, source.split))
     elif source.path is not None and source.path_en is not None:
         named, records = source.path, _join(Path(source.path), Path(source.path_en), bad)
     else:
@@ -116,7 +123,7 @@ def load_source(source: SourceConfig, data: DataConfig, *, kind: CorpusKind) -> 
     rows = _checked(records, source.language, FIELDS[kind], data.normalization, bad)
     if not rows:
         raise ValueError(f"{named}: no row to train on ({len(bad.skipped)} were skipped)")
-    return Corpus(rows, bad.skipped)
+    return Corpus(rows, bad.skipped, fingerprints)
 
 
 def _join(path: Path, path_en: Path, bad: Skipper) -> list[Record]:
@@ -147,13 +154,21 @@ def _join(path: Path, path_en: Path, bad: Skipper) -> list[Record]:
 
 def hub_records(name: str, split: str, subset: str | None = None) -> Iterator[Record]:
     """Where, and the object, of each row of a data set of the hub (or of a local folder that `datasets` reads)."""
+    yield from _numbered(load_hub(name, split, subset), name, split)
+
+
+def load_hub(name: str, split: str, subset: str | None = None) -> Any:
+    """A split of a data set of the hub. Raises: ValueError where it cannot be loaded."""
     from datasets import load_dataset
 
     try:
-        rows = load_dataset(name, subset, split=split)
+        return load_dataset(name, subset, split=split)
     except Exception as error:
         raise ValueError(f"data set {name!r}, split {split!r} could not be loaded: {error}") from error
-    for number, record in enumerate(rows):
+
+
+def _numbered(dataset: Any, name: str, split: str) -> Iterator[Record]:
+    for number, record in enumerate(dataset):
         yield f"{name}[{split}]:{number + 1}", record
 
 

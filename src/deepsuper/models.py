@@ -41,6 +41,17 @@ def load_config(config: ModelConfig) -> Any:
     return _load(AutoConfig.from_pretrained, config)
 
 
+def commit_of(config: ModelConfig) -> str | None:
+    """The commit of the hub that `load_config` has resolved `config.revision` to; None for a folder."""
+    from huggingface_hub import try_to_load_from_cache
+
+    if source_of(config) != config.name or Path(config.name).exists():
+        return None
+    # Not `_commit_hash` of the configuration, which newer releases of transformers leave out.
+    cached = try_to_load_from_cache(config.name, "config.json", revision=config.revision)
+    return Path(cached).parent.name if isinstance(cached, str) else None
+
+
 def load_tokenizer(config: ModelConfig) -> Any:
     """The tokenizer, with a pad token (EOS where it has none)."""
     from transformers import AutoTokenizer

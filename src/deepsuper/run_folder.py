@@ -112,18 +112,27 @@ def json_line(record: Mapping[str, Any]) -> str:
 
 
 def make_manifest(
-    config: RunConfig, source: str, command: Sequence[str] | None, notes: Mapping[str, Any]
+    config: RunConfig,
+    source: str,
+    command: Sequence[str] | None,
+    notes: Mapping[str, Any],
+    commit: str | None,
+    fingerprints: Mapping[str, str],
 ) -> dict[str, Any]:
-    """Versions, seed, command and the hashes of what went in: data files and base model."""
+    """Versions, seed, command and what went in: hashes of data files and of a base model's folder.
+
+    Of the hub: the model's `commit`, and the `fingerprints` of data sets.
+    """
     files = [p for s in (*config.data.train, *config.data.held_out) for p in (s.path, s.path_en) if p is not None]
+    base = {"name": config.model.name, "revision": config.model.revision, "commit": commit}
     return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": list(sys.argv if command is None else command),
         "seed": config.training.seed,
         "python": platform.python_version(),
         "packages": versions(),
-        "data": {path: sha256(Path(path)) for path in dict.fromkeys(files)},
-        "base_model": {"name": config.model.name, "revision": config.model.revision, "files": model_hashes(source)},
+        "data": {path: sha256(Path(path)) for path in dict.fromkeys(files)} | dict(fingerprints),
+        "base_model": {**base, "files": model_hashes(source)},
         **notes,
     }
 
@@ -135,7 +144,7 @@ def sha256(path: Path) -> str:
 
 
 def model_hashes(source: str) -> dict[str, str]:
-    """Hashes of the weights of a local folder; a hub model is named by its revision."""
+    """Hashes of the weights of a local folder; a hub model is named by its commit."""
     return {p.name: sha256(p) for p in sorted(Path(source).glob("*.safetensors"))} if Path(source).is_dir() else {}
 
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from transformers import TrainingArguments, set_seed
 
+from deepsuper.arguments import make_arguments
 from deepsuper.checks import check, check_machine
 from deepsuper.collate import Collator
 from deepsuper.config import RunConfig, SdrrlConfig
@@ -22,6 +22,7 @@ from deepsuper.methods import build_objective, formula, method_of, trained_on
 from deepsuper.model_card import write_card
 from deepsuper.models import (
     add_lora,
+    commit_of,
     load_config,
     load_model,
     load_tokenizer,
@@ -56,6 +57,8 @@ class Prepared:
     counts: dict[str, int]
     questions: dict[str, list[str]]
     """Some questions of each target language, as text."""
+    fingerprints: dict[str, str]
+    """Of data sets of the hub."""
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -81,10 +84,12 @@ def prepare(config: RunConfig) -> Prepared:
     skipped: list[SkippedRow] = []
     counts: dict[str, int] = {}
     questions: dict[str, list[str]] = {}
+    fingerprints: dict[str, str] = {}
     for part, sources in (("train", config.data.train), ("held_out", config.data.held_out)):
         corpus = load_corpus(sources, config.data, kind=kind, seed=config.training.seed)
         encoded = encode_rows(corpus.rows, tokenizer, config.data, kind, progress=is_main())
         skipped += [*corpus.skipped, *encoded.skipped]
+        fingerprints |= corpus.fingerprints
         for row in corpus.rows if part == "train" else []:
             if len(questions.setdefault(row.language, [])) < SOME_QUESTIONS:
                 questions[row.language].append(row.instruction)
@@ -95,7 +100,7 @@ def prepare(config: RunConfig) -> Prepared:
     for part, sources in (("train", config.data.train), ("held_out", config.data.held_out)):
         if sources and not parts[part]:
             raise ValueError(f"data.{part}: no row fits into data.max_length: raise it")
-    return Prepared(objective, tokenizer, parts["train"], parts["held_out"], skipped, counts, questions)
+    return Prepared(objective, tokenizer, parts["train"], parts["held_out"], skipped, counts, questions, fingerprints)
 
 
 def train(config: RunConfig, *, resume: bool = False, command: Sequence[str] | None = None) -> Path:
@@ -119,7 +124,9 @@ def train(config: RunConfig, *, resume: bool = False, command: Sequence[str] | N
         if not resume:
             objective, bf16 = describe(config, prepared.objective), use_bf16(config.training.bf16)
             notes = {"rows": prepared.counts, "objective": objective, "bf16": bf16}
-            folder.start(config, make_manifest(config, source_of(config.model), command, notes))
+            source, commit = source_of(config.model), commit_of(config.model)
+            manifest = make_manifest(config, source, command, notes, commit, prepared.fingerprints)
+            folder.start(config, manifest)
         if prepared.skipped:
             write_skipped(prepared.skipped, folder.skipped)
         _report(config, prepared)
@@ -193,48 +200,6 @@ def make_trainer(
         train_dataset=prepared.train,
         eval_dataset=prepared.held_out or None,
         data_collator=Collator(tokenizer.pad_token_id, tokenizer.bos_token_id, prepared.objective, languages),
-    )
-
-
-def make_arguments(config: RunConfig, folder: RunFolder) -> TrainingArguments:
-    """The configuration in Trainer's words. Raises: ValueError where the processes do not divide the batch."""
-    t = config.training
-    processes = int(os.environ.get("WORLD_SIZE", "1"))
-    if t.batch_size % (t.micro_batch_size * processes):
-        raise ValueError(
-            f"training.batch_size {t.batch_size}: need a multiple of micro_batch_size x processes = "
-            f"{t.micro_batch_size} x {processes}"
-        )
-    fsdp = {"fsdp": True, "fsdp_config": {"version": 2, "reshard_after_forward": True}} if t.fsdp else {}
-    return TrainingArguments(
-        output_dir=str(folder.checkpoints),
-        per_device_train_batch_size=t.micro_batch_size,
-        per_device_eval_batch_size=t.micro_batch_size,
-        gradient_accumulation_steps=t.batch_size // (t.micro_batch_size * processes),
-        learning_rate=t.learning_rate,
-        num_train_epochs=t.epochs,
-        max_steps=t.max_steps,
-        lr_scheduler_type=t.schedule,
-        warmup_steps=t.warmup_ratio,
-        weight_decay=t.weight_decay,
-        max_grad_norm=t.max_grad_norm,
-        seed=t.seed,
-        bf16=use_bf16(t.bf16),
-        use_cpu=not torch.cuda.is_available(),
-        optim=t.optimizer,
-        logging_strategy="steps",
-        logging_steps=t.log_every,
-        logging_nan_inf_filter=False,
-        eval_strategy="steps" if t.eval_every else "no",
-        eval_steps=t.eval_every or None,
-        save_strategy="steps" if t.save_every else "no",
-        save_steps=t.save_every or 500,
-        save_total_limit=t.save_total_limit,
-        report_to=t.report_to or "none",
-        remove_unused_columns=False,
-        dataloader_pin_memory=torch.cuda.is_available(),
-        ddp_find_unused_parameters=False if processes > 1 else None,
-        **fsdp,
     )
 
 
