@@ -182,6 +182,28 @@ def test_two_processes_train_as_one(tmp_path, family, method, fsdp):
     assert torch.allclose(a.lm_head.weight, b.lm_head.weight, atol=1e-5)
 
 
+def test_a_sharded_run_whose_process_is_killed_resumes_to_the_same_losses(tmp_path):
+    run = make_run(tmp_path, epochs=2.0, save_every=4, log_every=3, grad_norms_every=2, eval_every=8)
+    run = replace(run, objective=replace(run.objective, method="dft-feature", similarity="centered"))
+    run = replace(run, training=replace(run.training, fsdp=True, micro_batch_size=2))
+    alone = replace(run, training=replace(run.training, fsdp=False), output_dir=str(tmp_path / "alone"))
+    train(alone)
+    process = start(run, processes=2)
+    folder = RunFolder(Path(run.output_dir))
+    deadline = time.monotonic() + 240
+    while not folder.last_checkpoint() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    workers = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    os.kill(int(workers[-1]), signal.SIGKILL)
+    output, _ = process.communicate(timeout=240)
+    assert process.returncode != 0 and not folder.model.exists(), output[-3000:]
+    finish(start(run, "--resume", processes=2))
+    for prefix in ("loss", "eval_loss", "grad_norm_"):
+        close(losses(Path(alone.output_dir), prefix), losses(folder.path, prefix))
+    a, b = (AutoModelForCausalLM.from_pretrained(Path(r.output_dir) / "model") for r in (run, alone))
+    assert torch.allclose(a.lm_head.weight, b.lm_head.weight, atol=1e-5)
+
+
 def test_two_processes_measure_their_layers_once(tmp_path):
     run = make_run(
         tmp_path, language="xx", micro_batch_size=2, max_steps=2, layer_lc=None, layer_et=None, layers="auto"

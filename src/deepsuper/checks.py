@@ -216,7 +216,7 @@ def _check_objective(objective: ObjectiveConfig) -> None:
 
 
 def _check_together(config: RunConfig) -> None:
-    """What the objective needs of the rest of the configuration, and the loop of the data."""
+    """What the objective needs of model and loop, and the loop of the data."""
     from deepsuper.methods import method_of
 
     objective, t, method = config.objective, config.training, method_of(config.objective)

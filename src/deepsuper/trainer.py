@@ -224,7 +224,8 @@ class SupervisedTrainer(Trainer):  # type: ignore[misc]
             super()._load_from_checkpoint(resume_from_checkpoint, model)
         else:
             load_weights(self.supervised.model, folder)
-        extra = load_file(folder / EXTRA, device=str(self.args.device))
+        # Not read to the device itself: safetensors does not know torch's `cpu:0`, which several processes train on.
+        extra = {key: value.to(self.args.device) for key, value in load_file(folder / EXTRA).items()}
         self._logged_until = int(extra.pop("logged_until"))
         self._sums, self._squares = self._taken_from(extra, "sums."), self._taken_from(extra, "squares.")
         self.supervised.load_extra_state_dict(extra)
