@@ -24,12 +24,15 @@ def write_run(
     limit: int | None = None,
     profile: str = "paper",
     sha256: str = "0" * 64,
+    asks: str | None = None,
 ) -> Path:
     """A folder of one run. `scores`: key -> metric and items. Returns the folder."""
     (folder / "items").mkdir(parents=True, exist_ok=True)
     record: dict[str, Any] = {}
     for key, (metric, items) in scores.items():
         record[key] = {"items": len(items), "metric": metric, **part(metric, items), "data": {"sha256": sha256}}
+        if asks is not None:
+            record[key]["asks"] = asks
         if "in_language" in items[0]:
             record[key]["in_language"] = part("in_language", items)
         if "comet" in items[0]:

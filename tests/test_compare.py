@@ -203,6 +203,16 @@ def test_what_cannot_be_paired_is_compared_to_nothing_and_said(tmp_path, change,
         assert "compared to nothing" in write(comparison) or why in write(comparison)
 
 
+def test_scores_of_another_prompt_are_compared_to_nothing_and_those_of_an_unknown_one_are_compared(tmp_path):
+    scores = {"xnli/zh": ("acc", numbered("acc", [1, 0, 1]))}
+    old, one, two = (
+        write_run(tmp_path / name, scores, model=name, asks=asks)
+        for name, asks in (("old", None), ("one", "a1"), ("two", "b2"))
+    )
+    assert [len(list(compared(*pair).differences())) for pair in ((old, one), (one, old), (one, two))] == [1, 1, 0]
+    assert "task b2, but a1 in one" in as_text(compared(one, two))
+
+
 def test_a_run_that_is_compared_to_nothing_anywhere_gets_one_line(tmp_path):
     scores = {f"xnli/{lang}": ("acc", numbered("acc", [1, 0, 1])) for lang in ("zh", "vi", "ar")}
     base = write_run(tmp_path / "a", scores)

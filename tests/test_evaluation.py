@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from deepsuper.evaluation.benchmarks import BENCHMARKS, file_language
 from deepsuper.evaluation.fidelity import in_language
 from deepsuper.evaluation.local import read_rows
 from deepsuper.evaluation.measures import MEASURES
+from deepsuper.evaluation.profiles import _PROMPTS
 from deepsuper.evaluation.scorers import best, exact_match, f1, mkqa_f1, mkqa_rules, mlqa_rules, squad_rules
 from deepsuper.run_folder import json_line
 from runs import make_run
@@ -180,6 +182,39 @@ def test_what_is_done_is_not_run_again(tmp_path, data, monkeypatch, capsys):
     )  # other rows are other data
     with pytest.raises(pytest.fail.Exception):
         evaluate(tmp_path, data, "--benchmarks", "xnli")
+
+
+@pytest.mark.parametrize("change", ["prompt", "scoring"])
+def test_a_changed_prompt_or_score_is_evaluated_anew_and_the_rest_keeps_its_own_versions(
+    tmp_path, data, monkeypatch, change
+):
+    options = ("--benchmarks", "xcopa,xquad")
+    before = evaluate(tmp_path, data, *options, profile="corrected")["scores"]
+    monkeypatch.setattr("deepsuper.evaluation.run._versions", lambda: {"lm_eval": "9"})
+    if change == "scoring":
+        monkeypatch.setattr("deepsuper.evaluation.plan.SCORING", 0)
+    else:
+        monkeypatch.setitem(_PROMPTS, "xcopa/zh", {"doc_to_text": "{{premise}} so"})
+    after = evaluate(tmp_path, data, *options, profile="corrected")["scores"]
+    again = {key for key in before if after[key]["asks"] != before[key]["asks"]}
+    assert again == ({"xcopa/zh"} if change == "prompt" else set(before))
+    for key in before:
+        assert (after[key]["versions"] == {"lm_eval": "9"}) == (key in again)
+        assert key in again or after[key] == before[key]
+    if change == "prompt":
+        assert read_items(tmp_path, "xcopa/zh", "corrected")[0]["prompt"] == "It rained. so"
+
+
+def test_scores_of_before_the_task_was_kept_are_done(tmp_path, data, monkeypatch):
+    before = evaluate(tmp_path, data, "--benchmarks", "xcopa")
+    file = tmp_path / "out" / "base-llama" / "paper" / "results.json"
+    for name in ("asks", "versions", "command"):
+        del before["scores"]["xcopa/zh"][name]
+    before |= {"versions": {"lm_eval": "0.4.0"}, "command": ["eval"]}
+    file.write_text(json.dumps(before))
+    after = evaluate(tmp_path, data, "--benchmarks", "xcopa,xnli")
+    assert after["scores"].pop("xnli/zh")["versions"]["lm_eval"] == metadata.version("lm_eval")
+    assert after == before
 
 
 def test_an_absent_file_is_named_and_left_out_or_with_strict_an_error(tmp_path, data, caplog, capsys):

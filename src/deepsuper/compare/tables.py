@@ -161,6 +161,8 @@ def _obstacle(run: Run, other: Run, items: Items, others: Items, key: str) -> st
         ("profile", run.asked.get("profile"), other.asked.get("profile")),
         ("data", _identity(one.get("data")), _identity(two.get("data"))),
         ("task version", one.get("task_version"), two.get("task_version")),
+        # Scores of before it was kept have none: then it is unknown whether prompt and scoring are the same.
+        ("task", one.get("asks", two.get("asks")), two.get("asks", one.get("asks"))),
     )
     for what, mine, its in settings:
         if mine != its:

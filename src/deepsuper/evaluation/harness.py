@@ -61,9 +61,8 @@ def backend(name: str) -> Any:
         raise ValueError(f"backend {name!r}: {error}") from error
 
 
-@lru_cache(maxsize=256)
 def load_task(task: str) -> Any:
-    """A task (a name or a file) with its rows, loaded once for all models: zero-shot where it says nothing else."""
+    """A task (a name or a file) with its rows: zero-shot where it says nothing else."""
     provide_squad_metrics()
     (loaded,) = task_manager().load([task])["tasks"].values()
     if loaded.get_config("num_fewshot") is None:

@@ -44,7 +44,7 @@ def as_item(sample: dict[str, Any], benchmark: Benchmark, variant: str, profile:
 
 def summarise(items: Sequence[dict[str, Any]], benchmark: Benchmark) -> dict[str, Any]:
     """The score with its interval and standard error, and the measures beside it (None where no item counts)."""
-    intervals = {name: _interval(name, items) for name in (benchmark.metric, *benchmark.also)}
+    intervals = {name: measured(name, items) for name in (benchmark.metric, *benchmark.also)}
     main, *beside = intervals
     return {
         "items": len(items),
@@ -54,7 +54,8 @@ def summarise(items: Sequence[dict[str, Any]], benchmark: Benchmark) -> dict[str
     }
 
 
-def _interval(name: str, items: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+def measured(name: str, items: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    """A measure of the items with its interval; None where no item counts, or where it cannot be had, with a line."""
     try:
         interval = MEASURES[name].interval(items)
     except OSError as error:  # sacrebleu fetches the pieces of spBLEU once

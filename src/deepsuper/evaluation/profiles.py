@@ -12,6 +12,8 @@ from deepsuper.evaluation.benchmarks import answer_language
 from deepsuper.evaluation.scorers import Rules, best, exact_match, f1, mkqa_f1, mkqa_rules, mlqa_rules
 
 PROFILES = ("paper", "corrected")
+SCORING = 1
+"""Raise it with every change of how this project scores an answer: what was scored before is then scored anew."""
 
 _XCOPA = "{{{{premise.strip()}}}} {{{{'{cause}' if question == 'cause' else '{effect}'}}}}"
 _PROMPTS: dict[str, dict[str, Any]] = {

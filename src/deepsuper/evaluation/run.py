@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -15,81 +15,15 @@ from rich.console import Console
 from rich.table import Table
 
 from deepsuper.config import EvalConfig, ModelConfig
-from deepsuper.evaluation.benchmarks import BENCHMARKS, Benchmark
 from deepsuper.evaluation.check import check_eval
 from deepsuper.evaluation.comet import add_comet
-from deepsuper.evaluation.harness import load_harness_model, load_task, run_task
-from deepsuper.evaluation.items import as_item, items_file, read_item_lines, summarise
-from deepsuper.evaluation.local import fetch_rows, local_file, read_rows
-from deepsuper.evaluation.tasks import write_task
+from deepsuper.evaluation.harness import load_harness_model, run_task
+from deepsuper.evaluation.items import as_item, items_file, measured, read_item_lines, summarise
+from deepsuper.evaluation.plan import Planned, plan
 from deepsuper.models import inside_run, source_of
-from deepsuper.run_folder import model_hashes, sha256, write_json_lines, write_text
+from deepsuper.run_folder import model_hashes, write_json_lines, write_text
 
 log = logging.getLogger("deepsuper")
-
-
-@dataclass(frozen=True)
-class Planned:
-    """One benchmark in one variant: the task (a name or a file) of each profile, and where the rows are from."""
-
-    benchmark: Benchmark
-    variant: str
-    tasks: Mapping[str, str]
-    data: Mapping[str, Any]
-
-    @property
-    def key(self) -> str:
-        """How results.json names it."""
-        return f"{self.benchmark.name}/{self.variant}"
-
-
-def plan(config: EvalConfig, work: Path) -> list[Planned]:
-    """What will run, every local row checked. What has no file in `data_dir` is named in one message and left out.
-
-    Without `data_dir` the rows come from the hub, or from where the benchmark is published. Raises: ValueError with
-    `strict`, or for a bad row.
-    """
-    planned: list[Planned] = []
-    absent: list[str] = []
-    for benchmark, language in (
-        (BENCHMARKS[name], language) for name in config.benchmarks for language in config.languages
-    ):
-        variants = benchmark.variants(language)
-        if not variants:
-            continue
-        found = _gather(config, benchmark, language, work / f"{benchmark.name}.{language}.jsonl")
-        if found is None:
-            absent.append(f"{benchmark.name}/{language}.jsonl ({benchmark.source})")
-            continue
-        data, rows = found
-        for variant in variants:
-            files = {profile: work / profile / f"{benchmark.name}.{variant}.yaml" for profile in config.profiles}
-            tasks = {profile: write_task(file, benchmark, variant, profile, rows) for profile, file in files.items()}
-            planned.append(Planned(benchmark, variant, tasks, data))
-    if absent:
-        message = f"data_dir {config.data_dir}: has no {'; no '.join(absent)}"
-        if config.strict or not planned:
-            raise ValueError(f"{message}: fetch them, or ask for fewer benchmarks (`deepsuper data layout` says more)")
-        log.warning("%s: left out", message)
-    return planned
-
-
-def _gather(
-    config: EvalConfig, benchmark: Benchmark, language: str, path: Path
-) -> tuple[dict[str, str], Path | None] | None:
-    """Where the rows of a benchmark in a language are from, and the file they were written to for the harness (None: it
-    fetches its own). None where `data_dir` has no such file.
-    """
-    if config.data_dir is not None:
-        file = local_file(Path(config.data_dir), benchmark.name, language)
-        if file is None:
-            return None
-        write_json_lines(path, read_rows(file, benchmark))
-        return {"file": str(file), "sha256": sha256(file)}, path
-    if benchmark.own:
-        write_json_lines(path, fetch_rows(benchmark, language))
-        return {"url": benchmark.source, "sha256": sha256(path)}, path
-    return {"hub": benchmark.tasks[benchmark.variants(language)[0]]}, None
 
 
 def run_eval(config: EvalConfig, output_dir: Path, command: Sequence[str] = ()) -> dict[str, Any]:
@@ -135,17 +69,22 @@ class Evaluated:
     def evaluate(self, one: Planned, profile: str) -> None:
         """Scores one benchmark and writes its items and results, if that is not done."""
         done = self.results(profile)["scores"].get(one.key, {})
-        if done.get("data") == one.data:
+        asks = one.asks(profile)
+        # Scores of before that hash was kept stand.
+        if done.get("data") == one.data and done.get("asks", asks) == asks:
             log.info("%s, %s, %s: done before", self.name, one.key, profile)
             self._catch_up(one, profile, done)
             return
         if self._harness is None:
             self._harness = load_harness_model(self.model, self.config)
-        task = load_task(one.tasks[profile])
-        samples, version = run_task(self._harness, task, self.config.limit, self._answers())
+        samples, version = run_task(self._harness, one.tasks[profile], self.config.limit, self._answers())
         items = [as_item(sample, one.benchmark, one.variant, profile) for sample in samples]
         comet = add_comet(items, self.config.comet_model) if one.benchmark.name == "flores" else None
-        self._keep(one, profile, items, comet, version)
+        score = summarise(items, one.benchmark)
+        if comet is not None:
+            score["comet"] |= comet
+        score |= {"data": one.data, "task_version": version, "asks": asks}
+        self._keep(one, profile, items, {**score, "versions": _versions(), "command": self.command})
 
     def _catch_up(self, one: Planned, profile: str, done: Mapping[str, Any]) -> None:
         """Scores translations with COMET that were made when it was not at hand, or with another model of it."""
@@ -154,24 +93,13 @@ class Evaluated:
             return
         items = list(read_item_lines(items_file(self.folder / profile, one.key)))
         if (comet := add_comet(items, asked)) is not None:
-            self._keep(one, profile, items, comet, done["task_version"])
+            self._keep(one, profile, items, {**done, "comet": {**(measured("comet", items) or {}), **comet}})
 
-    def _keep(
-        self,
-        one: Planned,
-        profile: str,
-        items: Sequence[dict[str, Any]],
-        comet: Mapping[str, str | None] | None,
-        version: Any,
-    ) -> None:
+    def _keep(self, one: Planned, profile: str, items: Sequence[dict[str, Any]], score: Mapping[str, Any]) -> None:
         """Writes the items, and their score beside the others."""
         write_json_lines(items_file(self.folder / profile, one.key), items)
         record = self.results(profile)
-        summary = {**summarise(items, one.benchmark), "data": one.data, "task_version": version}
-        if comet is not None:
-            summary["comet"] |= comet
-        scores = {**record["scores"], one.key: summary}
-        whole = {"asked": record["asked"], "scores": scores, "versions": _versions(), "command": self.command}
+        whole = {**record, "scores": {**record["scores"], one.key: score}}
         write_text(self.folder / profile / "results.json", json.dumps(whole, indent=1) + "\n")
 
     def _answers(self) -> Path:

@@ -1,0 +1,102 @@
+"""What an evaluation will ask: each benchmark in each variant and profile, loaded before a model is."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deepsuper.config import EvalConfig
+from deepsuper.evaluation.benchmarks import BENCHMARKS, Benchmark
+from deepsuper.evaluation.harness import load_task
+from deepsuper.evaluation.local import fetch_rows, local_file, read_rows
+from deepsuper.evaluation.profiles import SCORING
+from deepsuper.evaluation.tasks import write_task
+from deepsuper.run_folder import sha256, write_json_lines
+
+log = logging.getLogger("deepsuper")
+
+ASKS = (
+    "output_type", "description", "doc_to_text", "doc_to_target", "doc_to_choice", "gen_prefix", "target_delimiter",
+    "fewshot_delimiter", "num_fewshot", "process_docs", "generation_kwargs", "repeats", "filter_list",
+    "process_results", "metric_list",
+)  # fmt: skip
+"""What of a task's configuration decides on prompts, choices, answers and scores; the rows have hashes of their own."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One benchmark in one variant: the harness's task in each profile, and where the rows are from."""
+
+    benchmark: Benchmark
+    variant: str
+    tasks: Mapping[str, Any]
+    data: Mapping[str, Any]
+
+    @property
+    def key(self) -> str:
+        """How results.json names it."""
+        return f"{self.benchmark.name}/{self.variant}"
+
+    def asks(self, profile: str) -> str:
+        """A hash of how a profile asks and scores: where either changes, here or in the harness, it is another."""
+        config = self.tasks[profile].dump_config()
+        asked = {
+            "task": {name: config[name] for name in ASKS if name in config},
+            "version": (config.get("metadata") or {}).get("version"),
+            "scoring": SCORING,
+        }
+        return hashlib.sha256(json.dumps(asked, sort_keys=True, default=repr).encode()).hexdigest()[:12]
+
+
+def plan(config: EvalConfig, work: Path) -> list[Planned]:
+    """What will run, every local row checked. What has no file in `data_dir` is named in one message and left out.
+
+    Without `data_dir` the rows come from the hub, or from where the benchmark is published. Raises: ValueError with
+    `strict`, or for a bad row.
+    """
+    planned: list[Planned] = []
+    absent: list[str] = []
+    for benchmark, language in (
+        (BENCHMARKS[name], language) for name in config.benchmarks for language in config.languages
+    ):
+        variants = benchmark.variants(language)
+        if not variants:
+            continue
+        found = _gather(config, benchmark, language, work / f"{benchmark.name}.{language}.jsonl")
+        if found is None:
+            absent.append(f"{benchmark.name}/{language}.jsonl ({benchmark.source})")
+            continue
+        data, rows = found
+        for variant in variants:
+            files = {profile: work / profile / f"{benchmark.name}.{variant}.yaml" for profile in config.profiles}
+            tasks = {p: load_task(write_task(file, benchmark, variant, p, rows)) for p, file in files.items()}
+            planned.append(Planned(benchmark, variant, tasks, data))
+    if absent:
+        message = f"data_dir {config.data_dir}: has no {'; no '.join(absent)}"
+        if config.strict or not planned:
+            raise ValueError(f"{message}: fetch them, or ask for fewer benchmarks (`deepsuper data layout` says more)")
+        log.warning("%s: left out", message)
+    return planned
+
+
+def _gather(
+    config: EvalConfig, benchmark: Benchmark, language: str, path: Path
+) -> tuple[dict[str, str], Path | None] | None:
+    """Where the rows of a benchmark in a language are from, and the file they were written to for the harness (None: it
+    fetches its own). None where `data_dir` has no such file.
+    """
+    if config.data_dir is not None:
+        file = local_file(Path(config.data_dir), benchmark.name, language)
+        if file is None:
+            return None
+        write_json_lines(path, read_rows(file, benchmark))
+        return {"file": str(file), "sha256": sha256(file)}, path
+    if benchmark.own:
+        write_json_lines(path, fetch_rows(benchmark, language))
+        return {"url": benchmark.source, "sha256": sha256(path)}, path
+    return {"hub": benchmark.tasks[benchmark.variants(language)[0]]}, None
