@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -13,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deepsuper.cli import main
+from deepsuper.config import ModelConfig
 from deepsuper.evaluation.benchmarks import BENCHMARKS, file_language
 from deepsuper.evaluation.fidelity import in_language
 from deepsuper.evaluation.local import read_rows
@@ -226,6 +229,49 @@ def test_an_absent_file_is_named_and_left_out_or_with_strict_an_error(tmp_path, 
     assert "xnli/zh.jsonl" in fail(capsys, "eval", name, *line, "--strict", "true")
 
 
+def test_what_the_hub_does_not_give_is_named_and_left_out_or_with_strict_an_error(
+    tmp_path, monkeypatch, caplog, capsys
+):
+    from deepsuper.evaluation import plan
+
+    own = {"mkqa": [{**ROWS["mkqa"], "id": "1"}]}
+    monkeypatch.setattr(plan, "fetch_rows", lambda benchmark, _: own.get(benchmark.name) or fetch_nothing())
+    line = ["eval", "anything", "--backend", "dummy", "--langs", "zh", "--comet_model", "none"]
+    line += ["--output_dir", str(tmp_path / "out"), "--benchmarks"]
+    main([*line, "xnli,flores,mkqa"])
+    assert set(json.loads((tmp_path / "out/anything/paper/results.json").read_text())["scores"]) == {"mkqa/zh"}
+    assert "cannot be fetched: xnli/zh (" in caplog.text and "facebook/xnli" in caplog.text
+    assert "; flores/zh (no network): left out" in caplog.text
+    monkeypatch.setattr("deepsuper.evaluation.run.load_harness_model", lambda *_, **__: pytest.fail("loaded"))
+    said = fail(capsys, *line, "xnli,mkqa", "--strict", "true")
+    assert "xnli/zh (" in said and "mkqa" not in said and "--data_dir" in said
+    assert "flores/zh (no network)" in fail(capsys, *line, "flores")
+
+
+def fetch_nothing():
+    raise ValueError("no network")
+
+
+def test_results_of_another_model_or_of_more_items_are_not_replaced(tmp_path, data, monkeypatch, capsys):
+    def line(model: str, *options: str) -> list[str]:
+        start = ["eval", model, "--backend", "dummy", "--data_dir", str(data), "--output_dir", str(tmp_path / "out")]
+        return [*start, "--langs", "zh", "--benchmarks", "xcopa", *options]
+
+    main(line("demo-zh/tft", "--limit", "1"))
+    file = tmp_path / "out" / "tft" / "paper" / "results.json"
+    main(line("demo-zh/tft", "--limit", "2"))
+    whole = file.read_text()
+    assert json.loads(whole)["asked"]["limit"] == 2
+    monkeypatch.setattr("deepsuper.evaluation.run.load_harness_model", lambda *_, **__: pytest.fail("loaded"))
+    for options, words in (
+        (["demo-vi/tft"], "holds results of model demo-zh/tft, backend dummy with limit 2, and asked is model demo-vi"),
+        (["demo-zh/tft", "--limit", "1"], "backend dummy with limit 1: choose another --output_dir"),
+        (["demo-zh/tft", "--dtype", "float16"], "and asked is model demo-zh/tft, dtype float16"),
+    ):
+        said = fail(capsys, *line(*options))
+        assert words in said and f"output_dir {file.parent}: " in said and file.read_text() == whole
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -398,6 +444,42 @@ def test_translations_get_their_comet_when_it_is_at_hand(tmp_path, data, monkeyp
     assert after == {name: value for name, value in before.items() if name != "comet"}
     monkeypatch.setattr(comet, "comet_scores", lambda *_, **__: pytest.fail("scored again"))
     assert run("a/model")["comet"] == run("none")["comet"] == scored
+
+
+def test_translations_get_their_spbleu_when_its_tokenizer_is_at_hand(tmp_path, data, monkeypatch):
+    def interval(*_, **__):
+        raise OSError("no network")
+
+    def run() -> dict:
+        return evaluate(tmp_path, data, "--benchmarks", "flores")["scores"]["flores/en-zh"]
+
+    monkeypatch.setitem(MEASURES, "spbleu", replace(MEASURES["bleu"], numbers=interval))
+    before = run()
+    assert before["spbleu"] is None and before["bleu"]["mean"] >= 0.0
+    monkeypatch.setitem(MEASURES, "spbleu", MEASURES["bleu"])
+    monkeypatch.setattr("deepsuper.evaluation.run.load_harness_model", lambda *_, **__: pytest.fail("loaded again"))
+    assert run() == {**before, "spbleu": before["bleu"]}
+
+
+def test_an_adapter_is_another_one_on_another_base(tmp_path, monkeypatch):
+    from deepsuper.evaluation.run import _weights
+
+    (tmp_path / "base").mkdir()
+    (tmp_path / "run" / "adapter").mkdir(parents=True)
+    for file, text in (("base/model.safetensors", "one"), ("run/adapter/adapter_model.safetensors", "two")):
+        (tmp_path / file).write_text(text)
+
+    def weights(base: str) -> dict[str, str]:
+        config = {"peft_type": "LORA", "base_model_name_or_path": base}
+        (tmp_path / "run" / "adapter" / "adapter_config.json").write_text(json.dumps(config))
+        return _weights(ModelConfig(name=str(tmp_path / "run")))
+
+    before = weights(str(tmp_path / "base"))
+    assert before.keys() == {"adapter_model.safetensors", "base/model.safetensors"}
+    (tmp_path / "base" / "model.safetensors").write_text("trained on")
+    assert weights(str(tmp_path / "base")) != before
+    monkeypatch.setattr("deepsuper.evaluation.run.load_config", lambda base: SimpleNamespace(_commit_hash=base.name))
+    assert weights("org/hub")["base/commit"] == "org/hub"
 
 
 def test_a_higher_limit_goes_on_behind_the_answers_of_a_lower_one(tmp_path, data, monkeypatch):

@@ -123,6 +123,13 @@ def merge_adapter(adapter: Path, output: Path, config: ModelConfig) -> Path:
     return output
 
 
+def base_of(config: ModelConfig) -> ModelConfig | None:
+    """The model that the adapter of this name belongs to, as `_base_of` says; None where it is no adapter."""
+    if not (Path(config.name) / "adapter_config.json").is_file():
+        return None
+    return _base_of(Path(config.name), config)
+
+
 def _base_of(adapter: Path, config: ModelConfig) -> ModelConfig:
     """`config` with the name of the model that the adapter belongs to, and its revision where `config` names none."""
     from peft import PeftConfig

@@ -50,11 +50,14 @@ class Planned:
             "version": (config.get("metadata") or {}).get("version"),
             "scoring": SCORING,
         }
-        return hashlib.sha256(json.dumps(asked, sort_keys=True, default=repr).encode()).hexdigest()[:12]
+        # A function's repr holds its address; the harness gives the source of those that matter.
+        text = json.dumps(asked, sort_keys=True, default=lambda value: getattr(value, "__qualname__", ""))
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def plan(config: EvalConfig, work: Path) -> list[Planned]:
-    """What will run, every local row checked. What has no file in `data_dir` is named in one message and left out.
+    """What will run, every local row checked and every task loaded. What has no file in `data_dir`, or cannot be
+    fetched, is named in one message and left out.
 
     Without `data_dir` the rows come from the hub, or from where the benchmark is published. Raises: ValueError with
     `strict`, or for a bad row.
@@ -64,39 +67,64 @@ def plan(config: EvalConfig, work: Path) -> list[Planned]:
     for benchmark, language in (
         (BENCHMARKS[name], language) for name in config.benchmarks for language in config.languages
     ):
-        variants = benchmark.variants(language)
-        if not variants:
+        if not benchmark.variants(language):
             continue
-        found = _gather(config, benchmark, language, work / f"{benchmark.name}.{language}.jsonl")
-        if found is None:
-            absent.append(f"{benchmark.name}/{language}.jsonl ({benchmark.source})")
-            continue
-        data, rows = found
-        for variant in variants:
-            files = {profile: work / profile / f"{benchmark.name}.{variant}.yaml" for profile in config.profiles}
-            tasks = {p: load_task(write_task(file, benchmark, variant, p, rows)) for p, file in files.items()}
-            planned.append(Planned(benchmark, variant, tasks, data))
+        try:
+            planned += _planned(config, benchmark, language, work)
+        except Absent as error:
+            absent.append(str(error))
     if absent:
-        message = f"data_dir {config.data_dir}: has no {'; no '.join(absent)}"
+        if config.data_dir is not None:
+            message, remedy = f"data_dir {config.data_dir}: has no {'; no '.join(absent)}", "fetch them"
+        else:
+            message, remedy = f"cannot be fetched: {'; '.join(absent)}", "give --data_dir"
         if config.strict or not planned:
-            raise ValueError(f"{message}: fetch them, or ask for fewer benchmarks (`deepsuper data layout` says more)")
+            raise ValueError(f"{message}: {remedy}, or ask for fewer benchmarks (`deepsuper data layout` says more)")
         log.warning("%s: left out", message)
     return planned
 
 
-def _gather(
-    config: EvalConfig, benchmark: Benchmark, language: str, path: Path
-) -> tuple[dict[str, str], Path | None] | None:
+class Absent(Exception):
+    """A benchmark whose rows are not to be had: which, and why."""
+
+
+def _planned(config: EvalConfig, benchmark: Benchmark, language: str, work: Path) -> list[Planned]:
+    """A benchmark in each variant of a language. Raises: Absent; ValueError for a bad row."""
+    data, rows = _gather(config, benchmark, language, work / f"{benchmark.name}.{language}.jsonl")
+    planned = []
+    for variant in benchmark.variants(language):
+        tasks = {}
+        for profile in config.profiles:
+            file = work / profile / f"{benchmark.name}.{variant}.yaml"
+            task = write_task(file, benchmark, variant, profile, rows)
+            try:
+                tasks[profile] = load_task(task)
+            except Exception as error:  # what a hub, its client and a data set's own code can raise has no end
+                if rows is not None:
+                    raise
+                raise Absent(f"{benchmark.name}/{language} ({_first_line(error)})") from error
+        planned.append(Planned(benchmark, variant, tasks, data))
+    return planned
+
+
+def _gather(config: EvalConfig, benchmark: Benchmark, language: str, path: Path) -> tuple[dict[str, str], Path | None]:
     """Where the rows of a benchmark in a language are from, and the file they were written to for the harness (None: it
-    fetches its own). None where `data_dir` has no such file.
+    fetches its own). Raises: Absent.
     """
     if config.data_dir is not None:
         file = local_file(Path(config.data_dir), benchmark.name, language)
         if file is None:
-            return None
+            raise Absent(f"{benchmark.name}/{language}.jsonl ({benchmark.source})")
         write_json_lines(path, read_rows(file, benchmark))
         return {"file": str(file), "sha256": sha256(file)}, path
     if benchmark.own:
-        write_json_lines(path, fetch_rows(benchmark, language))
+        try:
+            write_json_lines(path, fetch_rows(benchmark, language))
+        except ValueError as error:
+            raise Absent(f"{benchmark.name}/{language} ({_first_line(error)})") from error
         return {"url": benchmark.source, "sha256": sha256(path)}, path
     return {"hub": benchmark.tasks[benchmark.variants(language)[0]]}, None
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

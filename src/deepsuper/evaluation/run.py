@@ -20,7 +20,7 @@ from deepsuper.evaluation.comet import add_comet
 from deepsuper.evaluation.harness import load_harness_model, run_task
 from deepsuper.evaluation.items import as_item, items_file, measured, read_item_lines, summarise
 from deepsuper.evaluation.plan import Planned, plan
-from deepsuper.models import inside_run, source_of
+from deepsuper.models import base_of, inside_run, load_config, source_of
 from deepsuper.run_folder import model_hashes, write_json_lines, write_text
 
 log = logging.getLogger("deepsuper")
@@ -33,14 +33,16 @@ def run_eval(config: EvalConfig, output_dir: Path, command: Sequence[str] = ()) 
     Raises: ValueError naming the option, or file and line, at fault, before a weight is loaded.
     """
     check_eval(config)
+    models = [Evaluated(config, name, output_dir / Path(name).name, command) for name in config.models]
+    for model in models:
+        model.check_folder()
     planned = plan(config, output_dir / "tasks")
     results: dict[str, Any] = {}
-    for name in config.models:
-        model = Evaluated(config, name, output_dir / Path(name).name, command)
+    for model in models:
         for one in planned:
             for profile in config.profiles:
                 model.evaluate(one, profile)
-        results |= {f"{name} ({profile})": model.results(profile) for profile in config.profiles}
+        results |= {f"{model.name} ({profile})": model.results(profile) for profile in config.profiles}
     print_table(Console(), results)
     return results
 
@@ -59,12 +61,29 @@ class Evaluated:
         }
         self._harness: Any = None
 
+    def check_folder(self) -> None:
+        """Raises: ValueError where results lie that this run would replace: of another model, or of more items."""
+        for profile in self.config.profiles:
+            if not (before := self._written(profile)):
+                continue
+            there, limit = _called(before["asked"]), before["asked"]["limit"]
+            fewer = self.config.limit is not None and (limit is None or limit > self.config.limit)
+            if fewer or there != _called(self.asked):
+                raise ValueError(
+                    f"output_dir {self.folder / profile}: holds results of {there} with limit {limit}, and asked is "
+                    f"{_called(self.asked)} with limit {self.config.limit}: choose another --output_dir"
+                )
+
     def results(self, profile: str) -> dict[str, Any]:
-        """What results.json holds; nothing of another model, limit or profile."""
+        """What results.json holds; nothing of other weights or of another limit."""
         asked = {**self.asked, "profile": profile}
-        file = self.folder / profile / "results.json"
-        before = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        before = self._written(profile)
         return before if before.get("asked") == asked else {"asked": asked, "scores": {}}
+
+    def _written(self, profile: str) -> dict[str, Any]:
+        file = self.folder / profile / "results.json"
+        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        return found
 
     def evaluate(self, one: Planned, profile: str) -> None:
         """Scores one benchmark and writes its items and results, if that is not done."""
@@ -87,13 +106,18 @@ class Evaluated:
         self._keep(one, profile, items, {**score, "versions": _versions(), "command": self.command})
 
     def _catch_up(self, one: Planned, profile: str, done: Mapping[str, Any]) -> None:
-        """Scores translations with COMET that were made when it was not at hand, or with another model of it."""
-        asked = self.config.comet_model
-        if one.benchmark.name != "flores" or asked in ("none", (done.get("comet") or {}).get("model")):
+        """Scores translations by what was not at hand when they were made: COMET or another model of it, spBLEU."""
+        if one.benchmark.name != "flores":
             return
         items = list(read_item_lines(items_file(self.folder / profile, one.key)))
-        if (comet := add_comet(items, asked)) is not None:
-            self._keep(one, profile, items, {**done, "comet": {**(measured("comet", items) or {}), **comet}})
+        found: dict[str, Any] = {}
+        if self.config.comet_model not in ("none", (done.get("comet") or {}).get("model")):
+            comet = add_comet(items, self.config.comet_model)
+            found |= {} if comet is None else {"comet": {**(measured("comet", items) or {}), **comet}}
+        if done.get("spbleu") is None and (spbleu := measured("spbleu", items)) is not None:
+            found |= {"spbleu": spbleu}
+        if found:
+            self._keep(one, profile, items, {**done, **found})
 
     def _keep(self, one: Planned, profile: str, items: Sequence[dict[str, Any]], score: Mapping[str, Any]) -> None:
         """Writes the items, and their score beside the others."""
@@ -111,9 +135,25 @@ class Evaluated:
         return self.folder / f"answers-{key}.db"
 
 
+def _called(asked: Mapping[str, Any]) -> str:
+    """A model and how it is loaded, in words: what is not as usual is named."""
+    model, (backend, arguments) = asked["model"], asked["backend"]
+    usual = asdict(ModelConfig(name=""))
+    options = {name: value for name, value in model.items() if name != "name" and value != usual.get(name)}
+    options |= {"backend": backend} if backend != EvalConfig.backend else {}
+    options |= {"backend_args": arguments} if arguments else {}
+    return ", ".join([f"model {model['name']}", *(f"{name} {value}" for name, value in options.items())])
+
+
 def _weights(model: ModelConfig) -> dict[str, str]:
-    """Hashes of a local model's weights: a model trained anew is another one."""
-    return model_hashes(source_of(inside_run(model)))
+    """Hashes of a local model's weights: a model trained anew is another one, and so is an adapter on another base."""
+    source = inside_run(model)
+    files = model_hashes(source_of(source))
+    base = base_of(source)
+    if base is None:
+        return files
+    found = model_hashes(source_of(base)) or {"commit": str(getattr(load_config(base), "_commit_hash", None))}
+    return files | {f"base/{name}": value for name, value in found.items()}
 
 
 def print_table(console: Console, results: Mapping[str, Any]) -> None:
