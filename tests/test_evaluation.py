@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
 import shutil
+import unicodedata
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
@@ -13,14 +16,17 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 
 from deepsuper.cli import main
 from deepsuper.config import ModelConfig
 from deepsuper.evaluation.benchmarks import BENCHMARKS, file_language
 from deepsuper.evaluation.fidelity import in_language
+from deepsuper.evaluation.items import summarise
 from deepsuper.evaluation.local import read_rows
 from deepsuper.evaluation.measures import MEASURES
 from deepsuper.evaluation.profiles import _PROMPTS
+from deepsuper.evaluation.run import print_table
 from deepsuper.evaluation.scorers import best, exact_match, f1, mkqa_f1, mkqa_rules, mlqa_rules, squad_rules
 from deepsuper.run_folder import json_line
 from runs import make_run
@@ -104,10 +110,38 @@ def test_squad_by_hand_and_the_best_of_all_answers():
     [("巴黎", "zh", True), ("Paris is in France", "zh", False), ("1999", "zh", None), ("باريس", "ar", True),
      ("thành phố lớn nhất của nước Pháp", "vi", True), ("the largest city of the country", "vi", False),
      ("the largest city of the country", "en", True), ("法国最大的城市", "en", False),
-     ("أكبر مدينة في البلاد", "en", False), ("法国最大的城市", "vi", False)],
+     ("أكبر مدينة في البلاد", "en", False), ("法国最大的城市", "vi", False),
+     ("La plus grande ville de France", "en", False), ("Die größte Stadt des Landes", "vi", False),
+     ("Paris", "vi", None), ("Paris", "en", None), ("New York", "vi", None), ("Paris", "zh", False),
+     ("Hà Nội", "vi", True), ("Hà Nội", "en", False), ("Napoleon Bonaparte, Emperor Napoleon", "en", None),
+     ("پاریس پایتخت فرانسه است", "ar", False), ("فرانس کا دارالحکومت پیرس ہے", "ar", False),
+     ("أكبر مدينة في البلاد", "ar", True), ("پاریس", "ar", True), ("saluton", "eo", None), ("", "en", None)],
 )  # fmt: skip
 def test_language_of_an_answer(text, language, want):
     assert in_language(text, language) is want
+    assert in_language(unicodedata.normalize("NFD", text), language) is want
+
+
+def test_the_language_of_an_answer_does_not_depend_on_what_else_uses_the_identifier():
+    import py3langid
+
+    py3langid.set_languages(["fr", "de"])
+    assert in_language("the largest city of the country", "en") is True
+    assert py3langid.classify("the largest city of the country")[0] in ("fr", "de")
+    py3langid.set_languages(None)
+
+
+def test_a_score_says_of_how_many_answers_the_language_can_be_told_and_how_many_are_empty():
+    said = ["thành phố lớn nhất của nước Pháp", "Paris", " ", "the largest city of the country"]
+    items = [
+        {"prediction": text, "in_language": in_language(text, "vi"), "f1": 0.0, "exact_match": 0.0} for text in said
+    ]
+    score = summarise(items, BENCHMARKS["xquad"])
+    assert (score["items"], score["in_language"]["items"], score["in_language"]["mean"]) == (4, 2, 0.5)
+    assert score["empty"]["mean"] == 0.25
+    console = Console(width=200, file=io.StringIO(), color_system=None)
+    print_table(console, {"m": {"scores": {"xquad/vi": score}}})
+    assert re.search(r"in language 50\.0 \(.* to .*\) of 2 that can be told; empty 25\.0", console.file.getvalue())
 
 
 @settings(max_examples=200, deadline=None)
@@ -412,7 +446,6 @@ def test_the_corrected_profile_scores_by_the_official_rules_and_every_answer(tmp
 
 def test_comet_is_added_to_each_translation_or_its_lack_is_said(monkeypatch, caplog):
     from deepsuper.evaluation import comet
-    from deepsuper.evaluation.items import summarise
 
     items = [{"source": "s", "prediction": f"p{n}", "gold": "g", "language": "zh", "in_language": True} for n in (1, 2)]
     monkeypatch.setattr(comet, "comet_python", lambda: (None, "no COMET: make comet"))

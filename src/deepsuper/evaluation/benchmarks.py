@@ -100,7 +100,7 @@ def _story(row: Row) -> Row:
 
 
 _ANSWERS = ("context", "question", "answers")
-_WRITTEN = ("exact_match", "in_language")
+_WRITTEN = ("exact_match", "in_language", "empty")
 BENCHMARKS = {
     benchmark.name: benchmark
     for benchmark in (
@@ -145,7 +145,7 @@ BENCHMARKS = {
             "flores", {direction: f"flores_{direction.replace('-', '_')}" for direction in FLORES_DIRECTIONS}, "chrf",
             ("text", "english"), (), dict,
             "https://dl.fbaipublicfiles.com/nllb/flores200_dataset.tar.gz",
-            ("spbleu", "bleu", "comet", "in_language"), FLORES_TASKS,
+            ("spbleu", "bleu", "comet", "in_language", "empty"), FLORES_TASKS,
         ),
     )
 }  # fmt: skip

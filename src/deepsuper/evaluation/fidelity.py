@@ -1,30 +1,56 @@
-"""Whether an answer is in the language that was asked for: by script, and by an identifier where English shares it."""
+"""Whether an answer is in the language that was asked for: by script, and by an identifier where languages share it."""
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from functools import lru_cache
+from typing import Any
 
-from deepsuper.languages import scripts_of
+from deepsuper.languages import LANGUAGES, scripts_of
 from deepsuper.vocabulary import script_of_character
+
+LATIN = ("Latin",)
+LEAST_WORDS, LEAST_LETTERS = 3, 20
+"""A text with fewer of both is short: in Latin letters it may be a name, which is the same in many languages."""
+SURE = 0.5
+VIETNAMESE = re.compile("[ăđơưạ-ỹ]", re.IGNORECASE)
+"""Letters that no other language of the table has."""
 
 
 def in_language(text: str, language: str) -> bool | None:
-    """Whether an answer is in `language`; None where it holds no letter (numbers, dates).
+    """Whether an answer is in `language`; None where that cannot be told: it holds no letter (numbers, dates), or is
+    in Latin letters and short, or the identifier is unsure.
 
-    At least half of the letters must be of its script; between Vietnamese and English, which share one, a language
-    identifier chooses.
+    At least half of the letters must be of its script; among the languages of `LANGUAGES` that are written in the same
+    one, a language identifier chooses.
     """
+    text = unicodedata.normalize("NFC", text)
     letters = [c for c in text if unicodedata.category(c)[0] == "L"]
-    if not letters:
-        return None
     scripts = scripts_of(language)
+    if not letters or not scripts:
+        return None
     if sum(script_of_character(c) in scripts for c in letters) * 2 < len(letters):
         return False
-    return "Latin" not in scripts or _identify(text, language) == language
+    rivals = _written_in(scripts)
+    if len(rivals) == 1:
+        return True
+    unknown = None if scripts == LATIN else True
+    if len(text.split()) < LEAST_WORDS and len(letters) < LEAST_LETTERS:
+        return language == "vi" if scripts == LATIN and VIETNAMESE.search(text) else unknown
+    found, sure = _identifier(rivals).classify(text)
+    return bool(found == language) if sure >= SURE else unknown
 
 
-def _identify(text: str, language: str) -> str:
-    import py3langid
+def _written_in(scripts: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(code for code, language in LANGUAGES.items() if language.scripts == scripts)
 
-    py3langid.set_languages([language, "vi" if language == "en" else "en"])
-    return str(py3langid.classify(text)[0])
+
+@lru_cache(maxsize=8)
+def _identifier(languages: tuple[str, ...]) -> Any:
+    """One that chooses among these alone. It is our own: what py3langid keeps for all is anybody's to change."""
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    identifier.set_languages(set(languages))
+    return identifier

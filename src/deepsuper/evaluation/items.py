@@ -43,9 +43,13 @@ def as_item(sample: dict[str, Any], benchmark: Benchmark, variant: str, profile:
 
 
 def summarise(items: Sequence[dict[str, Any]], benchmark: Benchmark) -> dict[str, Any]:
-    """The score with its interval and standard error, and the measures beside it (None where no item counts)."""
+    """The score with its interval and standard error, and the measures beside it (None where no item counts);
+    `in_language` with how many answers it could be told of.
+    """
     intervals = {name: measured(name, items) for name in (benchmark.metric, *benchmark.also)}
     main, *beside = intervals
+    if (spoken := intervals.get("in_language")) is not None:
+        spoken["items"] = sum(item["in_language"] is not None for item in items)
     return {
         "items": len(items),
         "metric": main,

@@ -125,6 +125,7 @@ MEASURES: dict[str, Measure] = {
     "exact_match": _mean("exact match", lambda item: item["exact_match"]),
     "acc": _mean("accuracy", lambda item: item["acc"]),
     "in_language": _mean("answers in the language", lambda item: item["in_language"]),
+    "empty": _mean("empty answers", lambda item: not item["prediction"].strip()),
     "official_f1": Measure("F1, official", _mkqa_numbers, _mkqa_score),
     "answerable_f1": _mean("F1, answerable", lambda item: None if unanswerable(item) else item["f1"]),
     "chrf": _translation("chrF++", "chrf", lambda item: None),

@@ -168,9 +168,18 @@ def print_table(console: Console, results: Mapping[str, Any]) -> None:
 def _cell(score: dict[str, Any] | None) -> str:
     if score is None:
         return "-"
-    text = "{mean:.1f} ({low:.1f} to {high:.1f})".format(**{k: 100 * score[k] for k in ("mean", "low", "high")})
-    spoken = score.get("in_language")
-    return text if spoken is None else f"{text}; {100 * spoken['mean']:.0f}% in language"
+    spoken, empty = score.get("in_language"), score.get("empty")
+    parts = [_percent(score)]
+    if spoken is not None:
+        told = f" of {spoken['items']} that can be told" if spoken.get("items", score["items"]) < score["items"] else ""
+        parts.append(f"in language {_percent(spoken)}{told}")
+    if empty is not None and empty["mean"] > 0.0:
+        parts.append(f"empty {100 * empty['mean']:.1f}")
+    return "; ".join(parts)
+
+
+def _percent(score: dict[str, Any]) -> str:
+    return "{mean:.1f} ({low:.1f} to {high:.1f})".format(**{k: 100 * score[k] for k in ("mean", "low", "high")})
 
 
 def _versions() -> dict[str, str]:
