@@ -153,6 +153,19 @@ def test_no_prediction_breaks_a_file(tmp_path_factory, one, two):
     assert [json.loads(line)["prediction"] for line in lines] == [one, two]
 
 
+def test_a_share_has_wilsons_interval_and_never_an_empty_one():
+    n, z = 48, 1.959964
+    none = MEASURES["acc"].interval([{"acc": 0.0}] * n)
+    assert (none.mean, none.low, none.high) == pytest.approx((0.0, 0.0, z**2 / (n + z**2)))
+    every = MEASURES["in_language"].interval([{"in_language": True}] * n + [{"in_language": None}])
+    assert (every.mean, every.low, every.high) == pytest.approx((1.0, n / (n + z**2), 1.0))
+    some = MEASURES["exact_match"].interval([{"exact_match": float(k < 12)} for k in range(n)])
+    middle, half = (12 + z**2 / 2) / (n + z**2), z * (12 * 36 / n + z**2 / 4) ** 0.5 / (n + z**2)
+    assert (some.mean, some.low, some.high) == pytest.approx((0.25, middle - half, middle + half))
+    assert some.stderr == pytest.approx((0.25 * 0.75 / 47) ** 0.5)
+    assert MEASURES["f1"].interval([{"f1": 0.0}] * n).high == 0.0  # a bootstrap: F1 is no share of items
+
+
 @pytest.fixture
 def data(tmp_path):
     """Two rows of every benchmark and language, made up in the layout's fields."""

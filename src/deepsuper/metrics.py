@@ -33,6 +33,19 @@ def mean_interval(values: Sequence[float], *, resamples: int = 2000, seed: int =
     return Interval(float(data.mean()), float(low), float(high), float(stats.sem(data)))
 
 
+def share_interval(values: Sequence[bool]) -> Interval:
+    """The share of `values` that hold, with Wilson's score interval: not empty where none or all do, as a bootstrap's.
+
+    Raises: ValueError where there is none.
+    """
+    if len(values) == 0:
+        raise ValueError("need at least one value for a share")
+    count, share = len(values), sum(values) / len(values)
+    found = stats.binomtest(sum(values), count).proportion_ci(method="wilson")
+    stderr = float(np.sqrt(share * (1.0 - share) / max(1, count - 1)))
+    return Interval(share, min(share, float(found.low)), max(share, float(found.high)), stderr)
+
+
 def paired_interval(a: Sequence[float], b: Sequence[float], *, resamples: int = 2000, seed: int = 0) -> Interval:
     """The mean of `a - b`, question by question. Raises: ValueError where they have different lengths."""
     if len(a) != len(b):

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from deepsuper.metrics import Interval, mean_interval
+from deepsuper.metrics import Interval, mean_interval, share_interval
 
 Item = Mapping[str, Any]
 Numbers = NDArray[np.float64]
@@ -27,21 +27,26 @@ CELLS = 2**23
 
 @dataclass(frozen=True)
 class Measure:
-    """`numbers`: items -> (N, S), NaN where an item does not count; `score`: of some of those rows, in order."""
+    """`numbers`: items -> (N, S), NaN where an item does not count; `score`: of some of those rows, in order; `binary`:
+    the share of items that have it, each of which has or has not.
+    """
 
     title: str
     numbers: Callable[[Sequence[Item]], Numbers]
     score: Callable[[Numbers], float]
+    binary: bool = False
 
     def of(self, items: Sequence[Item]) -> float:
         """The score of the items."""
         return self.score(self.numbers(items))
 
     def interval(self, items: Sequence[Item], *, resamples: int = 1000, seed: int = 0) -> Interval | None:
-        """The score with its bootstrap interval over items; None where no item counts."""
+        """The score with its interval, Wilson's for a share and else a bootstrap's; None where no item counts."""
         numbers = self.numbers(items)
         if np.isnan(numbers).all():
             return None
+        if self.binary:
+            return share_interval(numbers[~np.isnan(numbers)].astype(bool).tolist())
         if numbers.shape[1] == 1:
             return mean_interval(numbers[~np.isnan(numbers)].tolist(), resamples=resamples, seed=seed)
         return resampled(lambda rows: self.score(numbers[rows]), len(items), resamples=resamples, seed=seed)
@@ -65,11 +70,11 @@ def draw(score: RowsScore, count: int, *, resamples: int, seed: int) -> Any:
     )  # fmt: skip
 
 
-def _mean(title: str, value: Callable[[Item], float | None]) -> Measure:
+def _mean(title: str, value: Callable[[Item], float | None], *, binary: bool = False) -> Measure:
     def numbers(items: Sequence[Item]) -> Numbers:
         return np.array([[np.nan if (v := value(item)) is None else float(v)] for item in items]).reshape(-1, 1)
 
-    return Measure(title, numbers, lambda rows: float(np.nanmean(rows)))
+    return Measure(title, numbers, lambda rows: float(np.nanmean(rows)), binary)
 
 
 def unanswerable(item: Item) -> bool:
@@ -122,10 +127,10 @@ def _translation(title: str, name: str, tokenizer: Callable[[Item], str | None])
 
 MEASURES: dict[str, Measure] = {
     "f1": _mean("F1", lambda item: item["f1"]),
-    "exact_match": _mean("exact match", lambda item: item["exact_match"]),
-    "acc": _mean("accuracy", lambda item: item["acc"]),
-    "in_language": _mean("answers in the language", lambda item: item["in_language"]),
-    "empty": _mean("empty answers", lambda item: not item["prediction"].strip()),
+    "exact_match": _mean("exact match", lambda item: item["exact_match"], binary=True),
+    "acc": _mean("accuracy", lambda item: item["acc"], binary=True),
+    "in_language": _mean("answers in the language", lambda item: item["in_language"], binary=True),
+    "empty": _mean("empty answers", lambda item: not item["prediction"].strip(), binary=True),
     "official_f1": Measure("F1, official", _mkqa_numbers, _mkqa_score),
     "answerable_f1": _mean("F1, answerable", lambda item: None if unanswerable(item) else item["f1"]),
     "chrf": _translation("chrF++", "chrf", lambda item: None),
