@@ -25,12 +25,14 @@ def write_run(
     profile: str = "paper",
     sha256: str = "0" * 64,
     asks: str | None = None,
+    also: Sequence[str] = (),
 ) -> Path:
-    """A folder of one run. `scores`: key -> metric and items. Returns the folder."""
+    """A folder of one run. `scores`: key -> metric and items; `also`: measures beside it. Returns the folder."""
     (folder / "items").mkdir(parents=True, exist_ok=True)
     record: dict[str, Any] = {}
     for key, (metric, items) in scores.items():
         record[key] = {"items": len(items), "metric": metric, **part(metric, items), "data": {"sha256": sha256}}
+        record[key] |= {name: part(name, items) for name in also}
         if asks is not None:
             record[key]["asks"] = asks
         if "in_language" in items[0]:

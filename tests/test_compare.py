@@ -276,6 +276,37 @@ def test_averages_are_over_the_columns_that_every_row_has(tmp_path):
     assert [row.average.mean for row in table.rows] == [0.5, 0.5] and all(row.average_best for row in table.rows)
 
 
+def beside(tmp_path: Path, seed: int, also: Sequence[str], key: str = "flores/en-zh") -> Path:
+    scores = {key: dict(made_up(seed, gain=seed / 10))[key]}
+    return write_run(tmp_path / f"{key[:4]}{seed}", scores, model=f"m{seed}", also=also)
+
+
+def test_second_measures_are_compared_too_and_stand_behind_the_first(tmp_path, monkeypatch):
+    monkeypatch.setitem(MEASURES, "spbleu", replace(MEASURES["bleu"], title="spBLEU"))
+    tables = compared(*(beside(tmp_path, n, ["spbleu"]) for n in range(2))).tables
+    assert [(c.metric, c.test) for c in tables[0].columns] == [("chrf", "bootstrap"), ("spbleu", "bootstrap")]
+    assert [c.metric for c in tables[1].columns] == ["comet"] and tables[0].rows[0].average is None
+    mkqa = compared(*(beside(tmp_path, n, ["answerable_f1"], "mkqa/zh") for n in range(2)))
+    (table,) = mkqa.tables
+    assert [c.metric for c in table.columns] == ["official_f1", "answerable_f1"] and not table.averaged[1:]
+    assert len(list(mkqa.differences())) == 2
+    for name, write in FORMATS.items():
+        assert ("answerable_f1" if name == "csv" else "mkqa (F1, answerable)") in write(mkqa)
+
+
+def test_spbleu_without_its_tokenizer_is_shown_and_not_tested(tmp_path, monkeypatch, caplog):
+    def numbers(_):
+        raise OSError("no network")
+
+    monkeypatch.setitem(MEASURES, "spbleu", MEASURES["bleu"])
+    folders = [beside(tmp_path, n, ["spbleu"]) for n in range(2)]
+    monkeypatch.setitem(MEASURES, "spbleu", replace(MEASURES["bleu"], numbers=numbers))
+    comparison = compared(*folders)
+    assert {c.metric for _, c, _ in comparison.differences()} == {"chrf", "comet"}
+    assert all(Column("flores", "en-zh", "spbleu") in row.cells for row in comparison.tables[0].rows)
+    assert "spbleu is not tested: its tokenizer cannot be fetched: no network" in caplog.text
+
+
 def test_the_papers_rows_stand_apart(tmp_path):
     folders = [write_run(tmp_path / str(n), made_up(n), model=f"m{n}") for n in range(2)]
     comparison = compared(*folders, paper="llama-2-7b", resamples=100)
@@ -368,10 +399,20 @@ def test_every_format_holds_every_name_and_score(name, other):
         for before, token in pairwise(tokens)
         if before.type == "td_open"
     ]
-    assert {name, other} | NUMBERS <= set(cells)
+    assert {name, other} | NUMBERS <= {*cells, *(cell.partition(" (")[0] for cell in cells)}
     text, latex = as_text(comparison), as_latex(comparison)
     assert name in text and other in text and set(re.findall(r"\d\d\.\d\d", text)) >= NUMBERS
     assert set(re.findall(r"\d\d\.\d\d", latex)) >= NUMBERS
+
+
+def test_text_and_markdown_print_the_intervals():
+    comparison = drawn("one", "two")
+    assert "| one | 12.34 (12.3-32.3) | 22.34 (12.3-32.3) |" in as_markdown(comparison)
+    assert "| one | 62.34 (50.0-60.0) | 62.34 (50.0-60.0) |" in as_markdown(comparison)
+    lines = [line.split() for line in as_text(comparison).splitlines()]
+    for score in (["one", "12.34", "22.34"], ["two", "73.45", "73.45"]):
+        below = lines[lines.index(score) + 1]
+        assert below == [["12.3-32.3"] * 2, ["50.0-60.0"] * 2][score[0] == "two"]
 
 
 def unlatex(text: str) -> str:

@@ -43,7 +43,7 @@ def print_text(console: Console, comparison: Comparison) -> None:
 def _pieces(grid: Grid, width: int) -> Iterator[tuple[Table, int]]:
     """The grid in pieces of whole benchmarks that fit into `width` if they can, each with the width that it needs."""
     # Beside each cell stand a blank at both sides and a blank for the line between columns.
-    sizes = [max(cell_len(cell) for cell in column) + 3 for column in _columns(grid)]
+    sizes = [max(cell_len(line) for cell in column for line in cell.split("\n")) + 3 for column in _columns(grid)]
     bounds = [*accumulate((count for _, count in grid.groups), initial=grid.names)]
     bounds = bounds if grid.groups else [grid.names, len(grid.header)]
     start = 0
@@ -58,7 +58,7 @@ def _pieces(grid: Grid, width: int) -> Iterator[tuple[Table, int]]:
 
 
 def _columns(grid: Grid) -> list[list[str]]:
-    """The lines of each column, its header's first, as the text tables show them."""
+    """The cells of each column, its header's lines first, as the text tables show them: an interval below its score."""
     titles = dict(zip(accumulate((n for _, n in grid.groups), initial=grid.names), grid.groups, strict=False))
     columns = []
     for n, name in enumerate(grid.header):
@@ -68,6 +68,8 @@ def _columns(grid: Grid) -> list[list[str]]:
         # A sign behind some of the numbers must not move their points out of line.
         marked = any(row[n].mark for row in grid.rows)
         cells = [c + " " if marked and not row[n].mark else c for c, row in zip(cells, grid.rows, strict=True)]
+        below = [f"\n{row[n].interval}{' ' * marked}" if row[n].interval else "" for row in grid.rows]
+        cells = [c + b for c, b in zip(cells, below, strict=True)]
         columns.append([*above, name, *cells])
     return columns
 
@@ -88,9 +90,14 @@ def _text_table(grid: Grid, chosen: range, more: str) -> Table:
             Styled("\n".join(columns[n][:heads])), justify="left" if n < grid.names else "right", no_wrap=True
         )
     for number, row in enumerate(grid.rows):
-        cells = [Styled(columns[n][heads + number], style="bold" if row[n].bold else "") for n in kept]
+        cells = [_styled(columns[n][heads + number], row[n].bold) for n in kept]
         table.add_row(*cells, end_section=number + 1 == grid.rule_at)
     return table
+
+
+def _styled(cell: str, bold: bool) -> Styled:
+    score, line, interval = cell.partition("\n")
+    return Styled.assemble((score, "bold" if bold else ""), line, (interval, "dim"))
 
 
 def as_text(comparison: Comparison) -> str:
@@ -118,7 +125,8 @@ def _md(text: str) -> str:
 
 
 def _md_cell(cell: Text) -> str:
-    return (f"**{_md(cell.text)}**" if cell.bold else _md(cell.text)) + cell.mark
+    interval = f" ({cell.interval})" if cell.interval else ""
+    return (f"**{_md(cell.text)}**" if cell.bold else _md(cell.text)) + cell.mark + interval
 
 
 LATEX = {

@@ -24,11 +24,12 @@ DIFFERENCE_HEADER = ("run", "benchmark", "language", "difference", "95% interval
 
 @dataclass(frozen=True)
 class Text:
-    """One cell. `mark`: a sign behind it; `hint`: what a pointer over it may tell."""
+    """One cell. `mark`: a sign behind it; `interval`: its score's own; `hint`: what a pointer over it may tell."""
 
     text: str
     bold: bool = False
     mark: str = ""
+    interval: str = ""
     hint: str = ""
 
 
@@ -74,11 +75,7 @@ def _scores(table: Table) -> Grid:
     rows = []
     for row in table.rows:
         cells = [_score(row.cells.get(c)) for c in table.columns]
-        mean = (
-            [Text(shown(row.average.mean), row.average_best, hint=_hint(row.average, None))]
-            if row.average is not None
-            else []
-        )
+        mean = [_spelled(row.average, None, row.average_best)] if row.average is not None else []
         rows.append((Text(row.name), *cells, *mean))
     first = next((n for n, row in enumerate(table.rows) if row.reported), None)
     groups = (*_groups(table.columns), *([("", 1)] if average else []))
@@ -90,22 +87,21 @@ def _score(cell: Cell | None) -> Text:
         return Text(MISSING)
     differs = cell.difference is not None and cell.difference.significant
     mark = APART if cell.apart is not None else DIFFERS if differs else ""
-    return Text(shown(cell.score.mean), cell.best, mark, _hint(cell.score, cell.items))
+    return _spelled(cell.score, cell.items, cell.best, mark)
 
 
-def _hint(score: Score, items: int | None) -> str:
+def _spelled(score: Score, items: int | None, best: bool = False, mark: str = "") -> Text:
     if score.low is None or score.high is None:
-        return ""
-    return f"95%: {shown(score.low)} to {shown(score.high)}" + (f"; {items} items" if items is not None else "")
+        return Text(shown(score.mean), best, mark)
+    hint = f"95%: {shown(score.low)} to {shown(score.high)}" + (f"; {items} items" if items is not None else "")
+    return Text(shown(score.mean), best, mark, f"{100 * score.low:.1f}-{100 * score.high:.1f}", hint)
 
 
 def _spoken(table: Table, columns: tuple[Column, ...]) -> Grid:
     rows = []
     for row in (row for row in table.rows if not row.reported):
         spoken = [row.cells[c].spoken if c in row.cells else None for c in columns]
-        rows.append(
-            (Text(row.name), *(Text(shown(s.mean), hint=_hint(s, None)) if s else Text(MISSING) for s in spoken))
-        )
+        rows.append((Text(row.name), *(_spelled(s, None) if s else Text(MISSING) for s in spoken)))
     header = ("run", *(c.language for c in columns))
     return Grid(f"{table.title}: answers in the asked language, percent", 1, header, _groups(columns), tuple(rows))
 
@@ -135,10 +131,13 @@ def notes(comparison: Comparison) -> list[str]:
 
 def _about_tables(comparison: Comparison) -> Iterator[str]:
     yield "Best of a column: bold (plain text: *), with all that show the same number."
+    if any(cell.score.low is not None for table in comparison.tables for r in table.rows for cell in r.cells.values()):
+        yield "Below or behind a score: its own 95% interval. Two that overlap may still differ: the tests tell."
     for table in comparison.tables:
         if any(row.average is not None for row in table.rows):
             among = f"{len(table.averaged)} of {len(table.columns)} columns"
-            yield f"{table.title}: the average is over the {among} that every row has."
+            beside = ", without second measures of a benchmark" if any(c.beside for c in table.columns) else ""
+            yield f"{table.title}: the average is over the {among} that every row has{beside}."
     if any(row.reported for table in comparison.tables for row in table.rows):
         yield "(paper): as the paper reports it, on its prompts and harness: no test, bold among themselves."
 

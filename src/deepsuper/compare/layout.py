@@ -37,6 +37,11 @@ class Column:
         return f"{self.benchmark}/{self.language}"
 
     @property
+    def beside(self) -> bool:
+        """Whether it is a second look at a benchmark, which stands behind the first and enters no average."""
+        return self.metric in ("answerable_f1", "spbleu")
+
+    @property
     def measure(self) -> str:
         """What its numbers are called."""
         return "MC1" if self.benchmark == "truthfulqa" and self.metric == "acc" else MEASURES[self.metric].title
@@ -62,7 +67,7 @@ def in_order(columns: Iterable[Column]) -> list[Column]:
         benchmark = names.index(column.benchmark) if column.benchmark in names else len(names)
         language = LANGUAGES.index(column.language) if column.language in LANGUAGES else len(LANGUAGES)
         table = list(TABLES).index(column.table)
-        return table, benchmark, column.benchmark, column.measure, language, column.language
+        return table, benchmark, column.benchmark, column.beside, column.measure, language, column.language
 
     return sorted(set(columns), key=place)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,6 +13,8 @@ from typing import Any
 
 from deepsuper.evaluation.items import AGAIN, items_file, read_item_lines
 from deepsuper.evaluation.measures import MEASURES, Item, Numbers
+
+log = logging.getLogger("deepsuper")
 
 DEPTH = 3
 """How many folders below a given one results.json may lie."""
@@ -30,7 +33,9 @@ class Run:
 
 @dataclass(frozen=True)
 class Items:
-    """The items of one score in the order of their file: ids, and by measure the numbers that it reads."""
+    """The items of one score in the order of their file: ids, and by measure the numbers that it reads, if they are to
+    be had.
+    """
 
     ids: tuple[str | int, ...]
     numbers: Mapping[str, Numbers]
@@ -93,7 +98,7 @@ def _read_results(file: Path) -> tuple[Mapping[str, Any], Mapping[str, Mapping[s
             score["items"]
             if score["metric"] not in MEASURES:
                 raise ValueError(f"{key} has the unknown metric {score['metric']!r}")
-            parts = (score, score.get("comet"), score.get("in_language"))
+            parts = (score, score.get("in_language"), *(score.get(name) for name in BESIDE))
             if "/" not in key or not all(math.isfinite(part["mean"]) for part in parts if part is not None):
                 raise ValueError(f"{key} is no BENCHMARK/LANGUAGE with a score")
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -119,7 +124,12 @@ def read_items(run: Run, key: str) -> Items:
     score = run.scores[key]
     if not items or len(items) != score["items"]:
         raise ValueError(f"{file}: has {len(items)} items, but the score is of {score['items']}: {AGAIN}")
-    numbers = {metric: _numbers(metric, items, file) for metric in measures_of(score)}
+    numbers = {}
+    for metric in measures_of(score):
+        try:
+            numbers[metric] = _numbers(metric, items, file)
+        except OSError as error:  # sacrebleu fetches the pieces of spBLEU once
+            log.warning("%s: %s is not tested: its tokenizer cannot be fetched: %s", file, metric, error)
     for metric, rows in numbers.items():
         told, found = score_of(score, metric)["mean"], MEASURES[metric].score(rows)
         if not math.isclose(told, found, abs_tol=1e-6):
@@ -127,11 +137,14 @@ def read_items(run: Run, key: str) -> Items:
     return Items(ids, numbers)
 
 
+BESIDE = ("answerable_f1", "spbleu", "comet")
+"""Measures that are compared too, where a score has them: of MKQA, and of translations."""
+
+
 def measures_of(score: Mapping[str, Any]) -> Iterator[str]:
-    """The measures that are compared: the score's own, and COMET where it was asked for."""
+    """The measures that are compared: the score's own first."""
     yield score["metric"]
-    if score.get("comet") is not None:
-        yield "comet"
+    yield from (name for name in BESIDE if score.get(name) is not None)
 
 
 def score_of(score: Mapping[str, Any], metric: str) -> Mapping[str, Any]:

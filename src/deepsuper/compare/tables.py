@@ -130,12 +130,12 @@ def _compare_key(
     for run in having:
         apart = None if run is first else _obstacle(run, first, items[run.name], items[first.name], key)
         for column in columns:
-            if column.metric not in items[run.name].numbers:
+            if column.metric not in measures_of(run.scores[key]):
                 continue
             cell = _cell(run.scores[key], column.metric)
             if apart is not None:
                 cell = replace(cell, apart=apart)
-            elif run is not base and base is first and column.metric in items[base.name].numbers:
+            elif run is not base and base is first and all(column.metric in items[r.name].numbers for r in (run, base)):
                 one, other = _paired(items[run.name], items[base.name], column.metric)
                 measure = MEASURES[column.metric]
                 found = difference(measure, one, other, column.test, resamples=resamples, seed=seed)
@@ -210,8 +210,10 @@ def _table(title: str, columns: tuple[Column, ...], rows: Sequence[Row]) -> Tabl
     """One table with averages and the best marked: the runs among themselves, the paper's rows among themselves."""
     here = [replace(row, cells={c: row.cells[c] for c in columns if c in row.cells}) for row in rows]
     here = [row for row in here if row.cells]
-    averaged = tuple(c for c in columns if all(c in row.cells and row.cells[c].apart is None for row in here))
-    if len(columns) > 1 and averaged:
+    averaged = tuple(
+        c for c in columns if not c.beside and all(c in row.cells and row.cells[c].apart is None for row in here)
+    )
+    if sum(not c.beside for c in columns) > 1 and averaged:
         here = [replace(row, average=mean_of([row.cells[c].score for c in averaged])) for row in here]
     marked = []
     for reported in (False, True):
