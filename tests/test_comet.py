@@ -40,12 +40,20 @@ class Metric:
         print("a library's own words")
         print("Predicting: 50%|###", end="\\r", file=sys.stderr)
         do = os.environ.get("STAND_IN", "")
+        if do == "gpus":
+            return {"scores": [gpus] * len(rows)}
         if do == "raise":
             raise RuntimeError("CUDA out of memory.\\nTried to allocate")
         if do == "killed":
             os.kill(os.getpid(), 9)
         scores = [sum(map(ord, r["src"])) + 2 * sum(map(ord, r["mt"])) + 3 * sum(map(ord, r["ref"])) for r in rows]
         return {"scores": {"few": scores[1:], "nan": [float("nan")] * len(scores)}.get(do, scores)}
+"""
+TORCH = """
+import os
+
+class cuda:
+    is_available = staticmethod(lambda: os.environ.get("STAND_IN_GPU") == "there")
 """
 
 
@@ -72,6 +80,7 @@ def stand_in(tmp_path: Path) -> Path:
     package = tmp_path / "packages"
     package.mkdir()
     (package / "comet.py").write_text(STAND_IN, encoding="utf-8")
+    (package / "torch.py").write_text(TORCH, encoding="utf-8")
     return program(tmp_path / "python", f'PYTHONPATH={package} exec {sys.executable} "$@"')
 
 
@@ -130,6 +139,15 @@ def test_the_worker_sees_nothing_of_our_environment(stand_in, checkpoint, monkey
     for name in ("VIRTUAL_ENV", "PYTHONHOME", "PYTHONSTARTUP"):
         monkeypatch.setenv(name, "/ours")
     assert len(comet_scores(stand_in, checkpoint, ROWS, batch_size=2)) == len(ROWS)
+
+
+@pytest.mark.parametrize(
+    ("there", "asked", "used"), [("there", None, 1), ("absent", None, 0), ("there", 0, 0), ("absent", 1, 1)]
+)
+def test_a_gpu_is_used_where_there_is_one(stand_in, checkpoint, monkeypatch, there, asked, used):
+    monkeypatch.setenv("STAND_IN", "gpus")
+    monkeypatch.setenv("STAND_IN_GPU", there)
+    assert comet_scores(stand_in, checkpoint, ROWS, batch_size=2, gpus=asked) == [used] * len(ROWS)
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,8 @@ _REMEDIES = {
     "FOLDER/checkpoints/model.ckpt, with FOLDER/hparams.yaml",
     comet_worker.NOT_LOADED: "a checkpoint needs the configuration and the tokenizer of its encoder "
     "(`pretrained_model` in hparams.yaml) too, from the hub or the hub's cache",
-    comet_worker.NOT_SCORED: "where memory is short, a smaller batch_size takes less",
+    comet_worker.NOT_SCORED: "where memory is short, a smaller batch_size takes less, "
+    "and `deepsuper eval`, run again, has no model beside it",
 }
 
 
@@ -69,13 +70,13 @@ def comet_version(python: str | Path) -> str | None:
 
 
 def comet_scores(
-    python: str | Path, model: str, rows: Sequence[Mapping[str, str]], *, batch_size: int, gpus: int = 0
+    python: str | Path, model: str, rows: Sequence[Mapping[str, str]], *, batch_size: int, gpus: int | None = None
 ) -> list[float]:
     """The COMET score of each row, in order; of the whole, it is their mean. About 0 to 1, higher is better.
 
     `python` has unbabel-comet (`comet_python`); `model` is a hub name or a local `.ckpt`; a row has `src`, `mt` and
-    `ref`. The worker's progress goes on to a terminal. Raises: ValueError for a bad argument, or in one line where the
-    worker fails.
+    `ref`; `gpus` is 0 or 1, None: one where that python's torch sees any. The worker's progress goes on to a terminal.
+    Raises: ValueError for a bad argument, or in one line where the worker fails.
     """
     _check(model, rows, batch_size, gpus)
     if not rows:
@@ -88,7 +89,15 @@ def comet_scores(
         progress = "progress" if sys.stderr.isatty() else "quiet"
         # unbabel-comet looks for hparams.yaml two folders up, which a relative path may not have.
         source = str(Path(model).absolute()) if model.endswith(".ckpt") else model
-        work = [comet_worker.__file__, source, str(asked), str(answered), str(batch_size), str(gpus), progress]
+        work = [
+            comet_worker.__file__,
+            source,
+            str(asked),
+            str(answered),
+            str(batch_size),
+            "auto" if gpus is None else str(gpus),
+            progress,
+        ]
         try:
             status, said = _run([str(python), "-W", "ignore", *work])
         except OSError as error:
@@ -104,13 +113,13 @@ def comet_scores(
     return scores
 
 
-def _check(model: str, rows: Sequence[Mapping[str, str]], batch_size: int, gpus: int) -> None:
+def _check(model: str, rows: Sequence[Mapping[str, str]], batch_size: int, gpus: int | None) -> None:
     """Raises: ValueError naming the value and what it needs, before anything is started."""
     check_ranges(
         [
             ("batch_size", batch_size, "at least 1", batch_size >= 1),
             # unbabel-comet cannot gather the scores of several GPUs with torch 2.6 or later.
-            ("gpus", gpus, "0 or 1", gpus in (0, 1)),
+            ("gpus", gpus, "0 or 1", gpus in (None, 0, 1)),
         ]
     )
     if model.endswith(".ckpt"):

@@ -16,10 +16,11 @@ from contextlib import contextmanager
 NO_PACKAGE, NO_MODEL, NOT_LOADED, NOT_SCORED = 3, 4, 5, 6
 
 
-def main(model: str, rows_file: str, scores_file: str, batch_size: int, gpus: int, progress: bool) -> None:
-    """Writes one `{"score": ...}` a row to `scores_file`, in the order of the rows."""
+def main(model: str, rows_file: str, scores_file: str, batch_size: int, gpus: str, progress: bool) -> None:
+    """Writes one `{"score": ...}` a row to `scores_file`, in the order of the rows. `gpus`: 0, 1, or auto."""
     with step(NO_PACKAGE):
         import comet
+        import torch
     for name in ("comet", "pytorch_lightning", "lightning_fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)
     with step(NO_MODEL):
@@ -29,7 +30,8 @@ def main(model: str, rows_file: str, scores_file: str, batch_size: int, gpus: in
     with step(NOT_SCORED):
         with open(rows_file, encoding="ascii") as file:
             rows = [{name: whole(text) for name, text in json.loads(line).items()} for line in file]
-        scored = metric.predict(rows, batch_size=batch_size, gpus=gpus, progress_bar=progress)
+        count = int(torch.cuda.is_available()) if gpus == "auto" else int(gpus)
+        scored = metric.predict(rows, batch_size=batch_size, gpus=count, progress_bar=progress)
         with open(scores_file, "w", encoding="ascii") as file:
             file.writelines(json.dumps({"score": score}) + "\n" for score in scored["scores"])
 
@@ -67,4 +69,4 @@ if __name__ == "__main__":
     # Python looks first in this file's folder, where `comet.py` would hide the package of that name.
     here = os.path.dirname(os.path.abspath(__file__))
     sys.path[:] = [path for path in sys.path if os.path.abspath(path) != here]
-    main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), int(sys.argv[5]), sys.argv[6] == "progress")
+    main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), sys.argv[5], sys.argv[6] == "progress")
