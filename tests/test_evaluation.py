@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import json
 import re
 import shutil
 import unicodedata
+import weakref
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
@@ -334,6 +336,24 @@ def test_what_the_hub_does_not_give_is_named_and_left_out_or_with_strict_an_erro
 
 def fetch_nothing():
     raise ValueError("no network")
+
+
+def test_one_model_is_let_go_before_the_next_is_loaded(tmp_path, data, monkeypatch):
+    from lm_eval.models.dummy import DummyLM
+
+    loaded: list[weakref.ref] = []
+
+    def load(*_):
+        gc.collect()
+        assert not any(one() for one in loaded)
+        model = DummyLM()
+        loaded.append(weakref.ref(model))
+        return model
+
+    monkeypatch.setattr("deepsuper.evaluation.run.load_harness_model", load)
+    line = ["eval", "one", "two", "--backend", "dummy", "--data_dir", str(data), "--output_dir", str(tmp_path / "out")]
+    main([*line, "--langs", "zh", "--benchmarks", "xcopa"])
+    assert len(loaded) == 2
 
 
 def test_results_of_another_model_or_of_more_items_are_not_replaced(tmp_path, data, monkeypatch, capsys):

@@ -42,6 +42,7 @@ def run_eval(config: EvalConfig, output_dir: Path, command: Sequence[str] = ()) 
         for one in planned:
             for profile in config.profiles:
                 model.evaluate(one, profile)
+        model.let_go()
         results |= {f"{model.name} ({profile})": model.results(profile) for profile in config.profiles}
     print_table(Console(), results)
     return results
@@ -60,6 +61,10 @@ class Evaluated:
             "limit": config.limit,
         }
         self._harness: Any = None
+
+    def let_go(self) -> None:
+        """Frees the memory that the model takes: the next one needs it."""
+        self._harness = None
 
     def check_folder(self) -> None:
         """Raises: ValueError where results lie that this run would replace: of another model, or of more items."""
