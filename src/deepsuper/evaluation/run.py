@@ -8,6 +8,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from importlib import metadata
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +40,9 @@ def run_eval(config: EvalConfig, output_dir: Path, command: Sequence[str] = ()) 
     planned = plan(config, output_dir / "tasks")
     results: dict[str, Any] = {}
     for model in models:
-        for one in planned:
-            for profile in config.profiles:
-                model.evaluate(one, profile)
+        for n, (one, profile) in enumerate(product(planned, config.profiles), start=1):
+            log.info("%s, %s, %s: %d of %d", model.name, one.key, profile, n, len(planned) * len(config.profiles))
+            model.evaluate(one, profile)
         model.let_go()
         results |= {f"{model.name} ({profile})": model.results(profile) for profile in config.profiles}
     print_table(Console(), results)
