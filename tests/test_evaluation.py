@@ -12,7 +12,6 @@ import weakref
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -581,8 +580,10 @@ def test_an_adapter_is_another_one_on_another_base(tmp_path, monkeypatch):
     assert before.keys() == {"adapter_model.safetensors", "base/model.safetensors"}
     (tmp_path / "base" / "model.safetensors").write_text("trained on")
     assert weights(str(tmp_path / "base")) != before
-    monkeypatch.setattr("deepsuper.evaluation.run.load_config", lambda base: SimpleNamespace(_commit_hash=base.name))
-    assert weights("org/hub")["base/commit"] == "org/hub"
+    monkeypatch.setattr("deepsuper.evaluation.run.load_config", lambda config: None)
+    monkeypatch.setattr("deepsuper.evaluation.run.commit_of", lambda config: f"{config.name}@1")
+    assert weights("org/hub")["base/commit"] == "org/hub@1"
+    assert _weights(ModelConfig(name="org/hub")) == {"commit": "org/hub@1"}
 
 
 def test_a_higher_limit_goes_on_behind_the_answers_of_a_lower_one(tmp_path, data, monkeypatch):

@@ -21,7 +21,7 @@ from deepsuper.evaluation.comet import add_comet
 from deepsuper.evaluation.harness import load_harness_model, run_task
 from deepsuper.evaluation.items import as_item, items_file, measured, read_item_lines, summarise
 from deepsuper.evaluation.plan import Planned, plan
-from deepsuper.models import base_of, inside_run, load_config, source_of
+from deepsuper.models import base_of, commit_of, inside_run, load_config, source_of
 from deepsuper.run_folder import model_hashes, write_json_lines, write_text
 
 log = logging.getLogger("deepsuper")
@@ -152,14 +152,19 @@ def _called(asked: Mapping[str, Any]) -> str:
 
 
 def _weights(model: ModelConfig) -> dict[str, str]:
-    """Hashes of a local model's weights: a model trained anew is another one, and so is an adapter on another base."""
+    """What the weights are: a model trained anew is another one, and so is an adapter on another base."""
     source = inside_run(model)
-    files = model_hashes(source_of(source))
     base = base_of(source)
-    if base is None:
-        return files
-    found = model_hashes(source_of(base)) or {"commit": str(getattr(load_config(base), "_commit_hash", None))}
-    return files | {f"base/{name}": value for name, value in found.items()}
+    of_base = {} if base is None else _identity(base)
+    return _identity(source) | {f"base/{name}": value for name, value in of_base.items()}
+
+
+def _identity(model: ModelConfig) -> dict[str, str]:
+    """Hashes of a folder's weights; of a hub model, whose revision may move, the commit."""
+    if Path(model.name).is_dir() or source_of(model) != model.name:
+        return model_hashes(source_of(model))
+    load_config(model)
+    return {"commit": str(commit_of(model))}
 
 
 def print_table(console: Console, results: Mapping[str, Any]) -> None:
