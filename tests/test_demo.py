@@ -7,7 +7,6 @@ import json
 
 import pytest
 
-from deepsuper.arguments import make_arguments
 from deepsuper.demo import run_demo
 from deepsuper.demo.dataset import LANGUAGES, load_rows, rows_file
 from deepsuper.demo.make_rows import make_rows, sentence_with
@@ -16,6 +15,7 @@ from deepsuper.demo.scoring import exact_match, f1, in_language, tokens
 from deepsuper.metrics import mean_interval, paired_interval
 from deepsuper.run_folder import RunFolder
 from deepsuper.training import make_trainer, prepare
+from deepsuper.training_arguments import make_arguments
 from shared import SHARED, needs_shared
 
 

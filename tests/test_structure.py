@@ -38,7 +38,7 @@ LEVELS = {
     "methods": 3,
     "supervised": 4,
     "checks": 4,
-    "arguments": 4,
+    "training_arguments": 4,
     "models": 4,
     "generation": 4,
     "model_card": 4,

@@ -12,7 +12,6 @@ from typing import Any
 
 from transformers import TrainingArguments, set_seed
 
-from deepsuper.arguments import make_arguments
 from deepsuper.checks import check, check_machine
 from deepsuper.collate import Collator
 from deepsuper.config import RunConfig, SdrrlConfig
@@ -39,6 +38,7 @@ from deepsuper.sdrrl import parts_text, synthesise_for_run, synthesised_for_run
 from deepsuper.supervised import Supervised
 from deepsuper.templates import encode_rows
 from deepsuper.trainer import SupervisedTrainer, of_model
+from deepsuper.training_arguments import make_arguments
 
 log = logging.getLogger("deepsuper")
 CALIBRATION_ROWS = 64
