@@ -115,6 +115,7 @@ def main() -> None:
     parser.add_argument("--response", type=int, default=1024)
     parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--checkpointing", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument("--attention", default="sdpa", help="sdpa, flex_attention or eager")
     parser.add_argument("--methods", nargs="+")
     parser.add_argument("--floors", action="store_true", help="print the FLOP floors and stop")
     args = parser.parse_args()
@@ -126,7 +127,9 @@ def main() -> None:
     if device.type == "cpu" and args.shape != "tiny":
         raise SystemExit("no GPU: 7 billion parameters need one of 80 GB; see --help for a toy run")
     with device:
-        model = AutoModelForCausalLM.from_config(SHAPES[args.shape], dtype=torch.bfloat16)
+        model = AutoModelForCausalLM.from_config(
+            SHAPES[args.shape], dtype=torch.bfloat16, attn_implementation=args.attention
+        )
     model.train()
     if args.checkpointing:
         model.config.use_cache = False

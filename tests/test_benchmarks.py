@@ -39,7 +39,9 @@ def test_peers_compute_the_same_loss():
 
 
 def test_llama_shapes_reports_every_method():
-    out = run("llama_shapes.py", "--shape", "tiny", "--query", 12, "--response", 8, "--steps", 2)
+    out = run(
+        "llama_shapes.py", "--shape", "tiny", "--query", 12, "--response", 8, "--steps", 2, "--attention", "eager"
+    )
     names = re.findall(r"^(\S+) +\d+ tokens/s .* GiB", out, re.M)
     assert names == ["tft", "logits-positional", "logits-conditional", "feature"]
     # By hand, for 7 billion parameters and 2,048 tokens: two products with the head for each of 2,047 English words.
