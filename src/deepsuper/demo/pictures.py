@@ -16,16 +16,17 @@ def draw(
     """Writes a PNG. `metrics`: run -> records of metrics.jsonl; `scores`: model -> measure -> interval (in [0, 1])."""
     with figure(path, figsize=(11, 4.2)) as drawn:
         left, right = drawn.subplots(1, 2)
-        _draw_losses(left, metrics)
+        _draw_losses(left, metrics, {name: f"C{n}" for n, name in enumerate(scores)})
         _draw_scores(right, scores)
 
 
-def _draw_losses(axes: Any, metrics: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+def _draw_losses(axes: Any, metrics: Mapping[str, Sequence[Mapping[str, Any]]], colors: Mapping[str, str]) -> None:
     for n, (run, records) in enumerate(metrics.items()):
+        width = 1.5 + 2.5 * (len(metrics) - 1 - n)  # a line that lies under another's is wider
         for term, style in (("tft", "-"), ("lc", "--"), ("et", ":")):
             points = [(r["step"], r[f"loss_{term}"]) for r in records if f"loss_{term}" in r]
             if points:
-                axes.plot(*zip(*points, strict=True), style, color=f"C{n}", label=f"{run}: {term}")
+                axes.plot(*zip(*points, strict=True), style, color=colors[run], linewidth=width, label=f"{run}: {term}")
     axes.set(xlabel="step", ylabel="loss (nats per token; 1 - cos)", title="Loss terms")
     axes.set_yscale("log")
     axes.legend(fontsize=8)
