@@ -19,10 +19,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from deepsuper.arguments import make_arguments
 from deepsuper.config import DataConfig, ModelConfig, ObjectiveConfig, RunConfig, SourceConfig, TrainingConfig
 from deepsuper.run_folder import RunFolder
 from deepsuper.training import make_trainer, prepare, train
+from deepsuper.training_arguments import make_arguments
 from study import VARIANTS, Record, make_parser, run_study
 
 CHOSEN = ["tft", "logits", "feature", "feature-centered", "logits-light", "logits-positional-light"]
