@@ -101,6 +101,11 @@ def test_print_config_is_a_recipe(recipe, tmp_path, capsys):
         ("model.name", "nobody/nothing-here", "cannot be loaded"),
         ("lora", "{r: 0}", "lora.r: need at least 1"),
         ("lora", "{target_modules: []}", "lora.target_modules: need all-linear or at least one name, got []"),
+        (
+            "lora",
+            "{target_modules: [q_proj, v_porj]}",
+            "need modules of the model (down_proj, embed_tokens, gate_proj,",
+        ),
         ("data.held_out", "[{language: vi, path: null, hub: a/b}]", "need a language of data.train (zh), got 'vi'"),
         ("training.fsdp", "true", "training.fsdp: need processes to shard over (accelerate launch"),
     ],

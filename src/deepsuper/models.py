@@ -85,6 +85,17 @@ def inside_run(config: ModelConfig) -> ModelConfig:
     return config
 
 
+def skeleton(config: ModelConfig) -> nn.Module:
+    """The causal language model without its weights: every module, on no device."""
+    from transformers import AutoModelForCausalLM
+
+    with torch.device("meta"):
+        model: nn.Module = AutoModelForCausalLM.from_config(
+            load_config(config), trust_remote_code=config.trust_remote_code
+        )
+    return model
+
+
 def load_for_reading(config: ModelConfig) -> Any:
     """A model to look into, on the GPU where there is one; `config.name` may be an adapter folder too."""
     adapter = (Path(config.name) / "adapter_config.json").is_file()
@@ -96,6 +107,17 @@ def num_layers(config: Any) -> int:
     """How many blocks the decoder of a transformers configuration has."""
     layers: int = config.get_text_config().num_hidden_layers
     return layers
+
+
+def check_lora(config: LoraConfig, model: nn.Module) -> None:
+    """Raises: ValueError naming the first of `config.target_modules` that is none of `model`'s, and those that are."""
+    if config.target_modules == "all-linear":
+        return
+    names = [name for name, module in model.named_modules() if getattr(module, "weight", None) is not None]
+    for wanted in config.target_modules:
+        if not any(f".{name}".endswith(f".{wanted}") for name in names):
+            known = sorted({name.rpartition(".")[2] for name in names if "norm" not in name})
+            raise ValueError(f"lora.target_modules: need modules of the model ({', '.join(known)}), got {wanted!r}")
 
 
 def add_lora(model: Any, config: LoraConfig, revision: str | None = None) -> Any:

@@ -21,6 +21,7 @@ from deepsuper.methods import build_objective, formula, method_of, trained_on
 from deepsuper.model_card import write_card
 from deepsuper.models import (
     add_lora,
+    check_lora,
     commit_of,
     load_config,
     load_model,
@@ -28,6 +29,7 @@ from deepsuper.models import (
     merge_adapter,
     num_layers,
     save_folder,
+    skeleton,
     source_of,
 )
 from deepsuper.objective import Objective
@@ -67,11 +69,14 @@ class Prepared:
 
 
 def resolve(config: RunConfig, *, files: bool = True) -> Objective:
-    """The objective of a run on its model. Raises: ValueError naming an option out of range, layers included.
+    """The objective of a run on its model. Raises: ValueError naming an option out of range, layers included, or a
+    module that the model does not have.
 
     `files` false: its data need not be there.
     """
     check(config, files=files)
+    if config.lora is not None:
+        check_lora(config.lora, skeleton(config.model))
     return build_objective(config.objective, num_layers(load_config(config.model)))
 
 
