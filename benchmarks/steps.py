@@ -24,6 +24,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent))
 
 from deepsuper import Objective, ParallelBatch, Supervised
+from deepsuper.config import TrainingConfig
 from flops import floor_flops
 from naive import naive_losses
 from workload import load_base, load_batches, objectives, peak_resident
@@ -31,8 +32,8 @@ from workload import load_base, load_batches, objectives, peak_resident
 Step = Callable[[ParallelBatch], torch.Tensor]
 
 
-def make_step(model: torch.nn.Module, objective: Objective, naive: bool) -> Step:
-    supervised = None if naive else Supervised(model, objective)
+def make_step(model: torch.nn.Module, objective: Objective, chunk_mib: int, naive: bool) -> Step:
+    supervised = None if naive else Supervised(model, objective, chunk_mib=chunk_mib)
 
     def losses(batch: ParallelBatch) -> torch.Tensor:
         named = naive_losses(model, objective, batch) if supervised is None else supervised(batch)
@@ -60,7 +61,7 @@ def measure_time(args: argparse.Namespace) -> None:
     steps, batches = {}, {}
     for name, objective in methods.items():
         batches[name] = load_batches(args.model, tokenizer, objective, args.steps + 1, args.rows)
-        steps[name] = make_step(model, objective, naive=False)
+        steps[name] = make_step(model, objective, args.chunk_mib, naive=False)
     names = list(methods)
     floors = {
         name: sum(floor_flops(model, methods[name], b) for b in batches[name])
@@ -89,7 +90,7 @@ def peak_of_one(args: argparse.Namespace) -> None:
     model, tokenizer = load_base(args.model)
     objective = objectives(model)[args.one.removesuffix("+naive")]
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-6, fused=True)
-    step = make_step(model, objective, naive)
+    step = make_step(model, objective, args.chunk_mib, naive)
     before = peak_resident()
     for batch in load_batches(args.model, tokenizer, objective, 3, args.rows):
         take(step, batch, optimizer, args.bf16)
@@ -105,6 +106,7 @@ def measure_memory(args: argparse.Namespace) -> None:
     peaks: dict[str, float] = {}
     for name in [*names, "logits-conditional+naive", "feature+naive"]:
         command = [sys.executable, __file__, "--one", name, "--model", args.model, "--rows", str(args.rows)]
+        command += ["--chunk_mib", str(args.chunk_mib)]
         command += ["--bf16"] if args.bf16 else ["--no-bf16"]
         output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
         peaks[name] = json.loads(output.strip().splitlines()[-1])["peak"] / 2**10
@@ -118,6 +120,7 @@ def main() -> None:
     parser.add_argument("--model", default="gemma-3-270m")
     parser.add_argument("--rows", type=int, default=8)
     parser.add_argument("--steps", type=int, default=7)
+    parser.add_argument("--chunk_mib", type=int, default=TrainingConfig.chunk_mib, help="as training.chunk_mib")
     parser.add_argument("--bf16", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--one", help=argparse.SUPPRESS)
     parser.add_argument("--only", choices=["time", "memory"])

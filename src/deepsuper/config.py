@@ -162,7 +162,7 @@ class TrainingConfig:
     optimizer: str = "adamw_torch_fused"
     report_to: list[str] = field(default_factory=list)
     fsdp: bool = False
-    chunk_mib: int = 256
+    chunk_mib: int = 192
     """Largest piece of logits that a cross-entropy holds at a time, in MiB."""
 
 

@@ -152,7 +152,7 @@ def cross_entropy(
     divisor: torch.Tensor | float,
     softcap: float | None = None,
     scale: float = 1.0,
-    chunk_mib: int = 256,
+    chunk_mib: int = 192,
     give: Give | None = None,
 ) -> torch.Tensor:
     """The summed -log P(labels | h) over `divisor`. Eq. 1, 2, 4, 6. Shapes: (N, D), (V, D), (N,) -> (), in nats.

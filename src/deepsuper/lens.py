@@ -47,7 +47,7 @@ def text_config(model: nn.Module) -> Any:
 class Lens:
     """Reads hidden states of `model` in the vocabulary: final norm, W_out, scale and soft cap included."""
 
-    def __init__(self, model: nn.Module, chunk_mib: int = 256) -> None:
+    def __init__(self, model: nn.Module, chunk_mib: int = 192) -> None:
         decoder = find_decoder(model)
         norms = [getattr(decoder, name) for name in _NORMS if hasattr(decoder, name)]
         if not norms:

@@ -26,7 +26,7 @@ class Supervised(nn.Module):
     """
 
     def __init__(
-        self, model: nn.Module, objective: Objective, *, chunk_mib: int = 256, languages: tuple[str, ...] = ("zh",)
+        self, model: nn.Module, objective: Objective, *, chunk_mib: int = 192, languages: tuple[str, ...] = ("zh",)
     ):
         super().__init__()
         self.model = model

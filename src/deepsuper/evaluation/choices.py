@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 import torch
@@ -40,12 +41,40 @@ def score_choices(cache: PrefixCache, rows: Sequence[tuple[Tokens, Tokens]], dty
         whole = torch.cat([past.mask, behind], dim=1)
         positions = (whole.cumsum(1) - 1).clamp(min=0)[:, past.width :]
         options = {"past_key_values": past.cache, "attention_mask": whole, "position_ids": positions}
-    with torch.no_grad():
-        logits = model(ids, **options).logits
+    lengths = [len(tokens) + 1 for _, tokens in read]
+    logits = logits_at(model, ids, lengths, options)
+    said = logits.argmax(-1)
+    # In place where it may be: pages that are touched for the first time cost more than what is written there.
+    values = F.log_softmax(logits, -1, dtype=dtype) if dtype not in (None, logits.dtype) else _log_softmax_(logits)
+    starts = [0, *accumulate(lengths)]
     scored = []
     for context, choice in rows:
-        row = logits[place[number[context], choice[:-1]], : len(choice)]
-        wanted = torch.tensor(choice, device=model.device)
-        values = F.log_softmax(row, dim=-1, dtype=dtype).gather(1, wanted[:, None])
-        scored.append((float(values.sum()), bool((row.argmax(-1) == wanted).all())))
+        start = starts[place[number[context], choice[:-1]]]
+        at, wanted = slice(start, start + len(choice)), torch.tensor(choice, device=model.device)
+        total = values[at].gather(1, wanted[:, None]).sum()
+        scored.append((float(total), bool((said[at] == wanted).all())))
     return scored
+
+
+def _log_softmax_(logits: torch.Tensor) -> torch.Tensor:
+    return torch.log_softmax(logits, -1, out=logits)
+
+
+def logits_at(model: Any, ids: torch.Tensor, lengths: Sequence[int], options: dict[str, Any]) -> torch.Tensor:
+    """The logits at the first `lengths[n]` positions of each row n, one row behind the other. (B, T) -> (N, V).
+
+    The states behind them never reach W_out, which for a large vocabulary is most of the work; what the model does
+    with its logits (a soft cap, a scale) stays its own.
+    """
+    kept = torch.arange(ids.shape[1]) < torch.tensor(lengths)[:, None]
+
+    def keep(_: Any, states: tuple[torch.Tensor]) -> tuple[torch.Tensor]:
+        return (states[0][kept.to(states[0].device)][None],)
+
+    hook = model.get_output_embeddings().register_forward_pre_hook(keep)
+    try:
+        with torch.no_grad():
+            logits: torch.Tensor = model(ids, **options).logits[0]
+    finally:
+        hook.remove()
+    return logits
