@@ -26,8 +26,12 @@ def write_run(
     sha256: str = "0" * 64,
     asks: str | None = None,
     also: Sequence[str] = (),
+    comet: str | None = None,
 ) -> Path:
-    """A folder of one run. `scores`: key -> metric and items; `also`: measures beside it. Returns the folder."""
+    """A folder of one run. `scores`: key -> metric and items; `also`: measures beside it; `comet`: COMET's model.
+
+    Returns the folder.
+    """
     (folder / "items").mkdir(parents=True, exist_ok=True)
     record: dict[str, Any] = {}
     for key, (metric, items) in scores.items():
@@ -39,6 +43,7 @@ def write_run(
             record[key]["in_language"] = part("in_language", items)
         if "comet" in items[0]:
             record[key]["comet"] = part("comet", items)
+            record[key]["comet"] |= {"model": comet, "version": "2.2.7"} if comet is not None else {}
         lines = "".join(json.dumps(item, ensure_ascii=False) + "\n" for item in items)
         (folder / "items" / f"{key.replace('/', '.')}.jsonl").write_text(lines, encoding="utf-8")
     asked = {"model": {"name": model}, "limit": limit, "profile": profile}

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from deepsuper.compare.layout import Column, in_order, paper_rows
+from deepsuper.compare.obstacles import aligned, comet_obstacle, obstacle
 from deepsuper.compare.paired import Difference, corrected, difference
 from deepsuper.compare.runs import Items, Run, measures_of, read_items, score_of
 from deepsuper.config import Correction
@@ -127,15 +128,17 @@ def _compare_key(
     having = [run for run in runs if key in run.scores]
     items = {run.name: read_items(run, key) for run in having}
     first = base if base in having else having[0]
-    for run in having:
-        apart = None if run is first else _obstacle(run, first, items[run.name], items[first.name], key)
-        for column in columns:
-            if column.metric not in measures_of(run.scores[key]):
-                continue
-            cell = _cell(run.scores[key], column.metric)
-            if apart is not None:
-                cell = replace(cell, apart=apart)
-            elif run is not base and base is first and all(column.metric in items[r.name].numbers for r in (run, base)):
+    apart = {r.name: None if r is first else obstacle(r, first, items[r.name], items[first.name], key) for r in having}
+    for column in columns:
+        scored = [run for run in having if column.metric in measures_of(run.scores[key])]
+        tested = base in scored and column.metric in items[base.name].numbers
+        lead = next((run for run in (first, *scored) if run in scored and apart[run.name] is None), None)
+        for run in scored:
+            why = apart[run.name]
+            if why is None and lead is not None and column.metric == "comet":
+                why = comet_obstacle(run, lead, key)
+            cell = replace(_cell(run.scores[key], column.metric), apart=why)
+            if tested and why is None and run is not base and column.metric in items[run.name].numbers:
                 one, other = _paired(items[run.name], items[base.name], column.metric)
                 measure = MEASURES[column.metric]
                 found = difference(measure, one, other, column.test, resamples=resamples, seed=seed)
@@ -153,44 +156,9 @@ def _score(part: Mapping[str, Any]) -> Score:
     return Score(part["mean"], part.get("low"), part.get("high"), part.get("stderr"))
 
 
-def _obstacle(run: Run, other: Run, items: Items, others: Items, key: str) -> str | None:
-    """Why two runs' items cannot be compared one by one, in words; None where they can."""
-    one, two = run.scores[key], other.scores[key]
-    settings = (
-        ("limit", run.asked.get("limit"), other.asked.get("limit")),
-        ("profile", run.asked.get("profile"), other.asked.get("profile")),
-        ("data", _identity(one.get("data")), _identity(two.get("data"))),
-        ("task version", one.get("task_version"), two.get("task_version")),
-        # Scores of before it was kept have none: then it is unknown whether prompt and scoring are the same.
-        ("task", one.get("asks", two.get("asks")), two.get("asks", one.get("asks"))),
-    )
-    for what, mine, its in settings:
-        if mine != its:
-            return f"{what} {mine}, but {its} in {other.name}"
-    if set(items.ids) != set(others.ids):
-        strange = sorted(map(str, set(items.ids) ^ set(others.ids)))[0]
-        return f"other items than {other.name} (such as id {strange!r}, in one of them only)"
-    for metric in items.numbers.keys() & others.numbers.keys():
-        mine, its = _aligned(items, others, metric), others.numbers[metric]
-        if (np.isnan(mine) != np.isnan(its)).any():
-            return f"other items count for {metric} than in {other.name}"
-    return None
-
-
-def _identity(data: Mapping[str, Any] | None) -> Any:
-    """What the data is, wherever it lies: the hash of a file, or its name on the hub."""
-    return data and (data.get("sha256") or {name: value for name, value in data.items() if name != "file"})
-
-
-def _aligned(items: Items, others: Items, metric: str) -> Any:
-    """The items' numbers in the others' order."""
-    place = {one: n for n, one in enumerate(items.ids)}
-    return items.numbers[metric][[place[one] for one in others.ids]]
-
-
 def _paired(items: Items, base: Items, metric: str) -> tuple[Any, Any]:
     """Both runs' numbers, item by item in the order of the baseline's file, without items that do not count."""
-    one, other = _aligned(items, base, metric), base.numbers[metric]
+    one, other = aligned(items, base, metric), base.numbers[metric]
     count = ~np.isnan(other).any(axis=1)
     return one[count], other[count]
 
