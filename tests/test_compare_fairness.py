@@ -39,3 +39,13 @@ def test_comet_models_are_told_apart_where_the_baseline_has_no_comet(tmp_path):
     others = [translated(tmp_path, n, model) for n, model in enumerate(("one", "two"))]
     (_, comets) = compared(base, *others).tables
     assert [row.cells[COMET].apart is None for row in comets.rows] == [True, False]
+
+
+def test_a_profile_is_never_taken_for_what_the_paper_reports(tmp_path):
+    scores = {key: score for key, score in made_up(0, items=5).items() if key == "xquad/zh"}
+    runs = [write_run(tmp_path / profile, scores, model="tft", profile=profile) for profile in ("paper", "corrected")]
+    comparison = compared(*runs, paper="llama-2-7b")
+    (table,) = comparison.tables
+    names = {reported: {row.name for row in table.rows if row.reported is reported} for reported in (True, False)}
+    assert names[False] == {"tft (paper)", "tft (corrected)"} and "tft (reported)" in names[True]
+    assert "(reported): as the paper reports it" in as_text(comparison)

@@ -139,7 +139,7 @@ def _about_tables(comparison: Comparison) -> Iterator[str]:
             beside = ", without second measures of a benchmark" if any(c.beside for c in table.columns) else ""
             yield f"{table.title}: the average is over the {among} that every row has{beside}."
     if any(row.reported for table in comparison.tables for row in table.rows):
-        yield "(paper): as the paper reports it, on its prompts and harness: no test, bold among themselves."
+        yield "(reported): as the paper reports it, on its prompts and harness: no test, bold among themselves."
 
 
 def _about_tests(comparison: Comparison) -> Iterator[str]:

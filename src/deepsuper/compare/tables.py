@@ -106,7 +106,7 @@ def build(
     rows = _with_corrected(rows, correction)
     if paper is not None:
         rows += [
-            Row(f"{method} (paper)", True, {c: Cell(Score(told[c])) for c in columns if c in told})
+            Row(f"{method} (reported)", True, {c: Cell(Score(told[c])) for c in columns if c in told})
             for method, told in paper_rows(paper).items()
         ]
     grouped = groupby(columns, key=lambda column: column.table)
