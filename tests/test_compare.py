@@ -354,7 +354,7 @@ names = st.text(st.sampled_from(SIGNS), min_size=1, max_size=12).map(lambda text
 
 
 class Cells(HTMLParser):
-    """The texts of all td elements; any other element than a page's own is a leak."""
+    """The texts of all td elements, and of what is small in them; any other element than a page's own is a leak."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -367,7 +367,7 @@ class Cells(HTMLParser):
     def handle_starttag(self, tag, attrs):
         self.tags.add(tag)
         assert not {name for name, _ in attrs} & {"src", "href", "style", "onerror", "onclick"}
-        if tag == "td":
+        if tag in ("td", "small"):
             self.cells.append("")
             self.inside = True
 
@@ -380,7 +380,9 @@ class Cells(HTMLParser):
 
 
 HTML_TAGS = set(
-    re.findall(r"\w+", "html head meta title style body h1 h2 div table thead tbody tr th td bdi strong sup ul li")
+    re.findall(
+        r"\w+", "html head meta title style body h1 h2 div table thead tbody tr th td bdi strong sup small ul li"
+    )
 )
 
 
@@ -405,14 +407,20 @@ def test_every_format_holds_every_name_and_score(name, other):
     assert set(re.findall(r"\d\d\.\d\d", latex)) >= NUMBERS
 
 
-def test_text_and_markdown_print_the_intervals():
+def test_every_format_with_room_prints_the_intervals_and_says_where():
     comparison = drawn("one", "two")
-    assert "| one | 12.34 (12.3-32.3) | 22.34 (12.3-32.3) |" in as_markdown(comparison)
-    assert "| one | 62.34 (50.0-60.0) | 62.34 (50.0-60.0) |" in as_markdown(comparison)
+    page = as_html(comparison)
+    assert {"12.3 to 32.3", "50.0 to 60.0"} <= set(Cells(page).cells)
+    where = {"text": "Below", "md": "Behind", "html": "Below"}
+    assert all(f"{word} a score: its own 95% interval" in FORMATS[name](comparison) for name, word in where.items())
+    latex = as_latex(comparison)
+    assert "12.3 to" not in latex and "own intervals have no room here" in unlatex(latex)
+    assert "| one | 12.34 (12.3 to 32.3) | 22.34 (12.3 to 32.3) |" in as_markdown(comparison)
+    assert "| one | 62.34 (50.0 to 60.0) | 62.34 (50.0 to 60.0) |" in as_markdown(comparison)
     lines = [line.split() for line in as_text(comparison).splitlines()]
     for score in (["one", "12.34", "22.34"], ["two", "73.45", "73.45"]):
         below = lines[lines.index(score) + 1]
-        assert below == [["12.3-32.3"] * 2, ["50.0-60.0"] * 2][score[0] == "two"]
+        assert " ".join(below) == ["12.3 to 32.3 12.3 to 32.3", "50.0 to 60.0 50.0 to 60.0"][score[0] == "two"]
 
 
 def unlatex(text: str) -> str:

@@ -117,7 +117,7 @@ def as_markdown(comparison: Comparison) -> str:
         lines = [[_md(name) for name in header], rule, *([_md_cell(cell) for cell in row] for row in grid.rows)]
         table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
         blocks.append(f"**{_md(grid.title)}**\n\n{table}")
-    return "\n\n".join([*blocks, "\n".join(f"- {_md(note)}" for note in notes(comparison))]) + "\n"
+    return "\n\n".join([*blocks, "\n".join(f"- {_md(note)}" for note in notes(comparison, "Behind"))]) + "\n"
 
 
 def _md(text: str) -> str:
@@ -138,10 +138,13 @@ LATEX = {
 
 
 def as_latex(comparison: Comparison) -> str:
-    """Tables to \\input. Names in other scripts need XeLaTeX or LuaLaTeX."""
+    """Tables to \\input, without the scores' intervals, for which a page is too narrow.
+
+    Names in other scripts need XeLaTeX or LuaLaTeX.
+    """
     head = "% needs \\usepackage[T1]{fontenc} and \\usepackage{booktabs}\n"
     tables = "\n".join(_latex_table(grid) for grid in grids(comparison))
-    told = "".join(f"\\item {_latex(note)}\n" for note in notes(comparison))
+    told = "".join(f"\\item {_latex(note)}\n" for note in notes(comparison, None))
     return f"{head}{tables}\n\\begin{{itemize}}\\footnotesize\n{told}\\end{{itemize}}\n"
 
 
@@ -216,7 +219,8 @@ def _html_cell(cell: Text, word: str) -> str:
     text = f"<bdi>{html_escape(cell.text)}</bdi>"
     text = f"<strong>{text}</strong>" if cell.bold else text
     hint = f' title="{html_escape(cell.hint)}"' if cell.hint else ""
-    return f"<td{word}{hint}>{text}{f'<sup>{cell.mark}</sup>' if cell.mark else ''}</td>"
+    mark = f"<sup>{cell.mark}</sup>" if cell.mark else ""
+    return f"<td{word}{hint}>{text}{mark}{f'<small>{cell.interval}</small>' if cell.interval else ''}</td>"
 
 
 def as_csv(comparison: Comparison) -> str:

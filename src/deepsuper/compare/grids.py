@@ -94,7 +94,12 @@ def _spelled(score: Score, items: int | None, best: bool = False, mark: str = ""
     if score.low is None or score.high is None:
         return Text(shown(score.mean), best, mark)
     hint = f"95%: {shown(score.low)} to {shown(score.high)}" + (f"; {items} items" if items is not None else "")
-    return Text(shown(score.mean), best, mark, f"{100 * score.low:.1f}-{100 * score.high:.1f}", hint)
+    return Text(shown(score.mean), best, mark, f"{_short(score.low)} to {_short(score.high)}", hint)
+
+
+def _short(score: float) -> str:
+    """A bound of an interval in percent; nothing has no sign."""
+    return f"{round(100 * score, 1) + 0.0:.1f}"
 
 
 def _spoken(table: Table, columns: tuple[Column, ...]) -> Grid:
@@ -124,15 +129,19 @@ def as_p(p: float | None) -> str:
     return MISSING if p is None else "<0.0001" if p < 0.0001 else f"{p:.4f}"
 
 
-def notes(comparison: Comparison) -> list[str]:
-    """What a reader needs to know to read the grids."""
-    return [*_about_tables(comparison), *_about_tests(comparison), *_warnings(comparison)]
+def notes(comparison: Comparison, intervals: str | None = "Below") -> list[str]:
+    """What a reader needs to know to read the grids. `intervals`: where a score's own stands; None: nowhere."""
+    return [*_about_tables(comparison, intervals), *_about_tests(comparison), *_warnings(comparison)]
 
 
-def _about_tables(comparison: Comparison) -> Iterator[str]:
+def _about_tables(comparison: Comparison, intervals: str | None) -> Iterator[str]:
     yield "Best of a column: bold (plain text: *), with all that show the same number."
     if any(cell.score.low is not None for table in comparison.tables for r in table.rows for cell in r.cells.values()):
-        yield "Below or behind a score: its own 95% interval. Two that overlap may still differ: the tests tell."
+        yield (
+            "The scores' own intervals have no room here: the other formats show them."
+            if intervals is None
+            else f"{intervals} a score: its own 95% interval. Two that overlap may still differ: the tests tell."
+        )
     for table in comparison.tables:
         if any(row.average is not None for row in table.rows):
             among = f"{len(table.averaged)} of {len(table.columns)} columns"

@@ -1,0 +1,22 @@
+"""compare: what the intervals of scores and averages are, and how they are spelled."""
+
+from __future__ import annotations
+
+import pytest
+
+from deepsuper.compare.formats import FORMATS
+from deepsuper.compare.layout import Column
+from deepsuper.compare.tables import Cell, Comparison, Row, Score, Table
+
+
+def of_one(score: Score) -> Comparison:
+    column = Column("flores", "en-zh", "comet")
+    row = Row("one", False, {column: Cell(score, 40)})
+    return Comparison((Table("Translation, COMET", (column,), (row,), ()),), "one", "holm", 100, 0, ())
+
+
+@pytest.mark.parametrize("name", ["text", "md", "html"])
+def test_a_negative_bound_is_no_dash(name):
+    written = FORMATS[name](of_one(Score(-0.219, -0.226, -0.212)))
+    assert "-22.6 to -21.2" in written and "--2" not in written
+    assert "-0.1 to 0.0" in FORMATS[name](of_one(Score(-0.0005, -0.001, -0.00001)))
