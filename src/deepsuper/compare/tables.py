@@ -16,9 +16,6 @@ from deepsuper.compare.runs import Items, Run, measures_of, read_items, score_of
 from deepsuper.config import Correction
 from deepsuper.evaluation.measures import MEASURES
 
-NORMAL_95 = 1.96
-"""Half of a 95% interval, in standard errors."""
-
 
 @dataclass(frozen=True)
 class Score:
@@ -190,13 +187,15 @@ def _table(title: str, columns: tuple[Column, ...], rows: Sequence[Row]) -> Tabl
 
 
 def mean_of(scores: Sequence[Score]) -> Score:
-    """The mean of several scores, its 95% interval normal and as of independent samples; none without their own."""
+    """The mean of several scores, its 95% interval from theirs as of independent samples; none without their own."""
     mean = float(np.mean([score.mean for score in scores]))
-    errors = [score.stderr for score in scores if score.stderr is not None]
-    if len(errors) < len(scores):
+    # Not from standard errors: that of 0 of 48 is 0, and Wilson's interval is not.
+    below = [score.mean - score.low for score in scores if score.low is not None]
+    above = [score.high - score.mean for score in scores if score.high is not None]
+    if min(len(below), len(above)) < len(scores):
         return Score(mean)
-    stderr = float(np.linalg.norm(errors)) / len(scores)
-    return Score(mean, mean - NORMAL_95 * stderr, mean + NORMAL_95 * stderr, stderr)
+    low, high = (float(np.linalg.norm(widths)) / len(scores) for widths in (below, above))
+    return Score(mean, mean - low, mean + high)
 
 
 def _with_best(block: Sequence[Row], columns: Sequence[Column]) -> list[Row]:
