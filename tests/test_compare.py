@@ -22,7 +22,7 @@ from markdown_it import MarkdownIt
 from rich.console import Console
 from scipy import stats
 
-from deepsuper.compare import Comparison, corrected, difference, find_baseline, find_runs, mcnemar, run_compare
+from deepsuper.compare import Comparison, corrected, difference, find_runs, groups_of, mcnemar, run_compare
 from deepsuper.compare.formats import CSV_HEADER, FORMATS, as_csv, as_html, as_latex, as_markdown, as_text, print_text
 from deepsuper.compare.grids import notes
 from deepsuper.compare.layout import PAPER_TABLES, Column, in_order, paper_rows
@@ -39,8 +39,8 @@ F1, CHRF, MKQA = MEASURES["f1"], MEASURES["chrf"], MEASURES["official_f1"]
 
 def compared(*folders: Path | str, paper: str | None = None, **options) -> Comparison:
     runs = find_runs([str(folder) for folder in folders])
-    base = find_baseline(runs, options.pop("baseline", None))
-    return build(runs, base, paper=paper, **{"correction": "holm", "resamples": 500, "seed": 0, **options})
+    groups = groups_of(runs, options.pop("baseline", None))
+    return build(groups, paper=paper, **{"correction": "holm", "resamples": 500, "seed": 0, **options})
 
 
 def only_difference(*folders: Path | str, **options):
@@ -272,7 +272,7 @@ def test_averages_are_over_the_columns_that_every_row_has(tmp_path):
 
     (table,) = compared(run("one", vi=0.0, ar=1.0, zh=1.0), run("two", vi=1.0, ar=0.0)).tables
     assert [c.language for c in table.averaged] == ["vi", "ar"]
-    assert [row.average.mean for row in table.rows] == [0.5, 0.5] and all(row.average_best for row in table.rows)
+    assert [(row.average.score.mean, row.average.best) for row in table.rows] == [(0.5, True)] * 2
 
 
 def beside(tmp_path: Path, seed: int, also: Sequence[str], key: str = "flores/en-zh") -> Path:
@@ -344,7 +344,7 @@ def drawn(name: str, other: str) -> Comparison:
         )
         for n, s in ((name, 0.1234), (other, 0.2345))
     )
-    return Comparison((Table("Question answering", columns, rows, ()),), name, "holm", 100, 0, ())
+    return Comparison((Table("Question answering", columns, rows, ()),), (name,), "holm", 100, 0, ())
 
 
 NUMBERS = {"12.34", "22.34", "23.45", "33.45", "62.34", "73.45"}
@@ -529,7 +529,7 @@ def test_a_parent_folder_holds_many_runs_and_names_tell_them_apart(tmp_path):
     assert sorted(names) == sorted(["base (corrected)", three, one, "other"])
     assert [run.name for run in find_runs([f"mine={tmp_path / 'c'}"])] == ["mine/other", "mine/base"]
     assert (
-        find_baseline(find_runs([str(tmp_path / "c" / "four"), str(tmp_path / "a")]), f"{tmp_path}/c/four/").name
+        groups_of(find_runs([str(tmp_path / "c" / "four"), str(tmp_path / "a")]), f"{tmp_path}/c/four/")[0][0].name
         == "other"
     )
 

@@ -14,7 +14,7 @@ from test_compare import compared
 def of_one(score: Score) -> Comparison:
     column = Column("flores", "en-zh", "comet")
     row = Row("one", False, {column: Cell(score, 40)})
-    return Comparison((Table("Translation, COMET", (column,), (row,), ()),), "one", "holm", 100, 0, ())
+    return Comparison((Table("Translation, COMET", (column,), (row,), ()),), ("one",), "holm", 100, 0, ())
 
 
 @pytest.mark.parametrize("name", ["text", "md", "html"])
@@ -29,5 +29,5 @@ def test_the_average_of_nothing_right_is_not_sure_of_it(tmp_path):
     comparison = compared(write_run(tmp_path, scores))
     (row,) = comparison.tables[0].rows
     own = next(iter(row.cells.values())).score
-    assert row.average.low == 0.0 and row.average.high == pytest.approx(own.high / 2**0.5)
+    assert row.average.score.low == 0.0 and row.average.score.high == pytest.approx(own.high / 2**0.5)
     assert "0.0 to 34.6" in as_text(comparison)

@@ -251,7 +251,7 @@ class CompareConfig:
     picture: str | None = None
     """A PNG of the differences to the baseline."""
     baseline: str | None = None
-    """A run's name or folder; None: the first run."""
+    """A run's name or folder; None: the first run of each profile."""
     paper: PaperTable | None = None
     """Set these numbers of the paper beside the runs."""
     correction: Correction = "holm"

@@ -139,7 +139,9 @@ def _compare_parser() -> ArgumentParser:
     parser.add_argument("--format", choices=get_args(CompareFormat), default=CompareConfig.format)
     parser.add_argument("--output", type=str, default=None, help="the file to write (default: print)")
     parser.add_argument("--picture", type=str, default=None, help="a PNG of the differences with their intervals")
-    parser.add_argument("--baseline", type=str, default=None, help="a run's name or folder (default: the first)")
+    parser.add_argument(
+        "--baseline", type=str, default=None, help="a run's name or folder (default: the first of each profile)"
+    )
     parser.add_argument("--paper", choices=get_args(PaperTable), default=None, help="the paper's numbers beside")
     parser.add_argument("--correction", choices=get_args(Correction), default=CompareConfig.correction)
     parser.add_argument("--resamples", type=int, default=CompareConfig.resamples, help="bootstrap samples of the items")

@@ -25,7 +25,7 @@ FILE_WIDTH = 160
 COLORS: dict[bool, Literal["auto"] | None] = {True: "auto", False: None}
 CSV_HEADER = (
     "run", "benchmark", "language", "metric", "mean", "low", "high", "stderr", "items",
-    "difference", "diff_low", "diff_high", "p", "p_corrected", "test", "note",
+    "baseline", "difference", "diff_low", "diff_high", "p", "p_corrected", "test", "note",
 )  # fmt: skip
 
 
@@ -91,7 +91,7 @@ def _text_table(grid: Grid, chosen: range, more: str) -> Table:
         )
     for number, row in enumerate(grid.rows):
         cells = [_styled(columns[n][heads + number], row[n].bold) for n in kept]
-        table.add_row(*cells, end_section=number + 1 == grid.rule_at)
+        table.add_row(*cells, end_section=number + 1 in grid.rules)
     return table
 
 
@@ -166,7 +166,7 @@ def _latex_table(grid: Grid) -> str:
     lines += [" & ".join(_latex(name) for name in grid.header) + r" \\", "\\midrule"]
     for n, row in enumerate(grid.rows):
         cells = [_latex(c.text) if k < grid.names else _latex_number(c) for k, c in enumerate(row)]
-        lines += ["\\midrule"] if n == grid.rule_at else []
+        lines += ["\\midrule"] if n in grid.rules else []
         lines.append(" & ".join(cells) + r" \\")
     return "\n".join([*lines, "\\bottomrule", "\\end{tabular}", "\\end{table*}", ""])
 
@@ -208,7 +208,7 @@ def _html_table(grid: Grid) -> str:
     rows = ""
     for n, row in enumerate(grid.rows):
         cells = "".join(_html_cell(cell, w) for w, cell in zip(word, row, strict=True))
-        rows += f"<tr{' class=rule' if n == grid.rule_at else ''}>{cells}</tr>\n"
+        rows += f"<tr{' class=rule' if n in grid.rules else ''}>{cells}</tr>\n"
     return (
         f'<h2>{html_escape(grid.title)}</h2>\n<div class="wide"><table>\n<thead>\n{head}<tr>{named}</tr>\n</thead>\n'
         f"<tbody>\n{rows}</tbody>\n</table></div>\n"
@@ -247,9 +247,9 @@ def _csv_rest(row: Row, cell: Cell) -> list[Any]:
     found, items = cell.difference, "" if cell.items is None else cell.items
     note = "as the paper reports it" if row.reported else cell.apart or ""
     if found is None:
-        return [items, *[""] * 6, note]
+        return [items, *[""] * 7, note]
     p = [f"{value:.6g}" for value in (found.p, found.p_corrected) if value is not None]
-    return [items, *map(_number, (found.mean, found.low, found.high)), *p, found.test, note]
+    return [items, row.baseline, *map(_number, (found.mean, found.low, found.high)), *p, found.test, note]
 
 
 def _number(value: float | None) -> str:

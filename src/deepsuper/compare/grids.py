@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import accumulate, groupby
 
 from deepsuper.compare.layout import Column
 from deepsuper.compare.paired import Difference
@@ -42,8 +42,8 @@ class Grid:
     header: tuple[str, ...]
     groups: tuple[tuple[str, int], ...]
     rows: tuple[tuple[Text, ...], ...]
-    rule_at: int | None = None
-    """The row above which the paper's begin."""
+    rules: tuple[int, ...] = ()
+    """Rows with a line above: the first of each block that is compared."""
 
 
 def grids(comparison: Comparison) -> list[Grid]:
@@ -55,10 +55,9 @@ def grids(comparison: Comparison) -> list[Grid]:
         if spoken:
             found.append(_spoken(table, spoken))
     for table in comparison.tables:
-        rows = tuple(_difference(*one) for one in table.differences())
-        if rows:
-            title = f"{table.title}: differences to {comparison.baseline} in points"
-            found.append(Grid(title, 3, DIFFERENCE_HEADER, (), rows))
+        for baseline, group in groupby(table.differences(), key=lambda one: one[0].baseline):
+            title = f"{table.title}: differences to {baseline} in points"
+            found.append(Grid(title, 3, DIFFERENCE_HEADER, (), tuple(_difference(*one) for one in group)))
     return found
 
 
@@ -75,11 +74,11 @@ def _scores(table: Table) -> Grid:
     rows = []
     for row in table.rows:
         cells = [_score(row.cells.get(c)) for c in table.columns]
-        mean = [_spelled(row.average, None, row.average_best)] if row.average is not None else []
+        mean = [_score(row.average)] if average else []
         rows.append((Text(row.name), *cells, *mean))
-    first = next((n for n, row in enumerate(table.rows) if row.reported), None)
+    rules = tuple(accumulate(len(block) for block in table.blocks()))[:-1]
     groups = (*_groups(table.columns), *([("", 1)] if average else []))
-    return Grid(f"{table.title}: scores in percent", 1, header, groups, tuple(rows), first)
+    return Grid(f"{table.title}: scores in percent", 1, header, groups, tuple(rows), rules)
 
 
 def _score(cell: Cell | None) -> Text:
@@ -135,7 +134,8 @@ def notes(comparison: Comparison, intervals: str | None = "Below") -> list[str]:
 
 
 def _about_tables(comparison: Comparison, intervals: str | None) -> Iterator[str]:
-    yield "Best of a column: bold (plain text: *), with all that show the same number."
+    among = " among a profile's runs" if len(comparison.baselines) > 1 else ""
+    yield f"Best of a column{among}: bold (plain text: *), with all that show the same number."
     if any(cell.score.low is not None for table in comparison.tables for r in table.rows for cell in r.cells.values()):
         yield (
             "The scores' own intervals have no room here: the other formats show them."
@@ -146,7 +146,8 @@ def _about_tables(comparison: Comparison, intervals: str | None) -> Iterator[str
         if any(row.average is not None for row in table.rows):
             among = f"{len(table.averaged)} of {len(table.columns)} columns"
             beside = ", without second measures of a benchmark" if any(c.beside for c in table.columns) else ""
-            yield f"{table.title}: the average is over the {among} that every row has{beside}."
+            all_but = f" that is not {APART} throughout" if any(row.apart for row in table.rows) else ""
+            yield f"{table.title}: the average is over the {among} that every row has{all_but}{beside}."
     if any(row.reported for table in comparison.tables for row in table.rows):
         yield "(reported): as the paper reports it, on its prompts and harness: no test, bold among themselves."
 
@@ -164,9 +165,12 @@ def _about_tests(comparison: Comparison) -> Iterator[str]:
         "bootstrap": f"two-sided paired bootstrap of {comparison.resamples} resamples (seed {comparison.seed})",
     }
     told = "; ".join(f"{how[test]} for {', '.join(names)}" for test, names in columns.items() if names)
-    yield f"Tests against {comparison.baseline}, items paired by id: {told}. Intervals: 95% paired bootstrap."
+    several = len(comparison.baselines) > 1
+    against = " and ".join(comparison.baselines) + (", each for the runs of its own profile" if several else "")
+    yield f"Tests against {against}, items paired by id: {told}. Intervals: 95% paired bootstrap."
     yield f"p corrected: for {len(tests)} tests, {CORRECTIONS[comparison.correction]}."
-    yield f"{DIFFERS}: differs from {comparison.baseline}, corrected p < 0.05."
+    baseline = "its baseline" if several else comparison.baselines[0]
+    yield f"{DIFFERS}: differs from {baseline}, corrected p < 0.05."
 
 
 def _warnings(comparison: Comparison) -> Iterator[str]:

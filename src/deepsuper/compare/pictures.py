@@ -23,7 +23,7 @@ def draw_differences(path: Path, comparison: Comparison) -> None:
     from matplotlib import rc_context
 
     # The first font for all that it has, such as the minus sign; the others for what is in a name.
-    fonts = [font_for(name) for name in [*names, comparison.baseline]]
+    fonts = [font_for(name) for name in [*names, *comparison.baselines]]
     family = list(dict.fromkeys(["DejaVu Sans", *(font for font in fonts if font is not None)]))
     height = 1.5 + len(columns) * max(0.3, 0.17 * len(names)) + 0.22 * len(names)
     with (
@@ -34,7 +34,9 @@ def draw_differences(path: Path, comparison: Comparison) -> None:
         _draw_rows(axes, columns)
         for name, column, difference in found:
             _draw_one(axes, difference, columns.index(column), names.index(name), len(names))
-        axes.set_xlabel(f"difference to {_words(comparison.baseline)} in points (95% paired bootstrap interval)")
+        baselines = " or ".join(map(_words, comparison.baselines))
+        several = ",\nby profile," if len(comparison.baselines) > 1 else ""
+        axes.set_xlabel(f"difference to {baselines}{several} in points (95% paired bootstrap interval)")
         _add_legend(drawn, names)
 
 

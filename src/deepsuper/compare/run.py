@@ -11,7 +11,7 @@ from rich.console import Console
 from deepsuper.checks import check_ranges
 from deepsuper.compare.formats import FORMATS, print_text
 from deepsuper.compare.pictures import draw_differences
-from deepsuper.compare.runs import Run, find_runs
+from deepsuper.compare.runs import Run, by_profile, find_runs
 from deepsuper.compare.tables import Comparison, build
 from deepsuper.config import CompareConfig, Correction, PaperTable
 from deepsuper.run_folder import write_text
@@ -39,17 +39,15 @@ def run_compare(config: CompareConfig) -> Comparison:
     check_compare(config)
     runs = find_runs(config.runs)
     comparison = build(
-        runs,
-        find_baseline(runs, config.baseline),
+        groups_of(runs, config.baseline),
         paper=config.paper,
         correction=config.correction,
         resamples=config.resamples,
         seed=config.seed,
     )
     if config.picture is not None and not any(comparison.differences()):
-        raise ValueError(
-            f"picture {config.picture}: no run can be compared with {comparison.baseline}: nothing to draw"
-        )
+        baselines = " or ".join(comparison.baselines)
+        raise ValueError(f"picture {config.picture}: no run can be compared with {baselines}: nothing to draw")
     _write(comparison, config)
     if config.picture is not None:
         _parent(Path(config.picture))
@@ -57,14 +55,16 @@ def run_compare(config: CompareConfig) -> Comparison:
     return comparison
 
 
-def find_baseline(runs: Sequence[Run], asked: str | None) -> Run:
-    """The run by its name or as the user gave it; the first without. Raises: ValueError with the names."""
-    if asked is None:
-        return runs[0]
+def groups_of(runs: Sequence[Run], baseline: str | None) -> list[tuple[Run, list[Run]]]:
+    """Baselines, each with the runs to compare with it: the asked one with all, else the first of each profile with
+    those of its profile. `baseline`: a run's name, or as the user gave it. Raises: ValueError with the names.
+    """
+    if baseline is None:
+        return by_profile(runs)
     for run in runs:
-        if asked in (run.name, run.given) or (run.given is not None and Path(asked) == run.folder):
-            return run
-    raise ValueError(f"baseline: need one of {', '.join(run.name for run in runs)}, got {asked!r}")
+        if baseline in (run.name, run.given) or (run.given is not None and Path(baseline) == run.folder):
+            return [(run, list(runs))]
+    raise ValueError(f"baseline: need one of {', '.join(run.name for run in runs)}, got {baseline!r}")
 
 
 def _write(comparison: Comparison, config: CompareConfig) -> None:

@@ -57,6 +57,18 @@ def find_runs(given: Sequence[str]) -> list[Run]:
     return named
 
 
+def by_profile(runs: Sequence[Run]) -> list[tuple[Run, list[Run]]]:
+    """The runs of each profile behind the first of them, their baseline; a profile's only run joins the first group."""
+    profiles: dict[str | None, list[Run]] = {}
+    for run in runs:
+        profiles.setdefault(run.asked.get("profile"), []).append(run)
+    groups = [group for group in profiles.values() if len(group) > 1]
+    if not groups:
+        return [(runs[0], list(runs))]
+    groups[0] += [group[0] for group in profiles.values() if len(group) == 1]
+    return [(group[0], group) for group in groups]
+
+
 def _told_apart(runs: Sequence[Run], by: Callable[[Run], str]) -> list[Run]:
     count = Counter(run.name for run in runs)
     return [run if count[run.name] == 1 else replace(run, name=f"{run.name} ({by(run)})") for run in runs]

@@ -41,13 +41,20 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """One run, or one method as the paper reports it. `average` is over the table's `averaged` columns."""
+    """One run, or one method as the paper reports it. `average` is over the table's `averaged` columns; `baseline`: the
+    name of the run that it is compared with.
+    """
 
     name: str
     reported: bool
     cells: Mapping[Column, Cell]
-    average: Score | None = None
-    average_best: bool = False
+    average: Cell | None = None
+    baseline: str = ""
+
+    @property
+    def apart(self) -> bool:
+        """Whether it is compared to nothing in any of its columns."""
+        return all(cell.apart is not None for cell in self.cells.values())
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,11 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     averaged: tuple[Column, ...]
+
+    def blocks(self) -> Iterator[list[Row]]:
+        """The rows that are compared with one another: a baseline and its runs, or what the paper reports."""
+        for _, block in groupby(self.rows, key=lambda row: (row.reported, row.baseline)):
+            yield list(block)
 
     def differences(self) -> Iterator[tuple[Row, Column, Difference]]:
         """Every test in it, row by row."""
@@ -72,7 +84,8 @@ class Comparison:
     """What every format shows."""
 
     tables: tuple[Table, ...]
-    baseline: str
+    baselines: tuple[str, ...]
+    """More than one where each profile has its own."""
     correction: Correction
     resamples: int
     seed: int
@@ -91,16 +104,22 @@ def shown(score: float) -> str:
 
 
 def build(
-    runs: Sequence[Run], base: Run, *, paper: str | None, correction: Correction, resamples: int, seed: int
+    groups: Sequence[tuple[Run, Sequence[Run]]],
+    *,
+    paper: str | None,
+    correction: Correction,
+    resamples: int,
+    seed: int,
 ) -> Comparison:
-    """Reads the items of every run and compares them. Raises: ValueError naming file and line."""
+    """Reads the items of every run and compares those of a group with its baseline.
+
+    Raises: ValueError naming file and line.
+    """
+    runs = [run for _, group in groups for run in group]
     columns = in_order(column for run in runs for column in _columns_of(run))
-    cells: dict[str, dict[Column, Cell]] = {run.name: {} for run in runs}
-    for key, group in groupby(sorted(columns, key=lambda column: column.key), key=lambda column: column.key):
-        for column, name, cell in _compare_key(key, list(group), runs, base, resamples, seed):
-            cells[name][column] = cell
-    rows = [Row(name, False, {c: own[c] for c in columns if c in own}) for name, own in cells.items()]
-    rows = _with_corrected(rows, correction)
+    rows = _with_corrected(
+        [row for base, group in groups for row in _rows(base, group, columns, resamples, seed)], correction
+    )
     if paper is not None:
         rows += [
             Row(f"{method} (reported)", True, {c: Cell(Score(told[c])) for c in columns if c in told})
@@ -109,7 +128,18 @@ def build(
     grouped = groupby(columns, key=lambda column: column.table)
     tables = tuple(_table(title, tuple(group), rows) for title, group in grouped)
     limits = tuple(f"{r.name}: first {r.asked['limit']} items" for r in runs if r.asked.get("limit") is not None)
-    return Comparison(tables, base.name, correction, resamples, seed, limits)
+    return Comparison(tables, tuple(base.name for base, _ in groups), correction, resamples, seed, limits)
+
+
+def _rows(base: Run, runs: Sequence[Run], columns: Sequence[Column], resamples: int, seed: int) -> Iterator[Row]:
+    """The rows of runs that are compared with one baseline."""
+    cells: dict[str, dict[Column, Cell]] = {run.name: {} for run in runs}
+    for key, group in groupby(sorted(columns, key=lambda column: column.key), key=lambda column: column.key):
+        having = [run for run in runs if key in run.scores]
+        for column, name, cell in _compare_key(key, list(group), having, base, resamples, seed) if having else ():
+            cells[name][column] = cell
+    for name, own in cells.items():
+        yield Row(name, False, {c: own[c] for c in columns if c in own}, baseline=base.name)
 
 
 def _columns_of(run: Run) -> Iterator[Column]:
@@ -119,10 +149,9 @@ def _columns_of(run: Run) -> Iterator[Column]:
 
 
 def _compare_key(
-    key: str, columns: Sequence[Column], runs: Sequence[Run], base: Run, resamples: int, seed: int
+    key: str, columns: Sequence[Column], having: Sequence[Run], base: Run, resamples: int, seed: int
 ) -> Iterator[tuple[Column, str, Cell]]:
     """The cells of one benchmark in one language: its items are read here and forgotten after."""
-    having = [run for run in runs if key in run.scores]
     items = {run.name: read_items(run, key) for run in having}
     first = base if base in having else having[0]
     apart = {r.name: None if r is first else obstacle(r, first, items[r.name], items[first.name], key) for r in having}
@@ -172,18 +201,25 @@ def _with_corrected(rows: Sequence[Row], correction: Correction) -> list[Row]:
 
 
 def _table(title: str, columns: tuple[Column, ...], rows: Sequence[Row]) -> Table:
-    """One table with averages and the best marked: the runs among themselves, the paper's rows among themselves."""
+    """One table with averages and the best marked, each among the rows that are compared with one another."""
     here = [replace(row, cells={c: row.cells[c] for c in columns if c in row.cells}) for row in rows]
     here = [row for row in here if row.cells]
+    compared = [row for row in here if not row.apart]
     averaged = tuple(
-        c for c in columns if not c.beside and all(c in row.cells and row.cells[c].apart is None for row in here)
+        c for c in columns if not c.beside and all(c in row.cells and row.cells[c].apart is None for row in compared)
     )
     if sum(not c.beside for c in columns) > 1 and averaged:
-        here = [replace(row, average=mean_of([row.cells[c].score for c in averaged])) for row in here]
-    marked = []
-    for reported in (False, True):
-        marked += _with_best([row for row in here if row.reported is reported], columns)
-    return Table(title, columns, tuple(marked), averaged)
+        here = [replace(row, average=_average(row, averaged)) for row in here]
+    table = Table(title, columns, tuple(here), averaged)
+    return replace(table, rows=tuple(row for block in table.blocks() for row in _with_best(block, columns)))
+
+
+def _average(row: Row, columns: Sequence[Column]) -> Cell | None:
+    """A row's mean over columns: apart where one of them is; none where it has not all of them."""
+    if not all(column in row.cells for column in columns):
+        return None
+    cells = [row.cells[column] for column in columns]
+    return Cell(mean_of([cell.score for cell in cells]), apart=next((c.apart for c in cells if c.apart), None))
 
 
 def mean_of(scores: Sequence[Score]) -> Score:
@@ -198,25 +234,19 @@ def mean_of(scores: Sequence[Score]) -> Score:
     return Score(mean, mean - low, mean + high)
 
 
-def _with_best(block: Sequence[Row], columns: Sequence[Column]) -> list[Row]:
+def _with_best(block: Sequence[Row], columns: Sequence[Column]) -> Iterator[Row]:
     """The rows with the best cell of each column marked, and all that show the same; one score alone is not best."""
-    best: dict[Column | None, str | None] = {}
-    for column in columns:
-        cells = [row.cells[column] for row in block if column in row.cells]
-        best[column] = _highest([cell.score.mean for cell in cells if cell.apart is None])
-    best[None] = _highest([row.average.mean for row in block if row.average is not None])
-    return [
-        replace(
-            row,
-            cells={
-                c: replace(cell, best=cell.apart is None and shown(cell.score.mean) == best[c])
-                for c, cell in row.cells.items()
-            },
-            average_best=row.average is not None and shown(row.average.mean) == best[None],
-        )
-        for row in block
-    ]
+    best = {column: _highest([row.cells[column] for row in block if column in row.cells]) for column in columns}
+    average = _highest([row.average for row in block if row.average is not None])
+    for row in block:
+        cells = {column: _marked(cell, best[column]) for column, cell in row.cells.items()}
+        yield replace(row, cells=cells, average=row.average and _marked(row.average, average))
 
 
-def _highest(scores: Sequence[float]) -> str | None:
+def _marked(cell: Cell, best: str | None) -> Cell:
+    return replace(cell, best=cell.apart is None and shown(cell.score.mean) == best)
+
+
+def _highest(cells: Sequence[Cell]) -> str | None:
+    scores = [cell.score.mean for cell in cells if cell.apart is None]
     return shown(max(scores)) if len(scores) > 1 else None
