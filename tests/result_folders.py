@@ -41,6 +41,9 @@ def write_run(
             record[key]["asks"] = asks
         if "in_language" in items[0]:
             record[key]["in_language"] = part("in_language", items)
+            if record[key]["in_language"] is not None:
+                record[key]["in_language"]["items"] = sum(item["in_language"] is not None for item in items)
+            record[key] |= {"empty": part("empty", items)} if "prediction" in items[0] else {}
         if "comet" in items[0]:
             record[key]["comet"] = part("comet", items)
             record[key]["comet"] |= {"model": comet, "version": "2.2.7"} if comet is not None else {}
@@ -52,8 +55,10 @@ def write_run(
     return folder
 
 
-def part(metric: str, items: Sequence[Item]) -> dict[str, float | None]:
+def part(metric: str, items: Sequence[Item]) -> dict[str, float | None] | None:
     interval = MEASURES[metric].interval(items, resamples=100)
+    if interval is None:
+        return None
     return {"mean": interval.mean, "low": interval.low, "high": interval.high, "stderr": interval.stderr}
 
 

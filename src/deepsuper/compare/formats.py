@@ -25,7 +25,7 @@ FILE_WIDTH = 160
 COLORS: dict[bool, Literal["auto"] | None] = {True: "auto", False: None}
 CSV_HEADER = (
     "run", "benchmark", "language", "metric", "mean", "low", "high", "stderr", "items",
-    "baseline", "difference", "diff_low", "diff_high", "p", "p_corrected", "test", "note",
+    "told", "empty", "baseline", "difference", "diff_low", "diff_high", "p", "p_corrected", "test", "note",
 )  # fmt: skip
 
 
@@ -233,9 +233,10 @@ def as_csv(comparison: Comparison) -> str:
             for column, cell in row.cells.items():
                 key = [row.name, column.benchmark, column.language]
                 writer.writerow([*key, column.metric, *_csv_score(cell.score), *_csv_rest(row, cell)])
-                if cell.spoken is not None:
-                    told = [*_csv_score(cell.spoken), *[""] * (len(CSV_HEADER) - 8)]
-                    writer.writerow([*key, "in_language", *told])
+                if cell.spoken is not None or cell.told is not None:
+                    share = [""] * 4 if cell.spoken is None else _csv_score(cell.spoken)
+                    told = [cell.items, cell.told, _number(cell.empty), *[""] * 8]
+                    writer.writerow([*key, "in_language", *share, *told])
     return out.getvalue()
 
 
@@ -247,9 +248,9 @@ def _csv_rest(row: Row, cell: Cell) -> list[Any]:
     found, items = cell.difference, "" if cell.items is None else cell.items
     note = "as the paper reports it" if row.reported else cell.apart or ""
     if found is None:
-        return [items, *[""] * 7, note]
+        return [items, *[""] * 9, note]
     p = [f"{value:.6g}" for value in (found.p, found.p_corrected) if value is not None]
-    return [items, row.baseline, *map(_number, (found.mean, found.low, found.high)), *p, found.test, note]
+    return [items, "", "", row.baseline, *map(_number, (found.mean, found.low, found.high)), *p, found.test, note]
 
 
 def _number(value: float | None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate, groupby
 
@@ -51,7 +51,7 @@ def grids(comparison: Comparison) -> list[Grid]:
     found = []
     for table in comparison.tables:
         found.append(_scores(table))
-        spoken = tuple(c for c in table.columns if any(c in r.cells and r.cells[c].spoken for r in table.rows))
+        spoken = tuple(c for c in table.columns if any(c in r.cells and _speaks(r.cells[c]) for r in table.rows))
         if spoken:
             found.append(_spoken(table, spoken))
     for table in comparison.tables:
@@ -101,13 +101,30 @@ def _short(score: float) -> str:
     return f"{round(100 * score, 1) + 0.0:.1f}"
 
 
+def _speaks(cell: Cell) -> bool:
+    return cell.spoken is not None or cell.told is not None
+
+
 def _spoken(table: Table, columns: tuple[Column, ...]) -> Grid:
-    rows = []
+    """Three rows for each run: the share, of how many answers it is, and how many are empty."""
+    rows: list[tuple[Text, ...]] = []
+    starts = []
     for row in (row for row in table.rows if not row.reported):
-        spoken = [row.cells[c].spoken if c in row.cells else None for c in columns]
-        rows.append((Text(row.name), *(_spelled(s, None) if s else Text(MISSING) for s in spoken)))
-    header = ("run", *(c.language for c in columns))
-    return Grid(f"{table.title}: answers in the asked language, percent", 1, header, _groups(columns), tuple(rows))
+        cells = [row.cells.get(c) for c in columns]
+        starts.append(len(rows))
+        for n, (words, spell) in enumerate(ANSWERS.items()):
+            spelled = [spell(cell) if cell is not None and _speaks(cell) else None for cell in cells]
+            rows.append((Text("" if n else row.name), Text(words), *(one or Text(MISSING) for one in spelled)))
+    header = ("run", "answers", *(c.language for c in columns))
+    title = f"{table.title}: answers in the asked language"
+    return Grid(title, 2, header, _groups(columns), tuple(rows), tuple(starts[1:]))
+
+
+ANSWERS: dict[str, Callable[[Cell], Text | None]] = {
+    "in the language, %": lambda cell: None if cell.spoken is None else _spelled(cell.spoken, cell.told),
+    "can be told": lambda cell: None if cell.told is None else Text(f"{cell.told} of {cell.items}"),
+    "empty, %": lambda cell: None if cell.empty is None else Text(shown(cell.empty)),
+}
 
 
 def _difference(row: Row, column: Column, found: Difference) -> tuple[Text, ...]:
@@ -142,6 +159,8 @@ def _about_tables(comparison: Comparison, intervals: str | None) -> Iterator[str
             if intervals is None
             else f"{intervals} a score: its own 95% interval. Two that overlap may still differ: the tests tell."
         )
+    if any(_speaks(cell) for table in comparison.tables for r in table.rows for cell in r.cells.values()):
+        yield "In the language: of the answers whose language can be told (not numbers or short names). Empty: of all."
     for table in comparison.tables:
         if any(row.average is not None for row in table.rows):
             among = f"{len(table.averaged)} of {len(table.columns)} columns"

@@ -110,7 +110,7 @@ def _read_results(file: Path) -> tuple[Mapping[str, Any], Mapping[str, Mapping[s
             score["items"]
             if score["metric"] not in MEASURES:
                 raise ValueError(f"{key} has the unknown metric {score['metric']!r}")
-            parts = (score, score.get("in_language"), *(score.get(name) for name in BESIDE))
+            parts = (score, score.get("in_language"), score.get("empty"), *(score.get(name) for name in BESIDE))
             if "/" not in key or not all(math.isfinite(part["mean"]) for part in parts if part is not None):
                 raise ValueError(f"{key} is no BENCHMARK/LANGUAGE with a score")
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -29,7 +29,9 @@ class Score:
 
 @dataclass(frozen=True)
 class Cell:
-    """One run in one column. `spoken`: the share of answers in the language; `apart`: why it is compared to nothing."""
+    """One run in one column. `spoken`: the share of answers in the language, among the `told` of which it can be told;
+    `empty`: the share of all that are empty; `apart`: why it is compared to nothing.
+    """
 
     score: Score
     items: int | None = None
@@ -37,6 +39,8 @@ class Cell:
     difference: Difference | None = None
     apart: str | None = None
     best: bool = False
+    told: int | None = None
+    empty: float | None = None
 
 
 @dataclass(frozen=True)
@@ -174,8 +178,14 @@ def _compare_key(
 
 def _cell(score: Mapping[str, Any], metric: str) -> Cell:
     part = score_of(score, metric)
-    spoken = score.get("in_language") if metric == score["metric"] else None
-    return Cell(_score(part), score["items"], None if spoken is None else _score(spoken))
+    cell = Cell(_score(part), score["items"])
+    if metric != score["metric"] or "in_language" not in score:
+        return cell
+    # No share of none: then the language of no answer can be told.
+    spoken, empty = score["in_language"], (score.get("empty") or {}).get("mean")
+    if spoken is None:
+        return replace(cell, told=0, empty=empty)
+    return replace(cell, spoken=_score(spoken), told=spoken.get("items"), empty=empty)
 
 
 def _score(part: Mapping[str, Any]) -> Score:
