@@ -95,7 +95,7 @@ def main() -> None:
         benchmark = BENCHMARKS[args.benchmark]
         file = local_file(Path(args.data_dir), args.benchmark, args.lang)
         assert file is not None, f"{args.data_dir}: has no {args.benchmark}/{args.lang}.jsonl"
-        write_json_lines(rows, read_rows(file, benchmark))
+        write_json_lines(rows, read_rows(file, benchmark, args.lang))
         task = write_task(Path(scratch) / f"{args.benchmark}_{args.lang}.yaml", benchmark, args.lang, "paper", rows)
         for turn in range(args.turns):
             outs = [Path(scratch) / f"{turn}-{name}" for name in ("ours", "theirs")]

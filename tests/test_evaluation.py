@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import gzip
 import io
 import json
 import re
@@ -20,15 +21,16 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from deepsuper.cli import main
-from deepsuper.config import ModelConfig
+from deepsuper.config import LoraConfig, ModelConfig
 from deepsuper.evaluation.benchmarks import BENCHMARKS, file_language
 from deepsuper.evaluation.fidelity import in_language
 from deepsuper.evaluation.items import read_item_lines, summarise
 from deepsuper.evaluation.local import read_rows
 from deepsuper.evaluation.measures import MEASURES
 from deepsuper.evaluation.profiles import _PROMPTS
-from deepsuper.evaluation.run import print_table
 from deepsuper.evaluation.scorers import best, exact_match, f1, mkqa_f1, mkqa_rules, mlqa_rules, squad_rules
+from deepsuper.evaluation.terminal import print_table
+from deepsuper.models import add_lora, load_model, load_tokenizer
 from deepsuper.run_folder import json_line, write_json_lines
 from runs import make_run
 from test_cli import fail
@@ -141,8 +143,10 @@ def test_a_score_says_of_how_many_answers_the_language_can_be_told_and_how_many_
     assert (score["items"], score["in_language"]["items"], score["in_language"]["mean"]) == (4, 2, 0.5)
     assert score["empty"]["mean"] == 0.25
     console = Console(width=200, file=io.StringIO(), color_system=None)
-    print_table(console, {"m": {"scores": {"xquad/vi": score}}})
-    assert re.search(r"in language 50\.0 \(.* to .*\) of 2 that can be told; empty 25\.0", console.file.getvalue())
+    print_table(console, {"m": {"xquad/vi": score}})
+    assert re.search(
+        r"xquad/vi +. F1 .* in language 50\.0 \(.* to .*\) of 2 that can be told; empty 25\.0", console.file.getvalue()
+    )
 
 
 ODD = st.text(st.sampled_from('\ud800\u2028\u2029\x85\x00\x1b\x7f\t"\\\n\r\u202e\u2066\u200f\ufeff</script>ب猫'))
@@ -311,7 +315,7 @@ def test_an_absent_file_is_named_and_left_out_or_with_strict_an_error(tmp_path, 
     assert set(record["scores"]) == {"xcopa/zh"} and "has no xnli/zh.jsonl (https://" in caplog.text
     name = make_run(tmp_path).model.name
     line = ["--data_dir", str(data), "--langs", "zh", "--output_dir", str(tmp_path / "out")]
-    assert "xnli/zh.jsonl" in fail(capsys, "eval", name, *line, "--strict", "true")
+    assert "xnli/zh.jsonl" in fail(capsys, "eval", name, *line, "--strict")
 
 
 def test_what_the_hub_does_not_give_is_named_and_left_out_or_with_strict_an_error(
@@ -328,7 +332,7 @@ def test_what_the_hub_does_not_give_is_named_and_left_out_or_with_strict_an_erro
     assert "cannot be fetched: xnli/zh (" in caplog.text and "facebook/xnli" in caplog.text
     assert "; flores/zh (no network): left out" in caplog.text
     monkeypatch.setattr("deepsuper.evaluation.run.load_harness_model", lambda *_, **__: pytest.fail("loaded"))
-    said = fail(capsys, *line, "xnli,mkqa", "--strict", "true")
+    said = fail(capsys, *line, "xnli,mkqa", "--strict")
     assert "xnli/zh (" in said and "mkqa" not in said and "--data_dir" in said
     assert "flores/zh (no network)" in fail(capsys, *line, "flores")
 
@@ -364,11 +368,11 @@ def test_results_of_another_model_or_of_more_items_are_not_replaced(tmp_path, da
     file = tmp_path / "out" / "tft" / "paper" / "results.json"
     main(line("demo-zh/tft", "--limit", "2"))
     whole = file.read_text()
-    assert json.loads(whole)["asked"]["limit"] == 2
+    assert json.loads(whole)["scores"]["xcopa/zh"]["limit"] == 2
     monkeypatch.setattr("deepsuper.evaluation.run.load_harness_model", lambda *_, **__: pytest.fail("loaded"))
     for options, words in (
-        (["demo-vi/tft"], "holds results of model demo-zh/tft, backend dummy with limit 2, and asked is model demo-vi"),
-        (["demo-zh/tft", "--limit", "1"], "backend dummy with limit 1: choose another --output_dir"),
+        (["demo-vi/tft"], "holds results of model demo-zh/tft, backend dummy, and asked is model demo-vi"),
+        (["demo-zh/tft", "--limit", "1"], "holds xcopa/zh with limit 2, and asked is limit 1: choose another"),
         (["demo-zh/tft", "--dtype", "float16"], "and asked is model demo-zh/tft, dtype float16"),
     ):
         said = fail(capsys, *line(*options))
@@ -382,6 +386,8 @@ def test_results_of_another_model_or_of_more_items_are_not_replaced(tmp_path, da
         (["--langs", "sw"], "langs: need some of ar,en,vi,zh, got 'sw'"),
         (["--profile", "mine"], "profile: need some of paper,corrected, got 'mine'"),
         (["--backend", "magic"], "backend 'magic': "),
+        (["--backend_args", "device"], "backend_args: need name=value with commas, got 'device'"),
+        (["--langs", "en", "--benchmarks", "xcopa"], "langs: none of xcopa in en is there to run"),
         (["--limit", "0"], "limit: need at least 1, got 0"),
         (["--data_dir", "nowhere"], "data_dir: no such folder 'nowhere'"),
         (["other/base-llama"], "models: need names that end differently"),
@@ -391,17 +397,50 @@ def test_a_mistake_ends_in_one_line(tmp_path, capsys, options, words):
     assert words in fail(capsys, "eval", make_run(tmp_path).model.name, *options, "--output_dir", str(tmp_path / "out"))
 
 
-def test_a_bad_row_is_named_with_file_line_and_fields(tmp_path):
+def test_a_missing_field_is_named_with_file_line_and_all_fields(tmp_path):
     path = tmp_path / "zh.jsonl"
-    path.write_text(
-        '{"question": "q", "choices": ["1", "2", "3", "4"], "answer": 0}\n'
-        '{"question": "q", "choices": ["1"], "answer": 0}\n'
-    )
-    with pytest.raises(ValueError, match=r"zh.jsonl:2: .*"):
-        read_rows(path, BENCHMARKS["mmlu"])
-    path.write_text('{"question": "q", "answer": 0}\n')
-    with pytest.raises(ValueError, match="has no field 'choices': mmlu needs question, choices, answer"):
-        read_rows(path, BENCHMARKS["mmlu"])
+    path.write_text('{"question": "q", "choices": ["1", "2", "3", "4"], "answer": 0}\n{"question": "q", "answer": 0}\n')
+    with pytest.raises(ValueError, match=r"zh.jsonl:2: has no field 'choices': mmlu needs question, choices, answer"):
+        read_rows(path, BENCHMARKS["mmlu"], "zh")
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "change", "words"),
+    [
+        ("xnli", {"label": "entailment"}, "label is 'entailment': need one of 0, 1, 2"),
+        ("xnli", {"label": -1}, "label is '-1': need one of 0, 1, 2"),
+        ("xnli", {"hypothesis": None}, "hypothesis is a NoneType"),
+        ("xcopa", {"label": 2}, "label is '2': need one of 0, 1"),
+        ("xcopa", {"question": "Cause"}, "question is 'Cause': need one of cause, effect"),
+        ("xcopa", {"premise": " "}, "premise is empty"),
+        ("xstorycloze", {"sentences": ["a", "b"]}, "need a list of 4 strings"),
+        ("xstorycloze", {"label": -1}, "label is '-1'"),
+        ("mmlu", {"answer": -1}, "answer is '-1': need one of 0, 1, 2, 3"),
+        ("mmlu", {"answer": True}, "answer is 'True'"),
+        ("mmlu", {"choices": "abcd"}, "choices is 'abcd': need a list of 4 strings"),
+        ("truthfulqa", {"mc1_label": -1}, "mc1_label is '-1'"),
+        ("xquad", {"answers": "cat"}, "answers is 'cat': need a list"),
+        ("xquad", {"answers": []}, "answers is '[]': need a list with a string or more"),
+        ("xquad", {"answers": [4]}, "answers"),
+        ("mkqa", {"answers": [None]}, "answers[0] is a NoneType"),
+        ("flores", {"text": None}, "text is a NoneType"),
+        ("xcopa", {"id": 1.5}, "id is 1.5: need a string or a whole number"),
+        ("xcopa", {"id": "x1"}, "id 'x1' is also at "),
+    ],
+)
+def test_a_bad_value_is_named_with_file_line_and_remedy(tmp_path, benchmark, change, words):
+    path = tmp_path / "zh.jsonl"
+    rows = [{**ROWS[benchmark], "id": "x1"}, {**ROWS[benchmark], "id": "x2", **change}]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with pytest.raises(ValueError, match=f"zh.jsonl:2: .*{re.escape(words)}"):
+        read_rows(path, BENCHMARKS[benchmark], "zh")
+
+
+@pytest.mark.parametrize("answers", [["sky blue"], [{"text": "sky blue", "answer_start": 4}]])
+def test_answers_are_read_in_both_forms_and_need_no_offsets(tmp_path, answers):
+    path = tmp_path / "zh.jsonl"
+    path.write_text(json.dumps({**ROWS["xquad"], "answers": answers}) + "\n")
+    assert read_rows(path, BENCHMARKS["xquad"], "zh")[0]["answers"]["text"] == ["sky blue"]
 
 
 def test_the_layout_names_every_benchmark_and_its_fields(capsys):
@@ -604,4 +643,80 @@ def test_rows_without_an_id_are_named_by_their_place(tmp_path, data):
     rows = [{**ROWS["xcopa"], "premise": f"It rained on day {n}."} for n in range(2)]
     (data / "xcopa" / "zh.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     evaluate(tmp_path, data, "--benchmarks", "xcopa")
-    assert [item["id"] for item in read_items(tmp_path, "xcopa/zh")] == [0, 1]
+    assert [item["id"] for item in read_items(tmp_path, "xcopa/zh")] == ["xcopa-0", "xcopa-1"]
+
+
+def test_each_benchmark_has_a_limit_of_its_own(tmp_path, data):
+    evaluate(tmp_path, data, "--benchmarks", "xcopa,mmlu", "--limit", "1")
+    scores = evaluate(tmp_path, data, "--benchmarks", "xcopa")["scores"]
+    assert {key: (score["limit"], score["items"]) for key, score in scores.items()} == {
+        "xcopa/zh": (None, 2),
+        "mmlu/zh": (1, 1),
+    }
+
+
+def test_records_of_one_limit_for_all_are_read_on(tmp_path, data, monkeypatch):
+    scores = evaluate(tmp_path, data, "--benchmarks", "xcopa", "--limit", "1")
+    for score in scores["scores"].values():
+        del score["limit"]
+    scores["asked"]["limit"] = 1
+    (tmp_path / "out" / "base-llama" / "paper" / "results.json").write_text(json.dumps(scores))
+    monkeypatch.setattr("deepsuper.evaluation.run.load_harness_model", lambda *_, **__: pytest.fail("loaded"))
+    evaluate(tmp_path, data, "--benchmarks", "xcopa", "--limit", "1")
+
+
+def test_what_is_done_is_known_under_another_spelling_of_its_paths(tmp_path, data, monkeypatch):
+    first = evaluate(tmp_path, data, "--benchmarks", "xcopa")
+    moved = shutil.copytree(data, tmp_path / "elsewhere")
+    with gzip.open(moved / "xcopa" / "zh.jsonl.gz", "wb") as file:
+        file.write((moved / "xcopa" / "zh.jsonl").read_bytes())
+    (moved / "xcopa" / "zh.jsonl").unlink()
+    monkeypatch.setattr("deepsuper.evaluation.run.load_harness_model", lambda *_, **__: pytest.fail("loaded"))
+    monkeypatch.chdir(tmp_path)
+    line = ["eval", "base-llama", "--data_dir", "elsewhere", "--output_dir", "out", "--langs", "zh"]
+    main([*line, "--benchmarks", "xcopa", "--comet_model", "none"])
+    assert json.loads((tmp_path / "out" / "base-llama" / "paper" / "results.json").read_text()) == first
+
+
+def test_scores_of_other_weights_are_named_before_they_go(tmp_path, data, caplog):
+    evaluate(tmp_path, data, "--benchmarks", "xcopa,mmlu")
+    make_model("llama", seed=7).save_pretrained(Path(make_run(tmp_path).model.name))
+    assert set(evaluate(tmp_path, data, "--benchmarks", "xcopa")["scores"]) == {"xcopa/zh"}
+    assert "xcopa/zh, mmlu/zh: scores of other weights than now" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("paper/results.json", "results.json: is no record of an evaluation"), ("answers-*.db", ".db: is broken")],
+)
+def test_a_broken_file_of_an_earlier_run_is_named(tmp_path, data, capsys, name, words):
+    evaluate(tmp_path, data, "--benchmarks", "xcopa")
+    (file,) = (tmp_path / "out" / "base-llama").glob(name)
+    file.write_bytes(b"{broken" * 999)
+    line = ["eval", str(tmp_path / "base-llama"), "--data_dir", str(data), "--output_dir", str(tmp_path / "out")]
+    assert words in fail(capsys, *line, "--langs", "zh", "--benchmarks", "xcopa")
+
+
+def test_other_backends_know_a_folder_by_its_weights(tmp_path, data):
+    options = ("--benchmarks", "xcopa", "--backend", "dummy")
+    first = evaluate(tmp_path, data, *options)
+    make_model("llama", seed=7).save_pretrained(Path(make_run(tmp_path).model.name))
+    assert first["asked"]["files"] != evaluate(tmp_path, data, *options)["asked"]["files"] != {}
+
+
+def test_an_adapter_without_a_tokenizer_has_its_bases(tmp_path):
+    name = make_run(tmp_path).model.name
+    adapter = add_lora(load_model(ModelConfig(name)), LoraConfig(r=2))
+    adapter.save_pretrained(tmp_path / "adapter")
+    want = load_tokenizer(ModelConfig(name))
+    assert load_tokenizer(ModelConfig(str(tmp_path / "adapter"))).get_vocab() == want.get_vocab()
+
+
+def test_what_comet_lacks_is_said_once_for_all_translations(monkeypatch, caplog):
+    from deepsuper.evaluation import comet
+
+    monkeypatch.setattr(comet, "comet_python", lambda: (None, "no COMET: make comet"))
+    of_run = comet.Comet("a/model")
+    items = [{"source": "a", "prediction": "b", "gold": "c"}]
+    assert of_run.add(items) is of_run.add(items) is None
+    assert caplog.text.count("make comet") == 1

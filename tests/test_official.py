@@ -284,7 +284,7 @@ def test_what_is_written_is_what_eval_reads(tmp_path, case):
     benchmark, language, files, rows = CASES[case]
     written = convert(benchmark, as_folder(tmp_path / "source", files), tmp_path / "data", [language])
     path = tmp_path / "data" / benchmark / f"{language}.jsonl"
-    assert written == {path: len(rows)} and len(read_rows(path, BENCHMARKS[benchmark])) == len(rows)
+    assert written == {path: len(rows)} and len(read_rows(path, BENCHMARKS[benchmark], path.stem)) == len(rows)
     assert read_official(benchmark, tmp_path / "data", language) == rows  # the local layout is a source too
 
 
@@ -550,7 +550,7 @@ def test_real_files_are_converted_whole(tmp_path, caplog, benchmark, source, cou
     assert written == {tmp_path / benchmark / f"{language}.jsonl": rows for language, rows in counts.items()}
     for path in written:
         if benchmark in BENCHMARKS:
-            read_rows(path, BENCHMARKS[benchmark])
+            read_rows(path, BENCHMARKS[benchmark], path.stem)
 
 
 @needs_shared

@@ -67,7 +67,7 @@ class Both:
         """Scores and samples of the built-in task, which takes our rows for the hub's."""
         from lm_eval import simple_evaluate
 
-        rows = read_rows(local_file(self.rows, name, self.language), BENCHMARKS[name])[:6]
+        rows = read_rows(local_file(self.rows, name, self.language), BENCHMARKS[name], self.language)[:6]
         part = datasets.Dataset.from_list(rows)
         self.patch.setattr(datasets, "load_dataset", lambda *_, **__: datasets.DatasetDict(dict.fromkeys(SPLITS, part)))
         provide_squad_metrics()

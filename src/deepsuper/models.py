@@ -53,10 +53,11 @@ def commit_of(config: ModelConfig) -> str | None:
 
 
 def load_tokenizer(config: ModelConfig) -> Any:
-    """The tokenizer, with a pad token (EOS where it has none)."""
+    """The tokenizer, with a pad token (EOS where it has none); an adapter without one has its base's."""
     from transformers import AutoTokenizer
 
-    tokenizer = _load(AutoTokenizer.from_pretrained, config)
+    own = (Path(config.name) / "tokenizer_config.json").is_file()
+    tokenizer = _load(AutoTokenizer.from_pretrained, config if own else base_of(config) or config)
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer

@@ -63,14 +63,18 @@ def _convert_parser() -> ArgumentParser:
     parser.add_argument("benchmark", choices=list(BENCHMARKS), help="which one it is")
     parser.add_argument("source", type=str, help="the file, folder or archive as downloaded")
     parser.add_argument("--data_dir", type=str, required=True, help="the folder to write to")
-    parser.add_argument("--langs", type=str, default="zh,vi,ar", help="with commas")
+    meaning = "with commas, en too (default: zh,vi,ar as far as the benchmark has them)"
+    parser.add_argument("--langs", type=str, default=None, help=meaning)
     return parser
 
 
 def _convert(parsed: Namespace, line: list[str]) -> None:
     from deepsuper.evaluation.official import convert
 
-    written = convert(parsed.benchmark, Path(parsed.source), Path(parsed.data_dir), split_names(parsed.langs))
+    benchmark = BENCHMARKS[parsed.benchmark]
+    usual = [language for language in ("zh", "vi", "ar") if benchmark.variants(language)]
+    languages = usual if parsed.langs is None else split_names(parsed.langs)
+    written = convert(benchmark.name, Path(parsed.source), Path(parsed.data_dir), languages)
     for path, rows in written.items():
         print(f"{path}: {rows} rows")
 

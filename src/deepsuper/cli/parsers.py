@@ -118,7 +118,7 @@ def _eval_parser() -> ArgumentParser:
     meaning = "paper: the harness's own tasks; corrected: its faults mended; both with a comma"
     parser.add_argument("--profile", type=str, default=PROFILES[0], help=meaning)
     parser.add_argument("--data_dir", type=str, default=None, help="local files (default: the hub); see `data layout`")
-    parser.add_argument("--strict", type=bool, default=False, help="a file that is absent is an error")
+    parser.add_argument("--strict", action="store_true", help="a file that is absent is an error")
     parser.add_argument("--limit", type=int | None, default=None, help="the first items of each benchmark only")
     parser.add_argument("--batch_size", type=int, default=16)
     parser.add_argument("--backend", type=str, default="hf", help="a model class of the harness: hf, vllm, ...")

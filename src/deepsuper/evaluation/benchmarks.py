@@ -1,6 +1,6 @@
 """The table of benchmarks: the task in each language, how it is scored, and how a local row becomes the hub's.
 
-A local row has the fields that stand here; one with the hub's own fields is taken as it is. What the harness has no
+A local row has the fields that stand here or the hub's own (`official/rows.py` reads both). What the harness has no
 task for (MKQA, FLORES-200) is a task of this project: `own_tasks` has its prompts.
 """
 
@@ -18,8 +18,8 @@ Row = dict[str, Any]
 @dataclass(frozen=True)
 class Benchmark:
     """One benchmark. `tasks`: variant (a language, or a direction of translation such as en-zh) -> task; `metric`: the
-    measure of the tables, `also`: those beside it; `fields`: of a local row; `hub_fields`: by which the hub's own row
-    is known, where it is another; `to_hub` makes it of a local one; `own`: task -> its whole configuration, where the
+    measure of the tables, `also`: those beside it; `fields`: of a local row; `to_hub` makes the hub's of it; `values`:
+    what stands in the fields, where their names do not say it; `own`: task -> its whole configuration, where the
     harness has none.
     """
 
@@ -27,9 +27,9 @@ class Benchmark:
     tasks: Mapping[str, str]
     metric: str
     fields: tuple[str, ...]
-    hub_fields: tuple[str, ...]
     to_hub: Callable[[Row], Row]
     source: str
+    values: str = ""
     also: tuple[str, ...] = ()
     own: Mapping[str, Row] = field(default_factory=dict)
 
@@ -43,12 +43,8 @@ class Benchmark:
         return [variant for variant in self.tasks if file_language(variant) == language]
 
     def as_hub(self, row: Row) -> Row:
-        """The row as the harness task reads it. Raises: KeyError naming a field that is missing."""
-        if self.hub_fields and all(name in row for name in self.hub_fields):
-            return row
-        for name in self.fields:
-            row[name]
-        return {**self.to_hub(row), "id": row.get("id")}
+        """A local row, checked before, as the harness task reads it."""
+        return {**self.to_hub(row), "id": row["id"]}
 
 
 def file_language(variant: str) -> str:
@@ -99,52 +95,54 @@ def _story(row: Row) -> Row:
     return {**sentences, **endings, "answer_right_ending": row["label"] + 1}
 
 
-_ANSWERS = ("context", "question", "answers")
 _WRITTEN = ("exact_match", "in_language", "empty")
+_ASKED = ("context", "question", "answers")
+_GOLDS = "answers: a list of all right ones"
 BENCHMARKS = {
     benchmark.name: benchmark
     for benchmark in (
         Benchmark(
-            "xquad", _named("xquad_{}", "en", "zh", "vi", "ar"), "f1",
-            _ANSWERS, (), _question, "https://github.com/google-deepmind/xquad", _WRITTEN,
+            "xquad", _named("xquad_{}", "en", "zh", "vi", "ar"), "f1", _ASKED, _question,
+            "https://github.com/google-deepmind/xquad", _GOLDS, _WRITTEN,
         ),
         Benchmark(
-            "mlqa", _named("mlqa_{0}_{0}", "en", "zh", "vi", "ar"), "f1",
-            _ANSWERS, (), _question, "https://github.com/facebookresearch/MLQA", _WRITTEN,
+            "mlqa", _named("mlqa_{0}_{0}", "en", "zh", "vi", "ar"), "f1", _ASKED, _question,
+            "https://github.com/facebookresearch/MLQA", _GOLDS, _WRITTEN,
         ),
         Benchmark(
-            "mkqa", _named("mkqa_{}", "en", "zh", "vi", "ar"), "official_f1", ("question", "answers"), (), dict,
+            "mkqa", _named("mkqa_{}", "en", "zh", "vi", "ar"), "official_f1", ("question", "answers"), dict,
             "https://github.com/apple/ml-mkqa/raw/main/dataset/mkqa.jsonl.gz",
-            ("answerable_f1", *_WRITTEN), MKQA_TASKS,
+            f'{_GOLDS}, [""] where no answer is right', ("answerable_f1", *_WRITTEN), MKQA_TASKS,
         ),
         Benchmark(
             "truthfulqa", {"en": "truthfulqa_mc1", **_named("truthfulqa_{}_mc1", "zh", "vi", "ar")}, "acc",
-            ("question", "mc1_choices", "mc1_label"), ("question", "mc1_targets_choices"), _truthful,
+            ("question", "mc1_choices", "mc1_label"), _truthful,
             "https://huggingface.co/datasets/alexandrainst/m_truthfulqa",
+            "mc1_label: the place of the right choice, from 0",
         ),
         Benchmark(
-            "xnli", _named("xnli_{}", "en", "zh", "vi", "ar"), "acc",
-            ("premise", "hypothesis", "label"), (), dict,
-            "https://huggingface.co/datasets/facebook/xnli",
+            "xnli", _named("xnli_{}", "en", "zh", "vi", "ar"), "acc", ("premise", "hypothesis", "label"), dict,
+            "https://huggingface.co/datasets/facebook/xnli", "label: 0 entailment, 1 neutral, 2 contradiction",
         ),
         Benchmark(
             "xcopa", _named("xcopa_{}", "zh", "vi"), "acc",
-            ("premise", "choice1", "choice2", "question", "label"), (), dict, "https://github.com/cambridgeltl/xcopa",
+            ("premise", "choice1", "choice2", "question", "label"), dict, "https://github.com/cambridgeltl/xcopa",
+            "question: cause or effect; label: 0 (choice1) or 1 (choice2)",
         ),
         Benchmark(
-            "xstorycloze", _named("xstorycloze_{}", "en", "zh", "ar"), "acc",
-            ("sentences", "endings", "label"), ("input_sentence_1", "sentence_quiz1", "answer_right_ending"), _story,
+            "xstorycloze", _named("xstorycloze_{}", "en", "zh", "ar"), "acc", ("sentences", "endings", "label"), _story,
             "https://huggingface.co/datasets/juletxara/xstory_cloze",
+            "sentences: a list of four; endings: of two; label: the place of the right one, 0 or 1",
         ),
         Benchmark(
-            "mmlu", _named("m_mmlu_{}", "en", "zh", "vi", "ar"), "acc",
-            ("question", "choices", "answer"), ("instruction", "option_a", "answer"), _four_choices,
-            "https://huggingface.co/datasets/alexandrainst/m_mmlu",
+            "mmlu", _named("m_mmlu_{}", "en", "zh", "vi", "ar"), "acc", ("question", "choices", "answer"),
+            _four_choices, "https://huggingface.co/datasets/alexandrainst/m_mmlu",
+            "choices: a list of four; answer: the place of the right one, 0 to 3, or A to D",
         ),
         Benchmark(
             "flores", {direction: f"flores_{direction.replace('-', '_')}" for direction in FLORES_DIRECTIONS}, "chrf",
-            ("text", "english"), (), dict,
-            "https://dl.fbaipublicfiles.com/nllb/flores200_dataset.tar.gz",
+            ("text", "english"), dict, "https://dl.fbaipublicfiles.com/nllb/flores200_dataset.tar.gz",
+            "text: the sentence in the file's language; english: the same in English",
             ("spbleu", "bleu", "comet", "in_language", "empty"), FLORES_TASKS,
         ),
     )

@@ -25,10 +25,12 @@ def check_eval(config: EvalConfig) -> None:
                 raise ValueError(f"{option}: need some of {','.join(known)}, got {name!r}")
     names = [Path(name).name for name in config.models]
     twice = next((name for name in names if names.count(name) > 1), None)
+    named = all("=" in part for part in config.backend_args.split(",") if part)
     check_ranges(
         [
             ("limit", config.limit, "at least 1", config.limit is None or config.limit >= 1),
             ("batch_size", config.batch_size, "at least 1", config.batch_size >= 1),
+            ("backend_args", config.backend_args, "name=value with commas", named),
             ("models", twice, "names that end differently, because each is a folder of output_dir", twice is None),
         ]
     )

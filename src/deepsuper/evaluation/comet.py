@@ -167,13 +167,25 @@ def _clean(environment: Mapping[str, str]) -> dict[str, str]:
     return {k: v for k, v in environment.items() if not k.startswith("PYTHON") and k != "VIRTUAL_ENV"}
 
 
+class Comet:
+    """COMET for all translations of a run: what is missing once is not asked for again, nor its lack said again."""
+
+    def __init__(self, model: str) -> None:
+        self.model = model
+        self._missing = model == "none"
+
+    def add(self, items: Sequence[dict[str, Any]]) -> dict[str, str | None] | None:
+        """As `add_comet`."""
+        found = None if self._missing else add_comet(items, self.model)
+        self._missing = found is None
+        return found
+
+
 def add_comet(items: Sequence[dict[str, Any]], model: str) -> dict[str, str | None] | None:
     """Adds `comet` to each translated item; returns the model and the version of unbabel-comet.
 
     None, and one line that says why, where it cannot be had: the translations are kept.
     """
-    if model == "none":
-        return None
     python, absent = comet_python()
     if python is None:
         log.warning("%s", absent)

@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -63,9 +64,14 @@ def measured(name: str, items: Sequence[dict[str, Any]]) -> dict[str, Any] | Non
     try:
         interval = MEASURES[name].interval(items)
     except OSError as error:  # sacrebleu fetches the pieces of spBLEU once
-        log.warning("%s: left out: its tokenizer is not at hand and cannot be fetched: %s", name, error)
+        _warn_once(f"{name}: left out: its tokenizer is not at hand and cannot be fetched: {error}")
         return None
     return None if interval is None else asdict(interval)
+
+
+@lru_cache(maxsize=8)
+def _warn_once(message: str) -> None:
+    log.warning("%s", message)
 
 
 def items_file(folder: Path, key: str) -> Path:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from deepsuper.evaluation.benchmarks import BENCHMARKS, Benchmark, file_language
-from deepsuper.evaluation.official import read_official
+from deepsuper.evaluation.official import checked_rows, read_official
 from deepsuper.lines import file_records, refuse
 from deepsuper.models import cache_folder
 
@@ -21,33 +21,27 @@ def local_file(data_dir: Path, benchmark: str, language: str) -> Path | None:
 
 
 def layout() -> str:
-    """What `--data_dir` holds, as text: the file and the fields of each benchmark, and where to get it."""
+    """What `--data_dir` holds, as text: the file of each benchmark, its fields and values, and where to get it."""
     lines = [
-        "DATA_DIR/BENCHMARK/LANGUAGE.jsonl (or .jsonl.gz), one row a line, with these fields or the hub's own:",
+        "DATA_DIR/BENCHMARK/LANGUAGE.jsonl (or .jsonl.gz), one row a line, with these fields or the hub's own;",
+        "an id that is missing is the row's place:",
         "",
     ]
     for benchmark in BENCHMARKS.values():
         languages = dict.fromkeys(file_language(variant) for variant in benchmark.tasks)
         lines.append(f"{benchmark.name}/{{{','.join(languages)}}}.jsonl: {', '.join(benchmark.fields)}")
+        lines.append(f"    {benchmark.values}")
         lines.append(f"    {benchmark.source}")
     return "\n".join(lines) + "\n"
 
 
-def read_rows(path: Path, benchmark: Benchmark) -> list[dict[str, Any]]:
-    """The rows of a local file as the harness reads them. Raises: ValueError naming file, line and field."""
-    rows = []
-    for where, record in file_records(path, refuse):
-        try:
-            rows.append(benchmark.as_hub(dict(record)))
-        except KeyError as error:
-            raise ValueError(
-                f"{where}: has no field {error.args[0]!r}: {benchmark.name} needs {', '.join(benchmark.fields)}"
-            ) from error
-        except (TypeError, ValueError, IndexError, AttributeError) as error:
-            raise ValueError(f"{where}: {error}: `deepsuper data layout` tells the fields") from error
-    if not rows:
-        raise ValueError(f"{path}: no row")
-    return rows
+def read_rows(path: Path, benchmark: Benchmark, language: str) -> list[dict[str, Any]]:
+    """The rows of a local file as the harness reads them, with ids.
+
+    Raises: ValueError naming file, line, value and remedy.
+    """
+    rows = checked_rows(benchmark.name, file_records(path, refuse), language, str(path), named=True)
+    return [benchmark.as_hub(row) for row in rows]
 
 
 def fetch_rows(benchmark: Benchmark, language: str) -> list[dict[str, Any]]:

@@ -85,7 +85,8 @@ def unanswerable(item: Item) -> bool:
 def _mkqa_numbers(items: Sequence[Item]) -> Numbers:
     """What each answer adds to the official score, and whether it should have been left out."""
     rows = [
-        (-float(bool(item["prediction"])), 1.0) if unanswerable(item) else (float(item["f1"]), 0.0) for item in items
+        (-float(bool(item["prediction"].strip())), 1.0) if unanswerable(item) else (float(item["f1"]), 0.0)
+        for item in items
     ]
     return np.array(rows).reshape(-1, 2)
 
@@ -101,11 +102,22 @@ def _mkqa_score(rows: Numbers) -> float:
 
 
 @lru_cache(maxsize=8)
-def _sacrebleu(name: str, tokenizer: str | None = None) -> Any:
+def _made(name: str, tokenizer: str | None) -> Any:
+    """A metric of sacrebleu, or the error of what it cannot fetch, which is not tried again."""
     from sacrebleu.metrics.bleu import BLEU
     from sacrebleu.metrics.chrf import CHRF
 
-    return CHRF(word_order=2) if name == "chrf" else BLEU(tokenize=tokenizer)
+    try:
+        return CHRF(word_order=2) if name == "chrf" else BLEU(tokenize=tokenizer)
+    except OSError as error:
+        return error
+
+
+def _sacrebleu(name: str, tokenizer: str | None = None) -> Any:
+    """Raises: OSError where the tokenizer cannot be fetched."""
+    if isinstance(metric := _made(name, tokenizer), OSError):
+        raise metric
+    return metric
 
 
 def _translation(title: str, name: str, tokenizer: Callable[[Item], str | None]) -> Measure:

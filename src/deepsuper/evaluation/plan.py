@@ -60,7 +60,7 @@ def plan(config: EvalConfig, work: Path) -> list[Planned]:
     fetched, is named in one message and left out.
 
     Without `data_dir` the rows come from the hub, or from where the benchmark is published. Raises: ValueError with
-    `strict`, or for a bad row.
+    `strict`, where nothing is left to run, or for a bad row.
     """
     planned: list[Planned] = []
     absent: list[str] = []
@@ -81,6 +81,9 @@ def plan(config: EvalConfig, work: Path) -> list[Planned]:
         if config.strict or not planned:
             raise ValueError(f"{message}: {remedy}, or ask for fewer benchmarks (`deepsuper data layout` says more)")
         log.warning("%s: left out", message)
+    if not planned:
+        asked = f"{','.join(config.benchmarks)} in {','.join(config.languages)}"
+        raise ValueError(f"benchmarks, langs: none of {asked} is there to run (`deepsuper data layout` says what is)")
     return planned
 
 
@@ -115,8 +118,8 @@ def _gather(config: EvalConfig, benchmark: Benchmark, language: str, path: Path)
         file = local_file(Path(config.data_dir), benchmark.name, language)
         if file is None:
             raise Absent(f"{benchmark.name}/{language}.jsonl ({benchmark.source})")
-        write_json_lines(path, read_rows(file, benchmark))
-        return {"file": str(file), "sha256": sha256(file)}, path
+        write_json_lines(path, read_rows(file, benchmark, language))
+        return {"file": str(file), "sha256": sha256(path)}, path
     if benchmark.own:
         try:
             write_json_lines(path, fetch_rows(benchmark, language))

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from deepsuper.evaluation.benchmarks import Row
+from deepsuper.evaluation.benchmarks import BENCHMARKS, Row
 from deepsuper.evaluation.official.readers import READERS, paired_lines
 from deepsuper.evaluation.official.rows import ROWS
 from deepsuper.evaluation.official.sources import Member, members
@@ -86,7 +86,7 @@ def read_official(benchmark: str, source: Path, language: str) -> list[Row]:
         pattern, chosen = _choose(benchmark, source, found, language)
         names = ", ".join(member.where for member in chosen[:3]) + (" ..." if len(chosen) > 3 else "")
         named = "LANG" in pattern or pattern in OFFICIAL[benchmark].english
-        rows = _rows(benchmark, _records(found, chosen), language, names, named=named)
+        rows = checked_rows(benchmark, _records(found, chosen), language, names, named=named)
     log.info("%s, %s: %d rows of %s", benchmark, language, len(rows), names)
     if benchmark == "mmlu" and "val" in pattern:
         log.warning("mmlu, %s: these are validation rows: %s has no test split", language, source)
@@ -147,8 +147,11 @@ def _records(found: Sequence[Member], chosen: Sequence[Member]) -> Iterator[Reco
         yield from next(reader for ending, reader in READERS.items() if member.name.lower().endswith(ending))(member)
 
 
-def _rows(benchmark: str, records: Iterator[Record], language: str, names: str, *, named: bool) -> list[Row]:
-    """`named`: the file's name tells the language; else each record must. An id that is missing is the row's place."""
+def checked_rows(benchmark: str, records: Iterator[Record], language: str, names: str, *, named: bool) -> list[Row]:
+    """The rows of a benchmark with the local layout's fields, every value checked. Raises: ValueError naming the place.
+
+    `named`: the file's name tells the language; else each record must. An id that is missing is the row's place.
+    """
     rows: list[Row] = []
     seen: dict[str, str] = {}
     others: set[str] = set()
@@ -168,7 +171,8 @@ def _rows(benchmark: str, records: Iterator[Record], language: str, names: str, 
                 raise ValueError(f"id {key!r} is also at {seen[key]}: need each id once")
             rows.append({"id": key, **ROWS[benchmark](record, language)})
         except KeyError as error:
-            raise ValueError(f"{where}: has no field {error.args[0]!r}: is this a file of {benchmark}?") from error
+            needs = f"{benchmark} needs {', '.join(BENCHMARKS[benchmark].fields)} (see `deepsuper data layout`)"
+            raise ValueError(f"{where}: has no field {error.args[0]!r}: {needs}") from error
         except (ValueError, TypeError, AttributeError) as error:
             raise ValueError(f"{where}: {error}") from error
         seen[key] = where
@@ -184,11 +188,10 @@ def _rows(benchmark: str, records: Iterator[Record], language: str, names: str, 
 def _key(benchmark: str, record: Mapping[str, object], place: int) -> str:
     """The row's id as text; one name for a FLORES sentence, whichever file it is from."""
     if benchmark == "flores":
-        number = str(record.get("devtest_id", record.get("id", place)))
-        return f"flores-devtest-{number.removeprefix('flores-devtest-')}"
-    key = next(
-        (record[name] for name in IDS if record.get(name) not in (None, "")), f"{benchmark}-{record.get('idx', place)}"
-    )
+        key = record.get("devtest_id", record.get("id", place))
+    else:
+        named = (record[name] for name in IDS if record.get(name) not in (None, ""))
+        key = next(named, f"{benchmark}-{record.get('idx', place)}")
     if isinstance(key, bool) or not isinstance(key, str | int):
         raise ValueError(f"id is {key!r}: need a string or a whole number")
-    return str(key)
+    return f"flores-devtest-{key}" if benchmark == "flores" and str(key).isdigit() else str(key)

@@ -14,6 +14,8 @@ Record = Mapping[str, Any]
 
 XNLI_LABELS = {"entailment": 0, "neutral": 1, "contradiction": 2}
 """The hub's numbering."""
+OPTIONS = ("option_a", "option_b", "option_c", "option_d")
+"""The choices of MMLU as the hub names them; the original tables have A to D."""
 MKQA_CODES = {"zh": "zh_cn"}
 
 
@@ -56,8 +58,9 @@ def question(record: Record, language: str) -> Row:
     elif isinstance(answers, list) and all(isinstance(answer, dict) for answer in answers):
         golds, starts = [a["text"] for a in answers], [a["answer_start"] for a in answers]
     else:
-        golds, starts = answers, record["answer_start"]
+        golds, starts = answers, record.get("answer_start")
     golds = texts(golds, "answers")
+    starts = [0] * len(golds) if starts is None else starts  # no score needs them
     if not isinstance(starts, list) or len(starts) != len(golds) or not all(type(s) is int and s >= 0 for s in starts):
         raise ValueError(f"answer_start is {str(starts)[:40]!r}: need an offset for each of {len(golds)} answers")
     fields = {name: text(record, name) for name in ("context", "question")}
@@ -152,10 +155,10 @@ def story(record: Record, language: str) -> Row:
 def four_choices(record: Record, language: str) -> Row:
     """MMLU. A choice may be empty: what is scored is its letter."""
     name = "instruction" if "instruction" in record else "question"
-    if "choices" in record:
+    names = next((names for names in (OPTIONS, "ABCD") if names[0] in record), None)
+    if names is None:
         choices = texts(record["choices"], "choices", number=4, blank=True)
     else:
-        names = [f"option_{c}" for c in "abcd"] if "option_a" in record else list("ABCD")
         choices = [text(record, one, blank=True) for one in names]
     # Letters first: they are what a message should name.
     letters = {"A": 0, "B": 1, "C": 2, "D": 3}

@@ -1,0 +1,50 @@
+"""The scores of an evaluation as a table for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from deepsuper.evaluation.measures import MEASURES
+
+BESIDE = ("answerable_f1", "spbleu", "comet")
+"""Measures that have a row of their own below the main one."""
+
+
+def print_table(console: Console, results: Mapping[str, Mapping[str, Any]]) -> None:
+    """Rows: benchmarks, languages and measures; columns: `results`, the scores of each model by its name."""
+    rows = dict.fromkeys(row for scores in results.values() for row in _rows(scores))
+    table = Table("benchmark", "score", *results, title="score in percent (95%)")
+    for key, measure in rows:
+        cells = (_cell(scores.get(key), measure) for scores in results.values())
+        table.add_row(key, MEASURES[measure].title, *cells)
+    console.print(table)
+
+
+def _rows(scores: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Benchmark and measure of each score."""
+    for key, score in scores.items():
+        yield key, score["metric"]
+        yield from ((key, name) for name in BESIDE if score.get(name) is not None)
+
+
+def _cell(score: Mapping[str, Any] | None, measure: str) -> str:
+    if score is None:
+        return "-"
+    if measure != score["metric"]:
+        return "-" if score.get(measure) is None else _percent(score[measure])
+    spoken, empty = score.get("in_language"), score.get("empty")
+    parts = [_percent(score)]
+    if spoken is not None:
+        told = f" of {spoken['items']} that can be told" if spoken.get("items", score["items"]) < score["items"] else ""
+        parts.append(f"in language {_percent(spoken)}{told}")
+    if empty is not None and empty["mean"] > 0.0:
+        parts.append(f"empty {100 * empty['mean']:.1f}")
+    return "; ".join(parts)
+
+
+def _percent(score: Mapping[str, Any]) -> str:
+    return "{mean:.1f} ({low:.1f} to {high:.1f})".format(**{k: 100 * score[k] for k in ("mean", "low", "high")})
