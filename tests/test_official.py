@@ -502,7 +502,8 @@ def test_what_cannot_be_read_is_named(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("benchmark", "language", "words"),
     [("magic", "zh", "benchmark: need one of xquad, mlqa"), ("xquad", "../zh", "languages: need codes such as zh"),
-     ("flores", "en", "languages: need codes such as zh")],
+     ("flores", "en", "languages: need codes such as zh"),
+     ("flores", "zh", "need one named such as devtest/zho_Hans.devtest")],
 )  # fmt: skip
 def test_a_wrong_name_is_told(tmp_path, benchmark, language, words):
     assert words in refused(benchmark, tmp_path, language)

@@ -131,7 +131,8 @@ def _choose(benchmark: str, source: Path, found: Sequence[Member], language: str
     has |= {"en" for p in OFFICIAL[benchmark].english if _fits(p, "", found)}
     if has := has - ({"en"} if benchmark == "flores" else set()):
         raise ValueError(f"{source}: no {benchmark} in {language!r}: it has {', '.join(sorted(has))}")
-    shown = [p.replace("LANG", language).replace("\\", "") for p in OFFICIAL[benchmark].files[:3] if "[" not in p]
+    code = codes.get(language, language)
+    shown = [p.replace("LANG", code).replace("\\", "") for p in OFFICIAL[benchmark].files[:3] if "[" not in p]
     raise ValueError(f"{source}: no file of {benchmark}: need one named such as {' or '.join(shown)}")
 
 
