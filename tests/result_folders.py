@@ -36,6 +36,7 @@ def write_run(
     record: dict[str, Any] = {}
     for key, (metric, items) in scores.items():
         record[key] = {"items": len(items), "metric": metric, **part(metric, items), "data": {"sha256": sha256}}
+        record[key]["limit"] = limit
         record[key] |= {name: part(name, items) for name in also}
         if asks is not None:
             record[key]["asks"] = asks
@@ -49,7 +50,7 @@ def write_run(
             record[key]["comet"] |= {"model": comet, "version": "2.2.7"} if comet is not None else {}
         lines = "".join(json.dumps(item, ensure_ascii=False) + "\n" for item in items)
         (folder / "items" / f"{key.replace('/', '.')}.jsonl").write_text(lines, encoding="utf-8")
-    asked = {"model": {"name": model}, "limit": limit, "profile": profile}
+    asked = {"model": {"name": model}, "profile": profile}
     results = {"asked": asked, "scores": record, "versions": {}, "command": []}
     (folder / "results.json").write_text(json.dumps(results), encoding="utf-8")
     return folder

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from pathlib import Path
 
 from deepsuper.compare.formats import as_csv, as_html, as_latex, as_markdown, as_text
@@ -137,3 +138,26 @@ def test_the_picture_names_every_baseline(tmp_path, monkeypatch):
     assert said == [
         "difference to m0 (corrected) or m0 (paper),\nby profile, in points (95% paired bootstrap interval)"
     ]
+
+
+def test_each_score_has_a_limit_of_its_own_and_older_records_one_for_all(tmp_path):
+    scores = {key: score for key, score in made_up(0, items=5).items() if key in ("xquad/zh", "xcopa/zh")}
+    whole, cut, older = (write_run(tmp_path / name, scores, model=name) for name in ("whole", "cut", "older"))
+    record = json.loads((cut / "results.json").read_text())
+    record["scores"]["xcopa/zh"]["limit"] = 5
+    (cut / "results.json").write_text(json.dumps(record))
+    record = json.loads((older / "results.json").read_text())
+    for score in record["scores"].values():
+        del score["limit"]
+    record["asked"]["limit"] = 5
+    (older / "results.json").write_text(json.dumps(record))
+    comparison = compared(whole, cut, older)
+    assert comparison.limits == ("cut: first 5 items of xcopa/zh", "older: first 5 items")
+    apart = {
+        (row.name, column.benchmark)
+        for t in comparison.tables
+        for row in t.rows
+        for column, c in row.cells.items()
+        if c.apart
+    }
+    assert apart == {("cut", "xcopa"), ("older", "xcopa"), ("older", "xquad")}

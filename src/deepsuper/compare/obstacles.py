@@ -14,7 +14,7 @@ def obstacle(run: Run, other: Run, items: Items, others: Items, key: str) -> str
     """Why two runs' items cannot be compared one by one, in words; None where they can."""
     one, two = run.scores[key], other.scores[key]
     settings = (
-        ("limit", run.asked.get("limit"), other.asked.get("limit")),
+        ("limit", one.get("limit"), two.get("limit")),
         ("profile", run.asked.get("profile"), other.asked.get("profile")),
         ("data", _identity(one.get("data")), _identity(two.get("data"))),
         ("task version", one.get("task_version"), two.get("task_version")),

@@ -118,7 +118,8 @@ def _read_results(file: Path) -> tuple[Mapping[str, Any], Mapping[str, Mapping[s
         raise ValueError(f"{file}: not what `deepsuper eval` writes ({why}): {AGAIN}") from error
     if not scores:
         raise ValueError(f"{file}: holds no score: {AGAIN}")
-    return asked, scores
+    # Records of before each score had its own have one limit for all.
+    return asked, {key: {"limit": asked.get("limit"), **score} for key, score in scores.items()}
 
 
 def read_items(run: Run, key: str) -> Items:

@@ -131,8 +131,19 @@ def build(
         ]
     grouped = groupby(columns, key=lambda column: column.table)
     tables = tuple(_table(title, tuple(group), rows) for title, group in grouped)
-    limits = tuple(f"{r.name}: first {r.asked['limit']} items" for r in runs if r.asked.get("limit") is not None)
+    limits = tuple(words for run in runs for words in _limits(run))
     return Comparison(tables, tuple(base.name for base, _ in groups), correction, resamples, seed, limits)
+
+
+def _limits(run: Run) -> Iterator[str]:
+    """Which of a run's scores are of the first items only, in words."""
+    keys: dict[int | None, list[str]] = {}
+    for key, score in run.scores.items():
+        keys.setdefault(score.get("limit"), []).append(key)
+    for limit, cut in keys.items():
+        if limit is not None:
+            of = "" if len(keys) == 1 else f" of {', '.join(cut)}"
+            yield f"{run.name}: first {limit} items{of}"
 
 
 def _rows(base: Run, runs: Sequence[Run], columns: Sequence[Column], resamples: int, seed: int) -> Iterator[Row]:
