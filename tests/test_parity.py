@@ -16,8 +16,8 @@ from deepsuper.evaluation.harness import provide_squad_metrics, task_manager
 from deepsuper.evaluation.items import items_file, read_item_lines
 from deepsuper.evaluation.local import local_file, read_rows
 from deepsuper.evaluation.official import convert
+from local_rows import ROWS
 from shared import SHARED
-from test_evaluation import ROWS
 from tiny import make_model, make_tokenizer
 
 HARNESS = [name for name, benchmark in BENCHMARKS.items() if not benchmark.own]
