@@ -13,7 +13,7 @@ demo: $(INSTALLED)
 	$(BIN)/deepsuper demo
 
 test: check
-	$(BIN)/python -m pytest -n auto --dist worksteal
+	$(BIN)/python -m pytest -n auto --dist worksteal --durations 20
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .
