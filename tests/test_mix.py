@@ -26,7 +26,7 @@ from deepsuper.mixing.buckets import Buckets, shuffled
 from deepsuper.mixing.config import MixConfig, MixSource
 from deepsuper.mixing.quotas import Sampler, Stock, quotas
 from deepsuper.mixing.run import run_mix
-from deepsuper.run_folder import dump
+from deepsuper.run_folder import dump, sha256
 from runs import make_run
 from shared import SHARED, needs_shared
 from test_cli import fail
@@ -304,13 +304,71 @@ def test_print_config_is_a_recipe(recipe, tmp_path, capsys):
         ("sources", "[{language: zh, path: HERE, name: a/b}]", "need a name without"),
         ("sources", "[{language: zh, path: HERE}, {language: vi, path: HERE}]", "2 sources are named 'zh': give each"),
         ("sources", "[{language: zh, path: HERE, weight: 0.01}]", "the weights leave none of 8 rows"),
-        ("output_dir", "HERE", "choose another folder"),
+        ("output_dir", "HERE", "is a file: name a folder"),
     ],
 )
 def test_every_value_out_of_range_ends_in_one_line(recipe, tmp_path, capsys, option, value, words):
     value = value.replace("HERE", str(tmp_path / "zh.jsonl"))
     assert words in fail(capsys, "data", "mix", str(recipe), f"--{option}={value}")
     assert not (tmp_path / "mix" / "manifest.json").exists()
+
+
+SMALL = ["zh.jsonl", "vi.jsonl", "mix.yaml"]
+
+
+def test_a_mix_never_writes_over_its_sources_its_recipe_or_what_lies_there(recipe, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    before = {name: (tmp_path / name).read_bytes() for name in SMALL}
+    assert f"{tmp_path}/zh.jsonl: would be written over a file" in fail(
+        capsys, "data", "mix", str(recipe), "--output_dir", str(tmp_path)
+    )
+    (tmp_path / "zh.jsonl").rename(tmp_path / "own.jsonl")
+    sources = "[{language: ar, path: own.jsonl}, {language: zh, path: vi.jsonl}]"
+    line = ["data", "mix", "mix.yaml", "--sources", sources, "--output_dir"]
+    assert "the mix would write over its mix.yaml: choose another folder" in fail(capsys, *line, ".")
+    for name in ("ar.jsonl", "data.yaml", "skipped.jsonl", "mix.yaml"):
+        (tmp_path / name[:2]).mkdir()
+        (tmp_path / name[:2] / name).write_text("precious")
+        assert f"would write over its {name}: choose another folder" in fail(capsys, *line, name[:2])
+        assert (tmp_path / name[:2] / name).read_text() == "precious"
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "ar.jsonl").symlink_to(tmp_path / "own.jsonl")
+    assert "would be written over a file that is read" in fail(capsys, *line, "out")
+    (tmp_path / "work" / "buckets.partial").mkdir(parents=True)
+    inside = write(tmp_path / "work" / "buckets.partial" / "a.jsonl", range(3))
+    sources = f"[{{language: zh, path: {inside}}}]"
+    assert "a mix empties buckets.partial" in fail(capsys, *line[:4], sources, "--output_dir", "work")
+    assert Path(inside).exists()
+    (tmp_path / "own.jsonl").rename(tmp_path / "zh.jsonl")
+    assert {name: (tmp_path / name).read_bytes() for name in SMALL} == before
+
+
+def test_the_manifest_has_the_hash_of_what_was_read(recipe, tmp_path, monkeypatch):
+    path, plan = tmp_path / "zh.jsonl", run_module.make_plan
+    main(["data", "mix", str(recipe)])
+    assert manifest(tmp_path / "mix")["sources"][0]["sha256"] == sha256(path)
+
+    def exchange(*args: Any) -> Any:
+        write(path, range(8), "坏")
+        return plan(*args)
+
+    monkeypatch.setattr(run_module, "make_plan", exchange)
+    with pytest.raises(ValueError, match=r"zh\.jsonl: changed while it was read: start again"):
+        run_mix(MixConfig([MixSource("zh", str(path))], str(tmp_path / "out")))
+
+
+def test_a_mix_without_a_good_row_says_what_is_wrong_and_keeps_the_account(tmp_path, capsys):
+    path, out = tmp_path / "a.jsonl", tmp_path / "out"
+    path.write_text('{"id": 1, "instruction": "hi"}\n' * 40)
+    line = MixConfig([MixSource("zh", str(path))], str(out), on_bad_row="skip")
+    with pytest.raises(ValueError, match="no row to mix") as stopped:
+        run_mix(line)
+    said = str(stopped.value)
+    assert f"40 were skipped, the first: {path}:1: field 'output' is missing: add it; all are in {out}/s" in said
+    assert len(read(out / "skipped.jsonl")) == 40
+    write(path, range(3))
+    run_mix(line)  # into the same folder
+    assert not read(out / "skipped.jsonl") and len(read(out / "zh.jsonl")) == 3
 
 
 def test_a_mix_is_not_written_over(recipe, capsys):

@@ -17,6 +17,7 @@ LEVELS = {
     "figures": 0,
     "languages": 0,
     "lines": 0,
+    "outputs": 0,
     "pages": 0,
     "vocabulary": 0,
     "precision": 1,

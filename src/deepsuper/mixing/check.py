@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -10,6 +11,9 @@ from pathlib import Path
 from deepsuper.checks import Range, check_ranges
 from deepsuper.languages import is_code
 from deepsuper.mixing.config import MixConfig, MixSource
+from deepsuper.mixing.plan import file_of
+from deepsuper.mixing.skipped import is_account
+from deepsuper.outputs import check_folder, check_not_read
 
 
 def check_mix(config: MixConfig) -> None:
@@ -22,9 +26,35 @@ def check_mix(config: MixConfig) -> None:
             raise ValueError(
                 f"sources[{n}].name: {names[source.named]} sources are named {source.named!r}: give each its own name"
             )
-    folder = Path(config.output_dir)
-    if folder.exists() and (not folder.is_dir() or any(folder.glob("manifest.json"))):
-        raise ValueError(f"output_dir {folder}: holds a mix or a run already, or is a file: choose another folder")
+    check_folder("output_dir", Path(config.output_dir))
+    _check_written(config)
+
+
+def written_files(config: MixConfig) -> list[Path]:
+    """All that a mix leaves in its folder."""
+    rows = dict.fromkeys(file_of(config, source) for source in config.sources)
+    lines = ["data.yaml"] if config.layout == "languages" else []
+    return [Path(config.output_dir) / name for name in (*rows, *lines, "mix.yaml", "skipped.jsonl", "manifest.json")]
+
+
+def work_folder(folder: Path) -> Path:
+    """What a mix sorts out on disk, gone when it ends."""
+    return folder / "buckets.partial"
+
+
+def _check_written(config: MixConfig) -> None:
+    """Raises: ValueError where a source, or what else lies in the folder, would be written over."""
+    folder, written = Path(config.output_dir), written_files(config)
+    if (folder / "manifest.json").exists():
+        raise ValueError(f"output_dir {folder}: holds a mix or a run already: choose another folder")
+    check_not_read("output_dir", written, [Path(source.path) for source in config.sources])
+    work = work_folder(folder).resolve()
+    for n, source in enumerate(config.sources):
+        if Path(source.path).resolve().is_relative_to(work):
+            raise ValueError(f"sources[{n}].path {source.path}: a mix empties {work.name}: choose another output_dir")
+    for path in written:
+        if os.path.lexists(path) and not (path.name == "skipped.jsonl" and is_account(path)):
+            raise ValueError(f"output_dir {folder}: the mix would write over its {path.name}: choose another folder")
 
 
 def _ranges(config: MixConfig) -> Iterator[Range]:
@@ -37,7 +67,8 @@ def _ranges(config: MixConfig) -> Iterator[Range]:
 
 def _source_ranges(name: str, source: MixSource) -> Iterator[Range]:
     yield f"{name}.language", source.language, "a language code such as zh", is_code(source.language)
-    yield f"{name}.path", source.path, f"a file (from {Path.cwd()})", Path(source.path).is_file()
+    there = Path(source.path).is_file() and os.access(source.path, os.R_OK)
+    yield f"{name}.path", source.path, f"a file that can be read (from {Path.cwd()})", there
     yield f"{name}.weight", source.weight, "0 < weight <= 1000", 0 < source.weight <= 1000
     yield f"{name}.cap", source.cap, "none or at least 1", source.cap is None or source.cap >= 1
     good = re.fullmatch(r"[^/#\s]+", source.named) is not None

@@ -43,7 +43,7 @@ def make_plan(config: MixConfig, scans: Sequence[Scan]) -> list[Planned]:
     shares = quotas(stocks, temperature=config.temperature, total=config.rows)
     if not sum(shares):
         raise ValueError(f"rows: the weights leave none of {sum(s.rows for s in stocks)} rows: raise them, or set rows")
-    files = [_file(config, source) for source in config.sources]
+    files = [file_of(config, source) for source in config.sources]
     sharing = Counter(files)
     return [
         Planned(
@@ -62,5 +62,6 @@ def make_plan(config: MixConfig, scans: Sequence[Scan]) -> list[Planned]:
     ]
 
 
-def _file(config: MixConfig, source: MixSource) -> str:
+def file_of(config: MixConfig, source: MixSource) -> str:
+    """The name of the file that the rows of a source go to."""
     return "rows.jsonl" if config.layout == "one" else f"{source.language}.jsonl"

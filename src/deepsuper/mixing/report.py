@@ -67,7 +67,7 @@ def write_report(
             "name": planned.source.named,
             "language": planned.source.language,
             "path": planned.source.path,
-            "sha256": sha256(Path(planned.source.path)),
+            "sha256": planned.scan.sha256,
             "file": planned.file,
             **counts(planned, out),
         }

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from deepsuper.mixing.buckets import Buckets, shuffled
-from deepsuper.mixing.check import check_mix
+from deepsuper.mixing.check import check_mix, work_folder
 from deepsuper.mixing.config import MixConfig, MixSource
 from deepsuper.mixing.deal import Dealt, deal
 from deepsuper.mixing.plan import Planned, make_plan
@@ -34,7 +34,7 @@ def run_mix(config: MixConfig, command: Sequence[str] = ()) -> list[Dealt]:
     """
     check_mix(config)
     folder = Path(config.output_dir)
-    work = folder / "buckets.partial"
+    work = work_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(work, ignore_errors=True)  # of a mix that was killed
     notes = {"started": datetime.now(UTC).isoformat(timespec="seconds"), "command": list(command)}
@@ -53,9 +53,11 @@ def run_mix(config: MixConfig, command: Sequence[str] = ()) -> list[Dealt]:
 
 
 def _scan(source: MixSource, config: MixConfig, bad: SkippedFile, work: Path, counter: _Counter) -> Scan:
+    bad.first = ""
     scanned = scan(Path(source.path), config.kind, bad, work / "ids", counter.start(f"{source.named}: checked"))
     if not scanned.rows:
-        raise ValueError(f"{source.path}: no row to mix ({scanned.skipped} were skipped)")
+        told = f", the first: {bad.first}; all are in {work.parent / 'skipped.jsonl'}" if scanned.skipped else ""
+        raise ValueError(f"{source.path}: no row to mix ({scanned.skipped} were skipped{told})")
     return scanned
 
 

@@ -15,6 +15,7 @@ from deepsuper.corpora import FIELDS, BadRow, CorpusKind, as_text, check_record
 from deepsuper.lines import json_records, numbered_lines
 from deepsuper.mixing.buckets import Buckets
 from deepsuper.mixing.skipped import SkippedFile
+from deepsuper.run_folder import sha256
 
 DIGEST = np.dtype([("a", "<u8"), ("b", "<u8"), ("line", "<i8")])
 """An id's hash of 128 bits, by which equal ids are found, and its line."""
@@ -28,7 +29,7 @@ class Scan:
     """What a source holds. `rows`: the good ones; `size`: their bytes; `blank`: lines that hold nothing.
 
     `left_out`: numbers of all lines that are no good row; `twice`: those of them whose id an earlier line has, with
-    that line. Both in order. Shapes: (n,), (d, 2).
+    that line. Both in order. Shapes: (n,), (d, 2). `sha256`: of the file, before it was read.
     """
 
     rows: int
@@ -37,6 +38,7 @@ class Scan:
     skipped: int
     left_out: Lines
     twice: Lines
+    sha256: str
 
 
 @dataclass
@@ -59,6 +61,7 @@ def scan(path: Path, kind: CorpusKind, bad: SkippedFile, folder: Path, tick: Cal
     Raises: BadRow where `bad` does; ValueError naming the file where it cannot be read.
     """
     before, rows, size, last = bad.count, 0, 0, 0
+    hashed = sha256(path)
     highest, left_out = [0], array("q")
 
     def told(where: str, problem: str, text: str) -> None:
@@ -85,7 +88,7 @@ def scan(path: Path, kind: CorpusKind, bad: SkippedFile, folder: Path, tick: Cal
         bad(f"{path}:{twice[0, 0]}", said_twice(path, int(twice[0, 1])), "")
     blank = lines - rows - (bad.count - before)
     every = np.sort(np.concatenate([np.array(left_out, dtype=np.int64), twice[:, 0]]))
-    return Scan(rows - len(twice), size, blank, bad.count - before + len(twice), every, twice)
+    return Scan(rows - len(twice), size, blank, bad.count - before + len(twice), every, twice, hashed)
 
 
 def said_twice(path: Path, first: int) -> str:
@@ -122,5 +125,5 @@ def good_lines(path: Path, scanned: Scan, twice: Callable[[int, int, bytes], Non
             yield line.rstrip(b"\r\n").removeprefix(b"\xef\xbb\xbf")
         elif (place := np.searchsorted(repeated, number)) < len(repeated) and repeated[place] == number:
             twice(number, int(scanned.twice[place, 1]), line)
-    if count != scanned.rows:
+    if count != scanned.rows or sha256(path) != scanned.sha256:
         raise ValueError(f"{path}: changed while it was read: start again")
