@@ -29,6 +29,7 @@ from deepsuper.sdrrl.switch import choose, switch_english, switch_target, units
 from deepsuper.templates import encode_rows
 from deepsuper.training import prepare, train
 from runs import losses, make_run
+from test_cli import fail
 from test_training import close, finish, start
 from tiny import make_tokenizer
 
@@ -350,9 +351,39 @@ def test_the_command_shows_each_part_and_writes_every_row(run, tmp_path, capsys)
         rows.write('{"id": "bad"}\n')
     main(["data", "sdrrl", str(recipe), "--data.sdrrl.distill", "false", "--data.on_bad_row", "skip"])
     assert "rows_skipped: 1" in capsys.readouterr().out
+    main(["data", "sdrrl", str(recipe), "--data.sdrrl.distill", "false", "--data.on_bad_row", "skip", "--output",
+          str(output)])  # fmt: skip
+    skipped = [json.loads(line) for line in (tmp_path / "deep" / "rows.skipped.jsonl").read_text().splitlines()]
+    assert [row["where"] for row in skipped] == [f"{tmp_path / 'rows.jsonl'}:25"]
+    assert f"skipped: {skipped[0]['where']}: field 'instruction' is missing" in capsys.readouterr().out
     main(["show", str(recipe), "--data.sdrrl.code_switch", "0.5"])
     shown = capsys.readouterr().out
     assert "L_SDRRL = -log P(y | x; theta_1:4, W_out)" in shown and "50% of their aligned words" in shown
     with pytest.raises(SystemExit):
         main(["data", "sdrrl", str(recipe), "--objective.method", "tft", "--data.sdrrl", "null"])
     assert "need sdrrl, got tft" in capsys.readouterr().err
+
+
+def test_the_rows_are_never_written_over_a_file_that_is_read(run, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("deepsuper.sdrrl.run.synthesise", None)
+    recipe, rows, sentences, held = (tmp_path / f"{name}.jsonl" for name in ("recipe", "rows", "sentences", "held"))
+    english = tmp_path / "english.jsonl"
+    sentences.write_text('{"zh": "好", "en": "good"}\n')
+    for path in (held, english):
+        path.write_bytes(rows.read_bytes())
+    data = replace(
+        run.data,
+        train=[replace(run.data.train[0], path_en=str(english))],
+        held_out=[replace(run.data.train[0], path=str(held))],
+        sdrrl=replace(run.data.sdrrl, sentences=str(sentences)),
+    )
+    recipe.write_text(dump(replace(run, data=data)))
+    (tmp_path / "link.jsonl").symlink_to(rows)
+    before = {path: path.read_bytes() for path in tmp_path.glob("*.jsonl")}
+    for path in before:
+        said = fail(capsys, "data", "sdrrl", str(recipe), "--output", str(path))
+        assert said.endswith(f"output {path}: would be written over a file that is read: choose another output")
+    rows.rename(tmp_path / "a.skipped.jsonl")
+    train = f"[{{language: zh, path: {tmp_path}/a.skipped.jsonl}}]"
+    said = fail(capsys, "data", "sdrrl", str(recipe), "--data.train", train, "--output", str(tmp_path / "a.jsonl"))
+    assert "a.skipped.jsonl: would be written over" in said

@@ -282,10 +282,15 @@ def _sources(data: DataConfig) -> Iterator[tuple[str, SourceConfig]]:
             yield f"data.{part}[{n}]", source
 
 
-def _check_files(data: DataConfig) -> None:
+def data_files(data: DataConfig) -> Iterator[tuple[str, str]]:
+    """The option, and the path, of each file that is read."""
     paths = [(f"{name}.{option}", getattr(s, option)) for name, s in _sources(data) for option in ("path", "path_en")]
     if data.sdrrl is not None:
         paths.append(("data.sdrrl.sentences", data.sdrrl.sentences))
-    for name, path in paths:
-        if path is not None and not Path(path).is_file():
+    yield from ((name, path) for name, path in paths if path is not None)
+
+
+def _check_files(data: DataConfig) -> None:
+    for name, path in data_files(data):
+        if not Path(path).is_file():
             raise ValueError(f"{name}: no such file {path!r} (from {Path.cwd()})")

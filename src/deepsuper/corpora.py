@@ -122,7 +122,8 @@ def load_source(source: SourceConfig, data: DataConfig, *, kind: CorpusKind) -> 
         named, records = source.path, list(file_records(Path(source.path), bad))
     rows = _checked(records, source.language, FIELDS[kind], data.normalization, bad)
     if not rows:
-        raise ValueError(f"{named}: no row to train on ({len(bad.skipped)} were skipped)")
+        first = f", the first: {bad.skipped[0].where}: {bad.skipped[0].reason}" if bad.skipped else ""
+        raise ValueError(f"{named}: no row to train on ({len(bad.skipped)} were skipped{first})")
     return Corpus(rows, bad.skipped, fingerprints)
 
 

@@ -88,7 +88,8 @@ def _sdrrl_parser() -> ArgumentParser:
 def _sdrrl(parsed: Namespace, line: list[str]) -> None:
     from deepsuper.sdrrl import run_synthesis
 
-    run_synthesis(from_values(RunConfig, parsed), None if parsed.output is None else Path(parsed.output))
+    output = None if parsed.output is None else Path(parsed.output)
+    run_synthesis(from_values(RunConfig, parsed), output, [Path(str(path)) for path in parsed.config or ()])
 
 
 def _join_parser() -> ArgumentParser:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import track
 
 from deepsuper.config import SdrrlConfig
-from deepsuper.corpora import Row
+from deepsuper.corpora import Row, SkippedRow
 from deepsuper.sdrrl.completion import completion_rows
 from deepsuper.sdrrl.distil import Distilled
 from deepsuper.sdrrl.switch import choose, switch_english, switch_target, units
@@ -28,6 +28,8 @@ class Synthesis:
 
     parts: dict[str, list[Row]] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
+    skipped: list[SkippedRow] = field(default_factory=list)
+    """Rows that none of these are made of."""
 
     def add(self, part: str, rows: Sequence[Row]) -> None:
         """Adds rows to a part."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from deepsuper.checks import check
+from deepsuper.checks import check, data_files
 from deepsuper.config import RunConfig, SdrrlConfig
-from deepsuper.corpora import Row, load_corpus, make_row
+from deepsuper.corpora import Row, SkippedRow, load_corpus, make_row, write_skipped
 from deepsuper.lines import file_records, refuse
+from deepsuper.outputs import check_file, check_not_read
 from deepsuper.run_folder import write_json_lines, write_text
 from deepsuper.sdrrl.completion import completion_rows
 from deepsuper.sdrrl.corpus import FIELDS, Synthesis, make_rows
@@ -35,6 +36,7 @@ def synthesise(config: RunConfig) -> Synthesis:
     distilled = distil(config, parts, corpus.rows) if parts.distill and english else None
     made = make_rows(corpus.rows, distilled, parts, seed)
     if corpus.skipped:
+        made.skipped = corpus.skipped
         made.counts["rows_skipped"] = len(corpus.skipped)
     return made
 
@@ -82,11 +84,17 @@ def parts_text(parts: SdrrlConfig) -> str:
     return "(x, y) of: " + "; ".join(pieces)
 
 
-def run_synthesis(config: RunConfig, output: Path | None) -> None:
-    """Shows what a recipe with `method: sdrrl` trains on: examples of each part, counts. `output`: writes the rows."""
+def run_synthesis(config: RunConfig, output: Path | None, recipes: Sequence[Path] = ()) -> None:
+    """Shows what a recipe with `method: sdrrl` trains on: examples of each part, counts. `output`: writes the rows,
+    and beside it those that were skipped. `recipes`: the files that `config` was read from.
+    """
     if config.objective.method != "sdrrl":
         raise ValueError(f"objective.method: need sdrrl, got {config.objective.method}")
     check(config)
+    if output is not None:
+        read = [*recipes, *(Path(path) for _, path in data_files(config.data))]
+        check_not_read("output", [output, skipped_beside(output)], read)
+        check_file("output", output)
     made = synthesise(config)
     console = Console()
     table = Table("part", "rows", show_lines=True)
@@ -103,6 +111,21 @@ def run_synthesis(config: RunConfig, output: Path | None) -> None:
     if output is not None:
         write_json_lines(output, records_of(made))
         console.print(f"{len(made.rows):,} rows: {output}", markup=False, highlight=False)
+    _report_skipped(console, config, made.skipped, output)
+
+
+def skipped_beside(output: Path) -> Path:
+    """`rows.jsonl` has `rows.skipped.jsonl` beside it."""
+    return output.with_name(f"{output.name.removesuffix('.jsonl')}.skipped.jsonl")
+
+
+def _report_skipped(console: Console, config: RunConfig, skipped: Sequence[SkippedRow], output: Path | None) -> None:
+    """Names the first rows that were left out, and writes all of them beside the output."""
+    for row in skipped[:EXAMPLES]:
+        console.print(f"skipped: {row.where}: {row.reason}", markup=False, highlight=False, soft_wrap=True)
+    if output is not None and config.data.on_bad_row == "skip":
+        write_skipped(skipped, skipped_beside(output))
+        console.print(f"{len(skipped):,} skipped rows: {skipped_beside(output)}", markup=False, highlight=False)
 
 
 def _short(text: str) -> str:
