@@ -234,7 +234,7 @@ def test_mistakes_end_in_one_line(tmp_path, capsys):
     output, lang = ("--output", str(tmp_path / "o.jsonl")), ("--lang", "xx")
     assert "no such file" in fail(capsys, "--en", str(tmp_path / "no.json"), "--tgt", tgt, *lang, *output)
     assert "same texts" in fail(capsys, "--en", en, "--tgt", en, *lang, *output)
-    assert "another file" in fail(capsys, "--en", en, "--tgt", tgt, *lang, "--output", tgt)
+    assert "written over a file that is read" in fail(capsys, "--en", en, "--tgt", tgt, *lang, "--output", tgt)
     assert "ends in .jsonl" in fail(capsys, "--en", en, "--tgt", tgt, *lang, "--output", str(tmp_path))
     assert "language code" in fail(capsys, "--en", en, "--tgt", tgt, "--lang", "en", *output)
     assert "magic" in fail(capsys, "--en", en, "--tgt", tgt, *lang, *output, "--by", "magic")

@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 
 from deepsuper.config import RunConfig
+from deepsuper.outputs import check_folder
 
 PACKAGES = ("deepsuper", "torch", "transformers", "accelerate", "peft", "datasets", "tokenizers", "numpy")
 
@@ -35,7 +36,8 @@ class RunFolder:
         self.adapter = path / "adapter"
 
     def check_new(self) -> None:
-        """Raises: ValueError where a run is here already."""
+        """Raises: ValueError where a run is here already, or none can be written."""
+        check_folder("output_dir", self.path)
         if self.config.exists() or self.metrics.exists():
             raise ValueError(f"output_dir {self.path}: holds a run: go on with --resume, or choose another folder")
 

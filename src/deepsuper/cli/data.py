@@ -179,14 +179,16 @@ def _translate(parsed: Namespace, line: list[str]) -> None:
     from deepsuper.translation.run import run_translate
 
     check = CheckConfig((parsed.output,), parsed.lang, data_dir=parsed.data_dir)
+    report = Path(parsed.output).parent / f"{Path(parsed.output).stem}.check" if parsed.check else None
     if parsed.check:
         check_tools(check)
     own = {name: parsed[name] for name in TranslateConfig.__dataclass_fields__ if name in parsed}
     if parsed.model is not None:
         own["model"] = model_config(parsed.model, parsed)
-    translated = run_translate(TranslateConfig(path=parsed.file, language=parsed.lang, **own), ["deepsuper", *line])
-    if parsed.check and translated.rows_out:
-        run_check(check, Path(parsed.output).with_suffix(".check"))
+    config = TranslateConfig(path=parsed.file, language=parsed.lang, **own)
+    translated = run_translate(config, ["deepsuper", *line], report)
+    if report is not None and translated.rows_out:
+        run_check(check, report)
 
 
 def _check_parser() -> ArgumentParser:

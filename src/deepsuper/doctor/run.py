@@ -21,6 +21,7 @@ from deepsuper.doctor.fix import Fixed, fixed_names, write_fixed
 from deepsuper.doctor.reading import Source, read_source
 from deepsuper.doctor.table import CHECKS, REASONS
 from deepsuper.languages import is_code
+from deepsuper.outputs import check_folder
 
 MANY = 4000
 """Rows from which it pays to start processes."""
@@ -50,6 +51,7 @@ def run_check(config: CheckConfig, folder: Path) -> list[Checked]:
     from deepsuper.doctor.report import print_report, write_records
 
     check_config(config)
+    check_folder("output_dir", folder)
     names = fixed_names([Path(name) for name in config.files], folder) if config.fix else []
     checked = [check_file(Path(name), config) for name in config.files]
     folder.mkdir(parents=True, exist_ok=True)

@@ -26,6 +26,7 @@ from deepsuper.evaluation.plan import Planned, plan
 from deepsuper.evaluation.record import Record, identity
 from deepsuper.evaluation.terminal import print_table
 from deepsuper.models import base_of, commit_of, inside_run, load_config, source_of
+from deepsuper.outputs import check_folder
 from deepsuper.run_folder import model_hashes
 
 log = logging.getLogger("deepsuper")
@@ -38,6 +39,8 @@ def run_eval(config: EvalConfig, output_dir: Path, command: Sequence[str] = ()) 
     Raises: ValueError naming the option, or file and line, at fault, before a weight is loaded.
     """
     check_eval(config)
+    for name in config.models:
+        check_folder("output_dir", output_dir / Path(name).name)
     comet = Comet(config.comet_model)
     models = [Evaluated(config, name, output_dir / Path(name).name, comet, command) for name in config.models]
     for model in models:

@@ -13,6 +13,7 @@ from typing import Any
 
 from deepsuper.checks import Range, check_ranges
 from deepsuper.languages import is_code
+from deepsuper.outputs import check_file, check_not_read, check_own
 from deepsuper.pairing.config import JoinConfig
 from deepsuper.pairing.pairs import NoMatch, Pairing, Sides, align_sides, pair_by_alignment, pair_by_id, pair_by_order
 from deepsuper.pairing.rows import TRANSLATE, check_complete, joined_rows, pairs_by_how, rows_aside
@@ -33,6 +34,7 @@ def run_join(config: JoinConfig, command: Sequence[str]) -> Pairing:
     Raises: ValueError naming option, file, line and remedy, before anything is written.
     """
     check_ranges(_ranges(config))
+    _check_output(config)
     english, target = _read_sides(config)
     _check_sides(english, target, config)
     pairing = pair(Sides(english, target, config.seed, config.compare), config)
@@ -87,11 +89,16 @@ def _ranges(config: JoinConfig) -> Iterator[Range]:
         yield name, value, f"one of {', '.join(FORMATS)}", value in FORMATS
     yield "seed", config.seed, "0 <= seed < 2**32", 0 <= config.seed < 2**32
     output = Path(config.output)
-    plain = output.suffix in (".jsonl", ".json") and not output.is_dir()
-    yield "output", config.output, "the name of a file that ends in .jsonl", plain
-    inputs = {Path(name).resolve() for name in (config.en, config.tgt)}
-    for path in written_files(output):
-        yield "output", str(path), "another file than those that are read", path.resolve() not in inputs
+    yield "output", config.output, "the name of a file that ends in .jsonl", output.suffix in (".jsonl", ".json")
+
+
+def _check_output(config: JoinConfig) -> None:
+    """Raises: ValueError where the three files would be written over what is read or no join made, or cannot be."""
+    files = written_files(Path(config.output))
+    check_not_read("output", files, [Path(config.en), Path(config.tgt)])
+    for path in files:
+        check_file("output", path)
+    check_own("output", files[:2], files[2], "pairs", "join")
 
 
 def written_files(output: Path) -> tuple[Path, Path, Path]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from deepsuper.checks import Range, check_ranges
 from deepsuper.languages import is_code
+from deepsuper.outputs import check_file, check_not_read, check_own
 from deepsuper.translation.config import TranslateConfig
 
 
@@ -37,12 +38,15 @@ def check_translate(config: TranslateConfig) -> Files:
     files = Files.of(config)
     if not files.source.is_file():
         raise ValueError(f"{files.source}: no such file")
-    if files.output.is_dir() or files.output.name.endswith(".gz"):
+    if files.output.name.endswith(".gz"):
         raise ValueError(f"output {files.output}: need the name of a plain file, such as rows.{config.language}.jsonl")
-    if files.source.resolve() in [path.resolve() for path in (files.output, files.aside, files.manifest, files.cache)]:
-        raise ValueError(f"output {files.output}: would be written over the rows that are read: choose another name")
-    if files.output.exists() and not files.manifest.exists():
-        raise ValueError(f"output {files.output}: is there and no translation made it: choose another name")
+    rows = (files.output, files.aside)
+    check_not_read("output", (*rows, files.manifest), [files.source])
+    check_not_read("cache", [files.cache], [files.source])
+    for path in (*rows, files.manifest):
+        check_file("output", path)
+    check_file("cache", files.cache)
+    check_own("output", rows, files.manifest, "texts_translated", "translation")
     return files
 
 

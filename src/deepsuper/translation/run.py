@@ -14,6 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from deepsuper.outputs import check_folder
 from deepsuper.run_folder import json_line, sha256, versions, write_text
 from deepsuper.translation.cache import open_cache
 from deepsuper.translation.check import Files, check_translate
@@ -22,12 +23,15 @@ from deepsuper.translation.job import Job, Translated, Writer
 from deepsuper.translation.translators import Translator
 
 
-def run_translate(config: TranslateConfig, command: Sequence[str] = ()) -> Translated:
-    """Writes the completed rows, and aside those that failed, with the reason; prints a summary.
+def run_translate(config: TranslateConfig, command: Sequence[str] = (), report: Path | None = None) -> Translated:
+    """Writes the completed rows, and aside those that failed, with the reason; prints a summary. `report`: the folder
+    that a check of them will be written to.
 
     Raises: ValueError naming the option, or the file, at fault. What is translated until then is kept.
     """
     files = check_translate(config)
+    if report is not None:
+        check_folder("output", report)
     notes = {"started": datetime.now(UTC).isoformat(timespec="seconds"), "command": list(command)}
     files.output.parent.mkdir(parents=True, exist_ok=True)
     translator = make_translator(config)
