@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # Large pages make the gradient of a big vocabulary cheaper; torch reads this when it first allocates.
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    for noisy in ("httpx", "transformers", "accelerate", "lm_eval"):
+    for noisy in ("httpx", "httpx2", "openai", "transformers", "accelerate", "lm_eval"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     line = list(sys.argv[1:] if arguments is None else arguments)
     parsed = make_parser().parse_args(_with_config(line))

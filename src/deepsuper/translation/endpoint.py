@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from threading import Event, Thread
 from typing import Any
 
 from deepsuper.languages import name_of
@@ -44,16 +46,21 @@ class EndpointTranslator:
         self.maker = json.dumps(["endpoint", config.endpoint_model, asked, config.max_new_tokens])
 
     def translate(self, texts: Sequence[str], attempt: int) -> Iterator[Batch]:
-        """Raises: ValueError where the endpoint refuses the key or the model, or does not answer any more."""
-        pool = ThreadPoolExecutor(self._config.concurrency)
+        """Raises: ValueError where the endpoint refuses the key or the model, or does not answer any more.
+
+        However it is broken off, it ends at once: what is in flight is not waited for, and not asked again.
+        """
+        stop = Event()
         try:
-            asked = {pool.submit(self._ask, text, attempt): text for text in texts}
-            for done in as_completed(asked):
-                answer = done.result()
+            for text, answer in _in_threads(
+                lambda text: self._ask(text, attempt), texts, self._config.concurrency, stop
+            ):
                 self._watch(answer)
-                yield {asked[done]: answer}
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+                yield {text: answer}
+        except BaseException:
+            stop.set()
+            self._client.close()  # the client tries again by itself, and a closed one reaches nobody
+            raise
         if texts and not self._answered:
             raise ValueError(self._gone(answer))
 
@@ -96,6 +103,36 @@ class EndpointTranslator:
         except (openai.OpenAIError, ValueError) as error:  # ValueError: what came is not the JSON that it says it is
             return Answer(problem=f"garbage: {type(error).__name__}: {_brief(error)}")
         return read_completion(completion)
+
+
+def _in_threads(
+    ask: Callable[[str], Answer], texts: Sequence[str], count: int, stop: Event
+) -> Iterator[tuple[str, Answer]]:
+    """Each text and its answer, as they come; raises what `ask` does. After `stop` no other text is asked for.
+
+    The threads do not outlive the program: those of a pool would be waited for, through all retries of the client.
+    """
+    waiting: SimpleQueue[str] = SimpleQueue()
+    answers: SimpleQueue[tuple[str, Answer | BaseException]] = SimpleQueue()
+
+    def work() -> None:
+        with suppress(Empty):
+            while not stop.is_set():
+                text = waiting.get_nowait()
+                try:
+                    answers.put((text, ask(text)))
+                except BaseException as error:
+                    answers.put((text, error))
+
+    for text in texts:
+        waiting.put(text)
+    for _ in range(min(count, len(texts))):
+        Thread(target=work, daemon=True).start()
+    for _ in texts:
+        text, answer = answers.get()
+        if isinstance(answer, BaseException):
+            raise answer
+        yield text, answer
 
 
 def read_completion(completion: Any) -> Answer:
