@@ -248,6 +248,31 @@ def test_mistakes_end_in_one_line(tmp_path, capsys):
     assert not (tmp_path / "o.jsonl").exists()
 
 
+def test_only_the_files_of_an_earlier_join_are_written_over(tmp_path, capsys):
+    english, target = make_sides(60)
+    en, tgt = sides(tmp_path, english, target)
+    line = ("--en", en, "--tgt", tgt, "--lang", "xx", "--by", "order", "--output", str(tmp_path / "o.jsonl"))
+    for name in ("o.jsonl", "o.aside.jsonl", "o.manifest.json"):
+        (tmp_path / name).write_text("precious")
+        assert f"{name}: is there and no join made it: choose another name" in fail(capsys, *line)
+        assert (tmp_path / name).read_text() == "precious"
+        (tmp_path / name).unlink()
+    main(["data", "join", *line])
+    (tmp_path / "o.jsonl").write_text("of an earlier join")
+    main(["data", "join", *line])
+    assert len((tmp_path / "o.jsonl").read_text().splitlines()) == 60
+
+
+def test_an_element_of_an_array_goes_aside_whole(tmp_path):
+    english, target = make_sides(60)
+    bad = json.dumps("a text that is no row " * 500)
+    rows = [json.dumps(row) for row in english]
+    (tmp_path / "en.json").write_text(f"[{', '.join([*rows, bad])}]")
+    _, _, aside = join(tmp_path, tmp_path / "en.json", write(tmp_path / "tgt.jsonl", target), by="alignment")
+    (row,) = [record for record in aside if record["side"] == "en"]
+    assert row["text"] == bad
+
+
 def test_the_command_says_how_many_how_and_how_sure(tmp_path, capsys):
     english, target = make_sides(600)
     en, tgt = sides(tmp_path, english, target[:250] + target[260:])

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import random
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -212,6 +214,99 @@ def test_a_wrong_key_or_model_ends_the_run_at_once(tmp_path, status):
         with pytest.raises(ValueError, match=f"Error code: {status}.*check the address, endpoint_model and the key"):
             run(server, path, concurrency=2)
         assert sum(server.asked.values()) < 10
+
+
+def start(server: ChatServer, path: Path, *options: str) -> subprocess.Popen[bytes]:
+    """The command in a process of its own, which heeds Ctrl-C whatever this one does."""
+    code = "from signal import *; signal(SIGINT, default_int_handler); from deepsuper.cli import main; main()"
+    line = ["data", "translate", str(path), "--lang", "zh", "--endpoint", server.url, "--endpoint_model", "m"]
+    line += ["--output", str(path.parent / "out.jsonl"), "--prompt", "{text}", *options]
+    return subprocess.Popen([sys.executable, "-c", code, *line], stderr=subprocess.PIPE)
+
+
+HANGING = Reply(b"", wait=60.0)
+SOON = 8.0
+"""Seconds, on a busy machine, in which a process ends that waits for nothing; a question would hang for a minute."""
+
+
+@pytest.mark.parametrize("how", ["interrupted", "refused"])
+def test_what_hangs_is_not_waited_for_when_the_run_ends(tmp_path, how):
+    path = write(tmp_path / "en.jsonl", [f"text {n}" for n in range(9)])
+    held = threading.Event()
+
+    def behave(text: str, before: int) -> Reply:
+        if how == "refused" and text == "text 3":
+            held.wait(120)
+            return Reply(b'{"error": {"message": "no"}}', 401)
+        return HANGING
+
+    with chat_server(behave) as server:
+        process = start(server, path, "--concurrency", "4", "--check", "false")
+        begin = time.monotonic()
+        while len(server.requests) < 4 and time.monotonic() - begin < 200 and process.poll() is None:
+            time.sleep(0.02)
+        begin = time.monotonic()
+        held.set()
+        if how == "interrupted":
+            process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+        assert time.monotonic() - begin < SOON
+    last = said.decode().strip().splitlines()[-1]
+    assert (process.returncode, last.split(":")[2].split(";")[0]) == (
+        (130, " interrupted") if how == "interrupted" else (2, " endpoint http")
+    )
+
+
+def test_a_run_that_was_ended_asks_nothing_more(tmp_path):
+    path = write(tmp_path / "en.jsonl", [f"text {n}" for n in range(9)])
+    no, busy = Reply(b'{"error": {"message": "no"}}', 401), Reply(b"", 503)
+    with chat_server(lambda text, _: no if text == "text 0" else busy) as server:
+        with pytest.raises(ValueError, match="Error code: 401"):
+            run(server, path, concurrency=3, http_retries=9)
+        time.sleep(0.5)
+        asked = sum(server.asked.values())
+        time.sleep(2.0)
+        assert sum(server.asked.values()) == asked
+
+
+def test_requests_leave_no_lines_on_standard_error(tmp_path, capsys, caplog):
+    caplog.set_level(logging.INFO)
+    path = write(tmp_path / "en.jsonl", ["one", "two"])
+    with chat_server(lambda text, before: translated(text) if before else Reply(b"", 503)) as server:
+        main(["data", "translate", str(path), "--lang", "zh", "--endpoint", server.url, "--endpoint_model", "m",
+              "--output", str(tmp_path / "out.jsonl"), "--prompt", "{text}", "--check", "false"])  # fmt: skip
+    assert len(read(tmp_path / "out.jsonl")) == 2 and sum(server.asked.values()) == 4
+    assert not [record for record in caplog.records if not record.name.startswith("deepsuper")]
+
+
+def test_a_row_goes_aside_whole(tmp_path):
+    path = tmp_path / "en.jsonl"
+    lines = ['{"id": 1, "output": "' + "long " * 2000 + '", broken', "word " * 3000]
+    path.write_text("\n".join(lines))
+    with chat_server(translated) as server:
+        _, _, aside = run(server, path)
+    assert [row["row"] for row in aside] == [lines[0] + "\n", lines[1]]
+
+
+def test_only_what_was_translated_is_counted(tmp_path, capsys):
+    path = write(tmp_path / "en.jsonl", [f"text {n}" for n in range(4)])
+    with chat_server(lambda text, _: say("") if text != "text 1" else translated(text)) as server:
+        done, _, _ = run(server, path, retries=1)
+    assert (done.texts, done.rows_out, done.rows_aside) == (1, 1, 3)
+    assert json.loads((tmp_path / "out.manifest.json").read_text())["texts_translated"] == 1
+    assert "1 texts translated now, 0 already known" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("lacking", [0, 1])
+def test_rows_that_lack_nothing_are_told_of(tmp_path, caplog, lacking):
+    path = write(tmp_path / "rows.jsonl", ["好"] * 3, instruction_en="Good", output_en="42")
+    with path.open("a") as file:
+        file.write('{"id": "x", "instruction_en": "Who?", "output": "42", "output_en": "42"}\n' * lacking)
+    with chat_server(translated) as server:
+        done, out, _ = run(server, path)
+    assert len(out) == 3 + lacking and done.whole == 3
+    told = f"{path}: nothing was missing: all rows out had the zh side already"
+    assert any(told in record.getMessage() for record in caplog.records) == (not lacking)
 
 
 def test_english_can_be_made_from_the_target_side(tmp_path):

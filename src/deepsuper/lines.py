@@ -143,7 +143,7 @@ def array_items(text: str) -> Iterator[tuple[dict[str, Any] | None, str, str]]:
         try:
             yield read_object(text[at:end]), "", ""
         except ValueError as error:
-            yield None, str(error), text[at:end][:SHOWN]
+            yield None, str(error), text[at:end][:MAX_LINE]
         at = _skip_blank(text, end)
         if text[at : at + 1] == ",":
             at = _skip_blank(text, at + 1)

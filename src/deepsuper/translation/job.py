@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from deepsuper.corpora import FIELDS, BadRow
-from deepsuper.lines import SHOWN, file_records
+from deepsuper.lines import file_records
 from deepsuper.translation.answers import problem_of
 from deepsuper.translation.cache import Cache
 from deepsuper.translation.config import TranslateConfig
@@ -29,9 +29,11 @@ class Translated:
     rows_out: int = 0
     rows_aside: int = 0
     texts: int = 0
-    """Texts that the model was asked for, in this run."""
+    """Texts that were translated in this run."""
     known: int = 0
     """Texts that the cache held."""
+    whole: int = 0
+    """Rows that lacked nothing, and went out as they are."""
     reasons: Counter[str] = field(default_factory=Counter)
 
 
@@ -53,7 +55,7 @@ class Job:
 
     def run(self, path: Path) -> None:
         """Completes the rows, a chunk at a time."""
-        records = file_records(path, lambda where, problem, text: self._fail(where, problem, text[:SHOWN]))
+        records = file_records(path, self._fail)
         tasks = self._tasks(records)
         while chunk := list(islice(tasks, CHUNK)):
             self._complete(chunk)
@@ -101,6 +103,7 @@ class Job:
             return
         self.keep(row)
         self.done.rows_out += 1
+        self.done.whole += not any(task.made.values())
 
     def _translate(self, texts: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:
         """The translation of each text, or its problem; each good one is on disk before the next batch is made."""
@@ -108,7 +111,6 @@ class Job:
         problems: dict[str, str] = {}
         self.done.known += len(answers)
         left = [text for text in texts if text not in answers]
-        self.done.texts += len(left)
         for attempt in range(self.config.retries + 1):
             again = []
             for batch in self.translator.translate(left, attempt) if left else ():
@@ -125,6 +127,7 @@ class Job:
                         again.append(text)
                 self.cache.put(good)
                 answers.update(good)
+                self.done.texts += len(good)
                 self.tick()
             left = again
         return answers, problems

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import platform
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,6 +22,8 @@ from deepsuper.translation.check import Files, check_translate
 from deepsuper.translation.config import TranslateConfig
 from deepsuper.translation.job import Job, Translated, Writer
 from deepsuper.translation.translators import Translator
+
+log = logging.getLogger("deepsuper")
 
 
 def run_translate(config: TranslateConfig, command: Sequence[str] = (), report: Path | None = None) -> Translated:
@@ -54,6 +57,11 @@ def run_translate(config: TranslateConfig, command: Sequence[str] = (), report: 
         job.run(files.source)
     _write_manifest(config, files, maker, done, notes)
     _print(files, done)
+    if done.rows_out and done.whole == done.rows_out:
+        side = f"the {config.language} side" if config.to == "target" else "the English side"
+        log.warning(
+            "%s: nothing was missing: all rows out had %s already, whatever language it is in", files.source, side
+        )
     return done
 
 
@@ -90,6 +98,7 @@ def _write_manifest(
         "rows_in": done.rows_out + done.rows_aside,
         "rows_out": done.rows_out,
         "rows_aside": done.rows_aside,
+        "rows_whole": done.whole,
         "reasons": dict(done.reasons.most_common()),
         "texts_translated": done.texts,
         "texts_known": done.known,
