@@ -75,7 +75,7 @@ def test_a_bad_folder_ends_in_one_line_before_the_work(place, no_work, capsys, c
     assert (place / "full").read_text() == "precious"
 
 
-@pytest.mark.parametrize("bad", ["full/deep/out.jsonl", "/proc/x/y.jsonl", "x" * 300 + ".jsonl", "folder.jsonl"])
+@pytest.mark.parametrize("bad", ["full/deep/out.jsonl", "/proc/x/y.jsonl", "x" * 300 + ".jsonl", "folder.jsonl", "."])
 @pytest.mark.parametrize("command", FILES)
 def test_a_bad_file_ends_in_one_line_before_the_work(place, no_work, capsys, command, bad):
     (place / "folder.jsonl").mkdir()

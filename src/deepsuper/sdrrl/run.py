@@ -92,9 +92,9 @@ def run_synthesis(config: RunConfig, output: Path | None, recipes: Sequence[Path
         raise ValueError(f"objective.method: need sdrrl, got {config.objective.method}")
     check(config)
     if output is not None:
+        check_file("output", output)
         read = [*recipes, *(Path(path) for _, path in data_files(config.data))]
         check_not_read("output", [output, skipped_beside(output)], read)
-        check_file("output", output)
     made = synthesise(config)
     console = Console()
     table = Table("part", "rows", show_lines=True)

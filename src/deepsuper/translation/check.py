@@ -35,6 +35,7 @@ class Files:
 def check_translate(config: TranslateConfig) -> Files:
     """The files of a translation. Raises: ValueError naming the first option at fault, its value and its range."""
     check_ranges(_ranges(config))
+    check_file("output", Path(config.output))
     files = Files.of(config)
     if not files.source.is_file():
         raise ValueError(f"{files.source}: no such file")
@@ -43,7 +44,7 @@ def check_translate(config: TranslateConfig) -> Files:
     rows = (files.output, files.aside)
     check_not_read("output", (*rows, files.manifest), [files.source])
     check_not_read("cache", [files.cache], [files.source])
-    for path in (*rows, files.manifest):
+    for path in (files.aside, files.manifest):
         check_file("output", path)
     check_file("cache", files.cache)
     check_own("output", rows, files.manifest, "texts_translated", "translation")
