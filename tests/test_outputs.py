@@ -34,6 +34,9 @@ FOLDERS = {
     "mix": ["data", "mix", "mix.yaml"],
     "eval": ["eval", "MODEL"],
     "train": ["train", "RECIPE"],
+    "layers": ["layers", "MODEL"],
+    "align": ["align", "MODEL"],
+    "demo": ["demo"],
 }
 FILES = {
     "join": ["data", "join", "--en", "pairs.jsonl", "--tgt", "pairs.jsonl", "--lang", "zh"],
@@ -63,6 +66,8 @@ def no_work(monkeypatch):
         monkeypatch.setattr(f"deepsuper.{name}", None)
     for name in ("pairing.run.read_side", "translation.run.make_translator", "sdrrl.run.synthesise"):
         monkeypatch.setattr(f"deepsuper.{name}", None)
+    for name in ("layers.run.read_texts", "align.run.load_texts", "demo.run.ask", "models._merged"):
+        monkeypatch.setattr(f"deepsuper.{name}", None)
 
 
 @pytest.mark.parametrize("bad", BAD)
@@ -82,6 +87,24 @@ def test_a_bad_file_ends_in_one_line_before_the_work(place, no_work, capsys, com
     said = fail(capsys, *spelled(FILES[command], place), "--output", bad)
     assert said.startswith("deepsuper: error: output") and bad.partition(".")[0] in said
     assert (place / "full").read_text() == "precious"
+
+
+@pytest.mark.parametrize(
+    ("line", "option"),
+    [
+        (["lens", "MODEL", "text", "--html"], "html"),
+        (["compare", "full", "--output"], "output"),
+        (["compare", "full", "--picture"], "picture"),
+        (["data", "convert", "xcopa", "full", "--data_dir"], "data_dir"),
+        (["merge", "adapter"], "output"),
+    ],
+)
+def test_a_bad_place_of_any_other_command_is_told_too(place, no_work, capsys, line, option):
+    (place / "adapter").mkdir()
+    (place / "adapter" / "adapter_config.json").write_text("{}")
+    assert fail(capsys, *spelled(line, place), "full/deep/out.png").startswith(
+        f"deepsuper: error: {option} full/deep/out.png"
+    )
 
 
 def test_a_bad_place_of_the_cache_or_the_report_of_a_translation_is_found_before_the_work(place, no_work, capsys):

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from deepsuper.config import LoraConfig, ModelConfig
+from deepsuper.outputs import check_folder
 
 
 @dataclass(frozen=True)
@@ -142,6 +143,7 @@ def merge_adapter(adapter: Path, output: Path, config: ModelConfig) -> Path:
         raise ValueError(f"{adapter}: no adapter_config.json: need the adapter folder of a LoRA run")
     if output.exists():
         raise ValueError(f"{output}: exists: choose another folder")
+    check_folder("output", output)
     save_folder(_merged(adapter, config), load_tokenizer(_base_of(adapter, config)), output)
     return output
 

@@ -25,6 +25,7 @@ from deepsuper.config import AlignConfig, ModelConfig
 from deepsuper.methods import default_layer
 from deepsuper.metrics import Interval, mean_interval, paired_interval
 from deepsuper.models import inside_run, load_config, load_for_reading, load_tokenizer, num_layers
+from deepsuper.outputs import check_folder
 from deepsuper.states import EncodedText, encode_texts, pooled_states
 from deepsuper.texts import Texts, load_texts
 
@@ -128,6 +129,7 @@ def run_align(config: AlignConfig, output_dir: Path) -> list[ModelAlignment]:
     """
     from deepsuper.align.report import print_report, write_report
 
+    check_folder("output_dir", output_dir)
     path = None if config.data is None else Path(config.data)
     texts = load_texts(config.language, path, part="devtest", parallel=True).first(config.sentences)
     sources = [config.model, *([replace(config.model, name=config.tuned)] if config.tuned is not None else [])]

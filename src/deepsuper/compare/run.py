@@ -14,6 +14,7 @@ from deepsuper.compare.pictures import draw_differences
 from deepsuper.compare.runs import Run, by_profile, find_runs
 from deepsuper.compare.tables import Comparison, build
 from deepsuper.config import CompareConfig, Correction, PaperTable
+from deepsuper.outputs import check_file
 from deepsuper.run_folder import write_text
 
 
@@ -32,6 +33,9 @@ def check_compare(config: CompareConfig) -> None:
             ("picture", picture, "a file that ends in .png", picture is None or picture.lower().endswith(".png")),
         ]
     )
+    for option in ("output", "picture"):
+        if (path := getattr(config, option)) is not None:
+            check_file(option, Path(path))
 
 
 def run_compare(config: CompareConfig) -> Comparison:
@@ -50,7 +54,7 @@ def run_compare(config: CompareConfig) -> Comparison:
         raise ValueError(f"picture {config.picture}: no run can be compared with {baselines}: nothing to draw")
     _write(comparison, config)
     if config.picture is not None:
-        _parent(Path(config.picture))
+        Path(config.picture).parent.mkdir(parents=True, exist_ok=True)
         draw_differences(Path(config.picture), comparison)
     return comparison
 
@@ -69,15 +73,9 @@ def groups_of(runs: Sequence[Run], baseline: str | None) -> list[tuple[Run, list
 
 def _write(comparison: Comparison, config: CompareConfig) -> None:
     if config.output is not None:
-        _parent(Path(config.output))
+        Path(config.output).parent.mkdir(parents=True, exist_ok=True)
         write_text(Path(config.output), FORMATS[config.format](comparison))
     elif config.format == "text":
         print_text(Console(highlight=False), comparison)
     else:
         print(FORMATS[config.format](comparison), end="")
-
-
-def _parent(path: Path) -> None:
-    if path.is_dir():
-        raise ValueError(f"{path}: is a folder: need the name of a file")
-    path.parent.mkdir(parents=True, exist_ok=True)

@@ -19,6 +19,7 @@ from deepsuper.demo.pictures import draw
 from deepsuper.demo.scoring import exact_match, f1, in_language
 from deepsuper.metrics import Interval, mean_interval, paired_interval
 from deepsuper.models import load_model, load_tokenizer
+from deepsuper.outputs import check_folder
 from deepsuper.precision import fast_bf16
 from deepsuper.run_folder import RunFolder, write_text
 from deepsuper.training import train
@@ -55,6 +56,7 @@ def run_demo(
 
     Raises: ValueError where `output_dir` holds a demo already, or the packaged model is not installed.
     """
+    check_folder("output_dir", output_dir)
     console, held_out = Console(), load_rows(language, "held_out")[:questions]
     if (output_dir / "scores.json").exists() or (output_dir / "tft" / "config.yaml").exists():
         raise ValueError(

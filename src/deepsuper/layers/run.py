@@ -20,6 +20,7 @@ from deepsuper.layers.measure import Array, Curves, measure
 from deepsuper.lens import Lens
 from deepsuper.methods import default_layer
 from deepsuper.models import inside_run, load_for_reading, load_tokenizer
+from deepsuper.outputs import check_folder
 from deepsuper.states import EncodedText, encode_texts, pooled_states
 from deepsuper.texts import LANGUAGES, PARTS, Texts, load_texts
 from deepsuper.vocabulary import group_words, token_texts
@@ -155,6 +156,7 @@ def run_layers(config: LayersConfig, output_dir: Path) -> LayersReport:
     from deepsuper.layers.report import print_report, write_report
 
     check_layers(config)
+    check_folder("output_dir", output_dir)
     texts = read_texts(config)
     config = replace(config, model=inside_run(config.model))
     tokenizer = load_tokenizer(config.model)

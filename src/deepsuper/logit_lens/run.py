@@ -14,6 +14,7 @@ from deepsuper.logit_lens.page import write_page
 from deepsuper.logit_lens.terminal import print_view
 from deepsuper.logit_lens.view import View, encode, read_text
 from deepsuper.models import inside_run, load_for_reading, load_tokenizer
+from deepsuper.outputs import check_file
 
 log = logging.getLogger("deepsuper")
 
@@ -32,6 +33,7 @@ def run_lens(
 
     Raises: ValueError for a text without tokens, or models that cut it into different ones, before a weight is loaded.
     """
+    check_file("html", page)
     check_ranges([("top", top, "1 <= top <= 100", 1 <= top <= 100)])
     sources = [model, *([replace(model, name=tuned)] if tuned is not None else [])]
     sources = [inside_run(source) for source in sources]

@@ -13,6 +13,7 @@ from deepsuper.evaluation.official.readers import READERS, paired_lines
 from deepsuper.evaluation.official.rows import ROWS
 from deepsuper.evaluation.official.sources import Member, members
 from deepsuper.lines import Record
+from deepsuper.outputs import check_folder
 from deepsuper.run_folder import write_json_lines
 
 log = logging.getLogger("deepsuper")
@@ -64,6 +65,7 @@ def convert(benchmark: str, source: Path, data_dir: Path, languages: Sequence[st
     """Files written, and the rows of each. Raises: ValueError as `read_official`, before any file is written."""
     if not languages:
         raise ValueError("languages: need one or more")
+    check_folder("data_dir", data_dir / benchmark)
     read = {language: read_official(benchmark, source, language) for language in dict.fromkeys(languages)}
     written = {}
     for language, rows in read.items():
