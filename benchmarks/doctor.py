@@ -25,7 +25,7 @@ from deepsuper.corpora import TARGET_FIELDS, Row
 from deepsuper.doctor.config import CheckConfig
 from deepsuper.doctor.reading import read_source
 from deepsuper.doctor.run import check_file
-from deepsuper.doctor.scores import alignment_scores, least_score
+from deepsuper.doctor.scores import alignment
 from deepsuper.doctor.table import REASONS
 from deepsuper.run_folder import write_json_lines
 
@@ -62,8 +62,8 @@ def shuffled(args: argparse.Namespace) -> None:
             told = []
             for seed in range(args.seeds):
                 mixed, moved = shuffle(rows, share, seed)
-                scores = alignment_scores(mixed, config)
-                flagged = scores < least_score(scores, config)
+                measured = alignment(mixed, config)
+                scores, flagged = measured.values, measured.values < measured.least
                 at_one = scores[moved] < np.quantile(scores[~moved], 0.01)
                 told.append([float(part.mean()) for part in (at_one, flagged[moved], flagged[~moved])])
             cells = " | ".join(_range(values) for values in zip(*told, strict=True))

@@ -8,6 +8,7 @@ import random
 import re
 import shutil
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from deepsuper.cli import main
-from deepsuper.corpora import Row
+from deepsuper.corpora import FIELDS, Row
 from deepsuper.doctor.charts import LEFT, histogram
 from deepsuper.doctor.config import CheckConfig
 from deepsuper.doctor.contamination import LEAST_SHARE, Index
@@ -26,6 +27,7 @@ from deepsuper.doctor.normalise import units
 from deepsuper.doctor.page import make_page
 from deepsuper.doctor.reading import read_source
 from deepsuper.doctor.run import check_file, check_rows, run_check
+from deepsuper.doctor.scores import alignment
 from deepsuper.doctor.table import CHECKS, REASONS
 from deepsuper.lines import MAX_LINE
 from deepsuper.texts import load_texts
@@ -43,7 +45,7 @@ def checked(row: dict[str, str], count: int = 60, **options) -> set[str]:
     """The reasons against a row that stands among good ones, of which none is flagged."""
     rows = [Row(**good_row(n), language="zh", where=f"f:{n + 1}") for n in range(count)]
     rows.append(Row(**{**good_row(count), **row}, language="zh", where="f:0"))
-    found = check_rows(rows, replace(CONFIG, ignore=("contaminated",), **options))
+    found = check_rows(rows, replace(CONFIG, ignore=("contaminated", "alignment"), **options))
     assert all(finding.row == count for finding in found), found
     return {finding.reason for finding in found}
 
@@ -211,10 +213,72 @@ def test_rows_with_another_target_side_get_a_low_score(tmp_path):
         rows[n] = {**rows[n], "instruction": other["instruction"], "output": other["output"]}
     path = write_lines(tmp_path / "rows.jsonl", rows)
     one = check_file(path, replace(CONFIG, ignore=tuple(set(CHECKS) - {"alignment"})))
-    scores = one.values["alignment"]
+    scores = one.measured["alignment"].values
     right = sorted(set(numbers) - set(wrong))
     assert max(scores[wrong]) < min(scores[right])
     assert len(one.findings) > 0 and {finding.row for finding in one.findings} <= set(wrong)
+
+
+ALIGNMENT = replace(CONFIG, ignore=tuple(set(CHECKS) - {"alignment"}))
+
+
+def mixed(rows: list[dict[str, str]], places: list[int], step: int = 1) -> list[dict[str, str]]:
+    """The rows, those at `places` with the target side of the one `step` further among these."""
+    changed = list(rows)
+    for here, there in zip(places, places[step:] + places[:step], strict=True):
+        changed[here] = {**rows[here], **{name: rows[there][name] for name in ("instruction", "input", "output")}}
+    return changed
+
+
+def as_rows(records: list[dict[str, str]], language: str) -> list[Row]:
+    names = ("id", *FIELDS["parallel"])
+    return [Row(**{name: record[name] for name in names}, language=language, where="f:1") for record in records]
+
+
+@pytest.mark.parametrize("language", ["zh", "xx"])
+def test_a_file_whose_sides_are_shuffled_has_an_error_as_a_whole(tmp_path, capsys, monkeypatch, language):
+    monkeypatch.chdir(tmp_path)
+    rows = [good_row(n) for n in range(600)]
+    write_lines(tmp_path / "good.jsonl", rows)
+    write_lines(tmp_path / "shuffled.jsonl", mixed(rows, random.Random(0).sample(range(600), 600)))
+    line = ["--lang", language, "--strict", "--ignore", ",".join(set(CHECKS) - {"alignment"})]
+    main(["data", "check", "good.jsonl", *line])
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as stopped:
+        main(["data", "check", "shuffled.jsonl", *line])
+    assert stopped.value.code == 1
+    (file,) = json.loads(Path("runs/check/report.json").read_text(encoding="utf-8"))["files"]
+    (fault,) = file["faults"]
+    assert re.match(r"in about \d+% of the rows the two sides do not belong together.*`deepsuper data join`", fault)
+    for text in (capsys.readouterr().out, Path("runs/check/report.html").read_text(encoding="utf-8")):
+        assert f"error: {fault}" in text.replace("&#x27;", "'")
+
+
+@needs_shared
+@pytest.mark.parametrize("name", ["alpaca.zh", "arc_qa.ar", "xquad_qa.vi"])
+def test_mispaired_rows_of_real_files_are_flagged_and_others_are_not(name):
+    with gzip.open(SHARED / "data" / "parallel" / f"{name}.jsonl.gz") as lines:
+        records = [json.loads(line) for line in islice(lines, 400)]
+    language = name[-2:]
+    good = alignment(as_rows(records, language), CONFIG)
+    assert not good.faults and not (good.values < good.least).any()
+    assert alignment(as_rows(mixed(records, list(range(400))), language), CONFIG).faults
+    for share, fault in ((0.1, False), (0.5, True), (1.0, True)):
+        places = random.Random(0).sample(range(400), round(share * 400))
+        found = alignment(as_rows(mixed(records, places), language), CONFIG)
+        low = found.values < found.least
+        assert bool(found.faults) == fault
+        assert low[places].mean() > 0.5 and low.sum() - low[places].sum() <= 2
+
+
+def test_a_file_too_small_to_be_scored_says_so(tmp_path):
+    for count, language, told in ((29, "zh", True), (30, "zh", False), (499, "xx", True)):
+        path = write_lines(tmp_path / "rows.jsonl", [good_row(n) for n in range(count)])
+        (one,) = run_check(replace(ALIGNMENT, files=(str(path),), language=language), tmp_path / "out")
+        assert [f"alignment was not scored: {count} rows" in note for note in one.notes] == [True] * told
+        record = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))["files"][0]
+        assert record["notes"] == one.notes
+        assert all(f"note: {note}" in (tmp_path / "out" / "report.html").read_text() for note in one.notes)
 
 
 def test_short_and_odd_texts_are_in_no_language():
@@ -349,7 +413,7 @@ def test_the_command_writes_a_report_and_both_files(tmp_path, monkeypatch, capsy
     monkeypatch.chdir(tmp_path)
     rows = [good_row(n) for n in range(40)]
     rows[7] = {**rows[7], "output": "<nooutput>", "output_en": "<nooutput>"}
-    rows[9] = {**rows[9], "instruction_en": "Fill in the ____ please."}
+    rows[9] = {**rows[9], "instruction_en": rows[9]["instruction_en"] + " ____"}
     path = write_lines(tmp_path / "rows.jsonl", [*rows, "{", good_row(0)])
     main(["data", "check", str(path), "--fix"])
     printed = capsys.readouterr().out
@@ -387,7 +451,7 @@ def attacked(tmp_path: Path) -> Path:
     rows = [good_row(n) for n in range(30)]
     rows[5] = {**rows[5], "id": ATTACK, "instruction": "السلام عليكم، كيف حالك؟ " + ATTACK, "output": "مرحبا " * 30}
     path = write_lines(tmp_path / "rows.jsonl", [*rows, ATTACK, b"\xff\xfe"])
-    run_check(CheckConfig((str(path),), language="zh"), tmp_path / "out")
+    run_check(CheckConfig((str(path),), language="zh", ignore=("alignment",)), tmp_path / "out")
     return tmp_path / "out" / "report.html"
 
 

@@ -231,7 +231,7 @@ def _check(parsed: Namespace, line: list[str]) -> None:
     options = {name: parsed[name] for name in names}
     config = CheckConfig(tuple(parsed.files), parsed.lang, reasons=reasons, ignore=ignore, **options)
     checked = run_check(config, Path(parsed.output_dir))
-    if parsed.strict and any(one.flagged("error") for one in checked):
+    if parsed.strict and any(one.failed for one in checked):
         sys.exit(1)
 
 

@@ -30,10 +30,25 @@ class Found(NamedTuple):
 Find = Callable[[Sequence[Row], CheckConfig], Iterable[Found]]
 """A check: reads all rows of one file in one language, and tells each that it finds fault with, at most once."""
 Numbers = npt.NDArray[np.float64]
-Measure = Callable[[Sequence[Row], CheckConfig], Numbers]
-"""A number for each row, which is drawn in the report. Shape: (N,)."""
-Judge = Callable[[Sequence[Row], CheckConfig, Numbers], Iterable[Found]]
-"""A check that goes by such numbers."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A number for each row (NaN: none), which is drawn in the report, and what it says of the whole file. Shape: (N,).
+
+    `least`: the number below which a row is flagged. `faults`: what is wrong with the file, an error each. `notes`:
+    what could not be told.
+    """
+
+    values: Numbers
+    least: float | None = None
+    faults: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+Measure = Callable[[Sequence[Row], CheckConfig], Measured]
+Judge = Callable[[Sequence[Row], CheckConfig, Measured], Iterable[Found]]
+"""A check that goes by what was measured."""
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,11 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from deepsuper.corpora import Row
 from deepsuper.doctor.charts import histogram
 from deepsuper.doctor.config import CheckConfig
 from deepsuper.doctor.findings import Finding
 from deepsuper.doctor.report import by_reason, contamination, lengths, quantiles, summary
-from deepsuper.doctor.scores import least_score
 from deepsuper.doctor.table import REASONS
 from deepsuper.lines import numbered_lines
 from deepsuper.pages import policy_hash
@@ -50,6 +47,8 @@ def make_page(checked: Sequence[Checked], config: CheckConfig) -> str:
 
 def _file(one: Checked, config: CheckConfig) -> str:
     parts = [f"<h2><bdi>{escape(one.source.path.name)}</bdi></h2>\n<p>{escape(summary(one).partition(': ')[2])}</p>\n"]
+    for severity, remarks in (("error", one.faults), ("note", one.notes)):
+        parts += [f'<p class="{severity}">{severity}: {escape(remark)}</p>\n' for remark in remarks]
     if one.findings:
         parts.append(_reasons(one))
     found = contamination(one.findings)
@@ -57,7 +56,7 @@ def _file(one: Checked, config: CheckConfig) -> str:
         told = "".join(f"<li><bdi>{escape(name)}</bdi>: {count:,} rows</li>" for name, count in found.items())
         parts.append(f"<h3>Evaluation sets</h3>\n<ul>{told}</ul>\n")
     if one.source.rows:
-        parts.append(_charts(one, config))
+        parts.append(_charts(one))
     parts.append(_samples(one, config))
     return f"<section>\n{''.join(parts)}</section>\n"
 
@@ -74,7 +73,7 @@ def _reasons(one: Checked) -> str:
     return f'<div class="wide"><table><thead>{head}</thead><tbody>\n{rows}</tbody></table></div>\n'
 
 
-def _charts(one: Checked, config: CheckConfig) -> str:
+def _charts(one: Checked) -> str:
     measured = lengths(one)
     charts = [
         histogram(
@@ -88,9 +87,11 @@ def _charts(one: Checked, config: CheckConfig) -> str:
     charts.append(
         histogram("Lengths of answers against English", "ratio in bytes", {"": measured["answer ratio"]}, log=True)
     )
-    for name, values in sorted(one.values.items()):
-        marks = [least_score(values, config)] if np.isfinite(values).any() else []
-        charts.append(histogram(f"Score of {name} of each row", "0 is chance", {"": values.tolist()}, marks=marks))
+    for name, found in sorted(one.measured.items()):
+        marks = [] if found.least is None else [found.least]
+        charts.append(
+            histogram(f"Score of {name} of each row", "0 is chance", {"": found.values.tolist()}, marks=marks)
+        )
     numbers = "".join(
         f"<tr><td>{escape(name)}</td>{''.join(f'<td class=number>{v:,.4g}</td>' for v in q.values())}</tr>\n"
         for name, q in ((name, quantiles(values)) for name, values in measured.items())

@@ -32,6 +32,9 @@ def print_report(console: Console, checked: Sequence[Checked], config: CheckConf
     """A table of each file's reasons, and where everything was written."""
     for one in checked:
         console.print(Text(summary(one), style="bold"), soft_wrap=True)
+        for severity, remarks in (("error", one.faults), ("note", one.notes)):
+            for remark in remarks:
+                console.print(Text(f"{severity}: {remark}", style=COLORS.get(severity, "")), soft_wrap=True)
         if one.findings:
             console.print(_table(one))
         for source, count in contamination(one.findings).items():
@@ -136,7 +139,9 @@ def _as_record(one: Checked) -> Mapping[str, Any]:
         "reasons": {name: len(found) for name, found in by_reason(one.findings).items()},
         "contamination": contamination(one.findings),
         "lengths": {name: quantiles(values) for name, values in lengths(one).items()},
-        "values": {name: quantiles(values.tolist()) for name, values in sorted(one.values.items())},
+        "faults": one.faults,
+        "notes": one.notes,
+        "values": {name: quantiles(found.values.tolist()) for name, found in sorted(one.measured.items())},
         "seconds": round(one.seconds, 1),
         "fixed": None if fixed is None else {"kept": fixed.kept_lines, "removed": fixed.removed_lines},
     }

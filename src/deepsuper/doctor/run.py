@@ -16,7 +16,7 @@ from rich.progress import Progress
 from deepsuper.checks import Range, check_ranges, need_packages
 from deepsuper.corpora import Row
 from deepsuper.doctor.config import CheckConfig
-from deepsuper.doctor.findings import Finding, Found, Numbers
+from deepsuper.doctor.findings import Finding, Found, Measured
 from deepsuper.doctor.fix import Fixed, fixed_names, write_fixed
 from deepsuper.doctor.reading import Source, read_source
 from deepsuper.doctor.table import CHECKS, REASONS
@@ -29,17 +29,32 @@ MANY = 4000
 
 @dataclass
 class Checked:
-    """One file and what was found in it. `values`: the numbers that checks went by, one for each row."""
+    """One file and what was found in it. `measured`: what checks went by, a number for each row."""
 
     source: Source
     findings: list[Finding] = field(default_factory=list)
-    values: dict[str, Numbers] = field(default_factory=dict)
+    measured: dict[str, Measured] = field(default_factory=dict)
     seconds: float = 0.0
     fixed: Fixed | None = None
 
     def flagged(self, *severities: str) -> set[int]:
         """The lines with a finding of one of the severities."""
         return {finding.line for finding in self.findings if REASONS[finding.reason].severity in severities}
+
+    @property
+    def faults(self) -> list[str]:
+        """What is wrong with the file as a whole: an error each."""
+        return [fault for _, measured in sorted(self.measured.items()) for fault in measured.faults]
+
+    @property
+    def notes(self) -> list[str]:
+        """What could not be told of the file."""
+        return [note for _, measured in sorted(self.measured.items()) for note in measured.notes]
+
+    @property
+    def failed(self) -> bool:
+        """Whether there is an error, of a line or of the file."""
+        return bool(self.flagged("error") or self.faults)
 
 
 def run_check(config: CheckConfig, folder: Path) -> list[Checked]:
@@ -69,10 +84,10 @@ def check_file(path: Path, config: CheckConfig) -> Checked:
     start = time.perf_counter()
     source = read_source(path, config.language, whole=config.fix)
     checked = Checked(source, [f for f in source.broken if f.reason not in config.ignore])
-    for name, found, values in _checks(source.rows, config, path.name):
+    for name, found, measured in _checks(source.rows, config, path.name):
         checked.findings += [_finding(source.rows, name, one, source.numbers) for one in found]
-        if values is not None:
-            checked.values[name] = values
+        if measured is not None:
+            checked.measured[name] = measured
     order = {name: n for n, name in enumerate(REASONS)}
     checked.findings.sort(key=lambda finding: (finding.line, order[finding.reason]))
     checked.seconds = time.perf_counter() - start
@@ -97,7 +112,7 @@ def removing(config: CheckConfig) -> tuple[str, ...]:
     return config.reasons or tuple(name for name, reason in REASONS.items() if reason.severity == "error")
 
 
-Result = tuple[str, list[Found], Numbers | None]
+Result = tuple[str, list[Found], Measured | None]
 
 
 def _checks(rows: Sequence[Row], config: CheckConfig, title: str) -> Iterator[Result]:
@@ -129,8 +144,8 @@ def _checks(rows: Sequence[Row], config: CheckConfig, title: str) -> Iterator[Re
 def _check(name: str, rows: Sequence[Row], config: CheckConfig) -> Result:
     reason = CHECKS[name]
     if reason.measure is not None and reason.judge is not None:
-        values = reason.measure(rows, config)
-        return name, list(reason.judge(rows, config, values)), values
+        measured = reason.measure(rows, config)
+        return name, list(reason.judge(rows, config, measured)), measured
     assert reason.find is not None, f"{name} has neither find nor measure and judge"
     return name, list(reason.find(rows, config)), None
 

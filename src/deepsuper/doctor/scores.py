@@ -8,11 +8,13 @@ import numpy as np
 
 from deepsuper.corpora import Row
 from deepsuper.doctor.config import CheckConfig
-from deepsuper.doctor.findings import Found, Numbers, shortened, sides
+from deepsuper.doctor.findings import Found, Measured, Numbers, shortened, sides
+from deepsuper.pairing.monotone import ENOUGH, packaged_pairs
 from deepsuper.words import Lexicon, segment
+from deepsuper.words.lexicon import Words
 
-LEAST_ROWS = 500
-"""A lexicon of fewer rows knows too few words to accuse any."""
+LEAST_ROWS, LEAST_PACKAGED = 500, 30
+"""A lexicon of fewer rows knows too few words to accuse any; where packaged sentences teach it too, of so few."""
 LEARNT = 20_000
 """Rows that the lexicon learns from, spread over the file: more add time, and hardly words."""
 PROMPT_WORDS, ANSWER_WORDS = 20, 40
@@ -21,19 +23,35 @@ LETTERS = 8
 """Characters that are segmented for each word."""
 LEAST_SPREAD = 0.2
 """Of scores: a file of rows that are much the same is no reason to accuse those that differ a little."""
-CHANCE, USUAL = 0.0, 1.0
-"""Where rows usually score more than 1, one that is no better than chance is not parallel."""
+CHANCE, USUAL, WELL_LEARNT = 0.0, 1.0, 1000
+"""Rows no better than chance are not parallel, where the lexicon is good: rows usually score more than 1, packaged
+sentences taught it, or so many rows.
+"""
+MISMATCHED, DISTANCE = 2000, 3.0
+"""Wrong pairs that show what a poor lexicon scores them, and the robust standard deviations above their median."""
+COMPARED, NEIGHBOURS, BELONGING = 4000, 10, 0.85
+"""Rows that are compared with rows so near, which may be of the same subject, and the share of them that must score
+better with their own other side: 95% or more of the real files' do, half of shuffled rows.
+"""
 Segmented = tuple[list[str], list[str]]
 
 
-def alignment_scores(rows: Sequence[Row], config: CheckConfig) -> Numbers:
+def alignment(rows: Sequence[Row], config: CheckConfig) -> Measured:
     """The mean score of the words of each row, prompt and answer; 0 is chance. NaN where there are too few rows."""
-    if len(rows) < LEAST_ROWS:
-        return np.full(len(rows), np.nan)
+    taught = packaged_pairs(rows[0].language) if 0 < len(rows) < ENOUGH else []
+    least_rows = LEAST_PACKAGED if taught else LEAST_ROWS
+    if len(rows) < least_rows:
+        note = f"alignment was not scored: {len(rows)} rows are too few to learn words from, need {least_rows}"
+        note += "" if taught else f" (zh, vi, ar: {LEAST_PACKAGED})"
+        return Measured(np.full(len(rows), np.nan), notes=(note,) if rows else ())
     texts = [[*_segmented(row)] for row in rows]
     chosen = np.linspace(0, len(rows) - 1, min(len(rows), LEARNT)).astype(int)
-    lexicon = Lexicon.train(_joined(texts[n]) for n in chosen)
-    return np.array([row_score(lexicon, pair) for pair in texts])
+    lexicon = Lexicon.train([*(_joined(texts[n]) for n in chosen), *taught])
+    scores = np.array([row_score(lexicon, pair) for pair in texts])
+    floor = CHANCE
+    if not taught and len(rows) < WELL_LEARNT and np.median(scores) <= USUAL:
+        floor = min(floor, _mismatched_limit(lexicon, texts))
+    return Measured(scores, max(_least_usual(scores, config), floor), _faults(texts, taught))
 
 
 def row_score(lexicon: Lexicon, texts: Sequence[Segmented]) -> float:
@@ -56,19 +74,61 @@ def _joined(texts: Sequence[Segmented]) -> Segmented:
     return english + english_answer, target + target_answer
 
 
-def least_score(scores: Numbers, config: CheckConfig) -> float:
-    """The score below which a row is flagged: far below the usual one (in robust standard deviations), or of chance."""
+def _mismatched(mine: Sequence[Segmented], others: Sequence[Segmented]) -> list[Segmented]:
+    """The English texts of a row beside another's target texts."""
+    return [(english, target) for (english, _), (_, target) in zip(mine, others, strict=True)]
+
+
+def _least_usual(scores: Numbers, config: CheckConfig) -> float:
+    """Far below the usual score, in robust standard deviations."""
     middle = float(np.median(scores))
-    spread = 1.4826 * float(np.median(np.abs(scores - middle)))
-    least = middle - config.score_distance * max(spread, LEAST_SPREAD)
-    return max(least, CHANCE) if middle > USUAL else least
+    return middle - config.score_distance * max(_robust_deviation(scores), LEAST_SPREAD)
 
 
-def low_scores(rows: Sequence[Row], config: CheckConfig, scores: Numbers) -> Iterable[Found]:
-    """Rows whose score is below `least_score`."""
-    if not len(scores) or np.isnan(scores).all():
+def _robust_deviation(values: Numbers) -> float:
+    return 1.4826 * float(np.median(np.abs(values - np.median(values))))
+
+
+def _mismatched_limit(lexicon: Lexicon, texts: Sequence[Sequence[Segmented]]) -> float:
+    """What hardly any of the rows scores with another row's target side."""
+    order = np.random.default_rng(0).permutation(len(texts))[:MISMATCHED]
+    pairs = zip(order, np.roll(order, 1), strict=True)
+    scores = np.array([row_score(lexicon, _mismatched(texts[a], texts[b])) for a, b in pairs])
+    return float(np.median(scores)) + DISTANCE * _robust_deviation(scores)
+
+
+def _faults(texts: Sequence[Sequence[Segmented]], taught: Sequence[tuple[Words, Words]]) -> tuple[str, ...]:
+    """What is wrong with a file whose rows score hardly better than with a neighbour's target side.
+
+    Each half of the rows is scored by a lexicon of the other half, which no pair that is scored has taught.
+    """
+    rng = np.random.default_rng(0)
+    order = rng.permutation(len(texts))[:COMPARED]
+    better = worse = 0
+    for learnt, scored in ((order[::2], order[1::2]), (order[1::2], order[::2])):
+        lexicon = Lexicon.train([*(_joined(texts[n]) for n in learnt), *taught])
+        steps = rng.integers(1, NEIGHBOURS + 1, len(scored)) * rng.choice((-1, 1), len(scored))
+        for mine, step in zip(scored, steps, strict=True):
+            other = mine + step if 0 <= mine + step < len(texts) else mine - step
+            own = row_score(lexicon, texts[mine])
+            another = row_score(lexicon, _mismatched(texts[mine], texts[other]))
+            better, worse = better + (own > another), worse + (own < another)
+    told = better + worse
+    if told < LEAST_PACKAGED or better >= BELONGING * told:
+        return ()
+    wrong = min(1.0, 2 * worse / told)
+    return (
+        f"in about {wrong:.0%} of the rows the two sides do not belong together: only {better / told:.0%} translate "
+        "their own other side better than a neighbour's (usual: 95% or more, by chance 50%): were they shifted or "
+        "shuffled? pair them again, with `deepsuper data join`",
+    )
+
+
+def low_scores(rows: Sequence[Row], config: CheckConfig, measured: Measured) -> Iterable[Found]:
+    """Rows whose score is below the least."""
+    if measured.least is None:
         return
-    usual = float(np.median(scores))
-    for n in np.flatnonzero(scores < least_score(scores, config)).tolist():
+    usual = float(np.median(measured.values))
+    for n in np.flatnonzero(measured.values < measured.least).tolist():
         texts = " | ".join(shortened(text, 40) for text in (rows[n].output_en, rows[n].output))
-        yield Found(n, f"score {scores[n]:.2f}, usually {usual:.2f}: {texts}")
+        yield Found(n, f"score {measured.values[n]:.2f}, usually {usual:.2f}: {texts}")

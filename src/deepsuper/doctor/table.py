@@ -10,14 +10,12 @@ from deepsuper.doctor.languages import wrong_language
 from deepsuper.doctor.lengths import length_ratio, truncated
 from deepsuper.doctor.markup import addresses, code, garbled, markup, no_answer, numbers, placeholders
 from deepsuper.doctor.reading import READING
-from deepsuper.doctor.scores import alignment_scores, low_scores
+from deepsuper.doctor.scores import alignment, low_scores
 from deepsuper.doctor.tasks import english_form
 
 CHECKS = {
     # The slow ones first: several processes share them out in this order.
-    "alignment": Reason(
-        "error", "both sides hardly translate each other's words", measure=alignment_scores, judge=low_scores
-    ),
+    "alignment": Reason("error", "both sides hardly translate each other's words", measure=alignment, judge=low_scores),
     "contaminated": Reason("error", "text of an evaluation set", contaminated),
     "near_duplicate": Reason("warning", "most runs of words are those of an earlier row", near_duplicates),
     "wrong_language": Reason("error", "a side is in another language or script", wrong_language),

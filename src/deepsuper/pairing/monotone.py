@@ -64,7 +64,7 @@ def judge_of(texts: Texts, pairs: Places, seed: int) -> Judge | None:
     chosen = rng.permutation(len(pairs))[:MOST_ROWS]
     learnt = [(texts.words_en[i], texts.words_tgt[j]) for i, j in (pairs[n] for n in chosen)]
     if len(learnt) < ENOUGH:
-        learnt += _packaged(texts.language)
+        learnt += packaged_pairs(texts.language)
     if len(learnt) < FEW or not pairs:
         return None
     log.info("learning a lexicon from %d pairs", len(learnt))
@@ -72,7 +72,8 @@ def judge_of(texts: Texts, pairs: Places, seed: int) -> Judge | None:
     return Judge(translations, measure(translations, pairs, seed))
 
 
-def _packaged(language: str) -> list[tuple[Words, Words]]:
+def packaged_pairs(language: str) -> list[tuple[Words, Words]]:
+    """The words of the packaged sentences; none in a language that they are not in."""
     if language not in LANGUAGES:
         return []
     texts = load_texts(language)
