@@ -397,6 +397,9 @@ def test_a_line_that_is_too_long_is_a_finding(tmp_path):
     source = read_source(path, "zh")
     assert [(finding.line, finding.reason) for finding in source.broken] == [(2, "broken_line"), (4, "broken_line")]
     assert (source.lines, source.numbers) == (4, [1, 3])
+    run_check(replace(CONFIG, files=(str(path),), language="zh"), tmp_path / "out")
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert page.count("a line of 16777218 bytes") == 2 and "xxxxx…" in page.replace("x" * 1495, "") and "yyyyy" in page
 
 
 @pytest.mark.parametrize("missing", ["datasketch", "py3langid", "rjieba"])

@@ -135,13 +135,21 @@ def _lines(one: Checked, findings: Sequence[Finding]) -> str:
 
 
 def _raw(path: Path, wanted: Iterable[int]) -> dict[int, str]:
-    left, texts = set(wanted), {}
-    for number, line in numbered_lines(path) if left else ():
+    """The text of the lines; the first letters of one that is too long."""
+    left, texts = set(wanted), dict[int, str]()
+
+    def bad(where: str, problem: str, text: str) -> None:
+        number = int(where.rpartition(":")[2])
+        if number in left:
+            texts[number] = text
+            left.remove(number)
+
+    for number, line in numbered_lines(path, bad) if left else ():
         if number in left:
             texts[number] = line.decode("utf-8", "replace")
             left.remove(number)
-            if not left:
-                break
+        if not left:
+            break
     return texts
 
 
