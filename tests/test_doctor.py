@@ -154,6 +154,29 @@ def test_one_of_the_rows_that_repeat_each_other_stays_though_the_first_has_a_fau
     assert kept == [*(f"row-{n}" for n in range(40) if n != 3), "copy-0"]
 
 
+def test_of_rows_with_the_same_id_the_first_without_a_fault_stays(tmp_path):
+    rows = [good_row(n) for n in range(40)]
+    rows[3] = {**good_row(3), "instruction": good_row(3)["instruction_en"]}  # not translated
+    second, third = ({**good_row(n), "id": rows[3]["id"]} for n in (50, 51))
+    faulty = {**good_row(52), "id": rows[3]["id"], "output_en": "n/a"}
+    path = write_lines(tmp_path / "rows.jsonl", [*rows, faulty, second, third, {**good_row(5), "id": "again"}])
+    checked = check_file(path, replace(CONFIG, ignore=("alignment",)))
+    assert {f.reason for f in checked.findings if f.line == 41} >= {"repeated_id", "no_answer"}
+    names = (tmp_path / "kept", tmp_path / "removed")
+    write_fixed(path, checked.findings, REASONS, names)
+    kept = [json.loads(line) for line in names[0].read_text(encoding="utf-8").splitlines()]
+    assert kept == [*rows[:3], *rows[4:], second]
+
+
+def test_a_row_whose_id_is_free_again_stays_though_its_twin_goes_as_a_duplicate(tmp_path):
+    rows = [good_row(1), {**good_row(1), "id": "twice"}, {**good_row(2), "id": "twice"}]
+    path = write_lines(tmp_path / "rows.jsonl", rows)
+    checked = check_file(path, replace(CONFIG, ignore=("alignment", "contaminated"), language="zh"))
+    names = (tmp_path / "kept", tmp_path / "removed")
+    write_fixed(path, checked.findings, REASONS, names)
+    assert [json.loads(line) for line in names[0].read_text(encoding="utf-8").splitlines()] == [rows[0], rows[2]]
+
+
 def test_a_row_that_holds_an_evaluation_text_is_named_with_the_item(tmp_path):
     context = "The ancient lighthouse keeper of the northern island wrote down each storm that he saw in forty years."
     items = [
@@ -420,14 +443,14 @@ def test_the_command_writes_a_report_and_both_files(tmp_path, monkeypatch, capsy
     path = write_lines(tmp_path / "rows.jsonl", [*rows, "{", good_row(0)])
     main(["data", "check", str(path), "--fix"])
     printed = capsys.readouterr().out
-    assert "40 rows (zh by its texts), 3 with errors, 1 with warnings only" in printed and "kept 39 lines" in printed
+    assert "41 rows (zh by its texts), 3 with errors, 1 with warnings only" in printed and "kept 39 lines" in printed
     out = tmp_path / "runs" / "check"
     report = json.loads((out / "report.json").read_text(encoding="utf-8"))
     (file,) = report["files"]
-    assert file["reasons"] == {"broken_line": 1, "no_answer": 1, "placeholder": 1, "repeated_id": 1}
-    assert (file["lines"], file["rows"], file["fixed"]) == (42, 40, {"kept": 39, "removed": 3})
+    assert file["reasons"] == {"broken_line": 1, "repeated_id": 1, "duplicate": 1, "no_answer": 1, "placeholder": 1}
+    assert (file["lines"], file["rows"], file["fixed"]) == (42, 41, {"kept": 39, "removed": 3})
     findings = [json.loads(line) for line in (out / "findings.jsonl").read_text(encoding="utf-8").splitlines()]
-    assert [finding["id"] for finding in findings] == ["row-7", "row-9", None, None]
+    assert [finding["id"] for finding in findings] == ["row-7", "row-9", None, "row-0", "row-0"]
     kept = (out / "rows.kept.jsonl").read_bytes().splitlines()
     assert len(kept) == 39 and set(kept) < set(path.read_bytes().splitlines())
     with pytest.raises(SystemExit) as stopped:

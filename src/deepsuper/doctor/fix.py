@@ -6,6 +6,7 @@ import base64
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 from deepsuper.doctor.findings import Finding
@@ -66,15 +67,16 @@ def _against(findings: Iterable[Finding], reasons: set[str]) -> dict[int, list[F
     against stays.
     """
     removing = sorted((f for f in findings if f.reason in reasons), key=lambda finding: finding.line)
-    otherwise = {finding.line for finding in removing if finding.earlier is None}
-    stays: dict[tuple[str, int], int] = {}  # by the reason and the first of the lines
+    stay: set[tuple[str, int]] = set()  # the reason, and the first of the lines, of those of which a later one stays
     against: dict[int, list[Finding]] = {}
-    for finding in removing:
-        group = (finding.reason, finding.earlier or 0)
-        if finding.earlier in otherwise and finding.line not in otherwise:
-            stays.setdefault(group, finding.line)
-        if stays.get(group) != finding.line:
-            against.setdefault(finding.line, []).append(finding)
+    for line, group in groupby(removing, key=lambda finding: finding.line):
+        held = list(group)
+        repeated = {(finding.reason, finding.earlier) for finding in held if finding.earlier is not None}
+        alone = len(repeated) == len(held) and all(earlier in against for _, earlier in repeated)
+        if alone and not repeated & stay:
+            stay |= repeated
+        else:
+            against[line] = held
     return against
 
 

@@ -26,7 +26,7 @@ SAMPLED = 200
 
 @dataclass
 class Source:
-    """One file: its rows, and the reasons against its other lines. `numbers`: the line of each row."""
+    """One file: its rows, and what was wrong in reading, mostly of other lines. `numbers`: the line of each row."""
 
     path: Path
     language: str
@@ -69,9 +69,9 @@ def read_source(path: Path, language: str | None, *, whole: bool = False) -> Sou
             continue
         if row.id in seen:
             detail = f"id {shortened(row.id)!r} is also on line {seen[row.id]}"
-            source.broken.append(Finding(where, number, "repeated_id", detail))
-            continue
-        seen[row.id] = number
+            place = len(source.rows)
+            source.broken.append(Finding(where, number, "repeated_id", detail, place, seen[row.id]))
+        seen.setdefault(row.id, number)
         source.rows.append(row)
         source.numbers.append(number)
     if language is None:
