@@ -209,6 +209,42 @@ def test_packaged_sentences_teach_a_lexicon_for_a_few_rows(tmp_path):
     assert len(found & right) >= 24 and len(found - right) <= 1
 
 
+@needs_shared
+def test_sets_that_do_not_belong_together_are_refused(tmp_path):
+    with gzip.open(SHARED / "data" / "parallel" / "alpaca.vi.jsonl.gz") as lines:
+        records = [json.loads(line) for line in islice(lines, 200)]
+    english = [{name: r[f"{name}_en"] for name in ("instruction", "input", "output")} for r in records]
+    texts = load_texts("vi").first(300)
+    target = [{"instruction": sentence, "output": sentence} for sentence in texts.target]
+    with pytest.raises(
+        ValueError, match=r"hardly belong together: only \d+ of 200 rows .*are these two languages of one"
+    ):
+        join(tmp_path, *sides(tmp_path, english, target), language="vi")
+    assert not (tmp_path / "out.jsonl").exists()
+
+
+def test_the_summary_says_what_is_wrong_with_an_id(tmp_path, capsys):
+    english, target = make_sides(8)
+    for n, (ours, theirs) in enumerate(zip(english, target, strict=True)):
+        ours["id"] = theirs["id"] = f"set-{n}"
+    english[0]["id"], english[1]["id"], english[3]["id"] = [1], "half", "set-2"
+    files = sides(tmp_path, english, target)
+    (tmp_path / "en.jsonl").write_text((tmp_path / "en.jsonl").read_text().replace("half", "\\ud800"))
+    join(tmp_path, *files, by="id")
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if "English rows;" in line)
+    assert line == "set aside: 4 English rows; 2: the id cannot be used; 2: the id is there several times"
+
+
+def test_a_header_is_named_and_becomes_no_row(tmp_path, capsys):
+    texts = load_texts("zh").first(20)
+    path = tmp_path / "pairs.tsv"
+    rows = zip(["en", *texts.english], ["zh", *texts.target], strict=True)
+    path.write_text("".join(f"{a}\t{b}\n" for a, b in rows), encoding="utf-8")
+    _, rows, _ = join(tmp_path, path, path, language="zh")
+    assert [row["output"] for row in rows] == list(texts.target)
+    assert "set aside: 1 English rows; 1: a header, the names of the columns" in capsys.readouterr().out
+
+
 def test_answers_of_their_own_are_left_out_of_the_comparison(tmp_path):
     english, target = make_sides(700, seed=2)
     answers = [record["output"] for record in target]

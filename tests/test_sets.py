@@ -161,6 +161,26 @@ def test_a_bad_row_keeps_its_place_with_its_reason(tmp_path, problem):
     assert side.entries[1].where.endswith("bad.jsonl:2") and side.entries[1].text
 
 
+def test_a_first_record_that_lacks_a_field_does_not_decide_what_the_set_is(tmp_path):
+    english = {f"{name}_en": text for name, text in GOOD.items()}
+    for bad in ({"instruction": "q"}, {"remark": "made in 2024"}, {"instruction": "q", "output": "a"}):
+        path = lines(tmp_path / "set.jsonl", bad, *[{**GOOD, **english, "id": n} for n in range(5)])
+        side = read_side(str(path), "en")
+        assert side.format == "project" and side.usable == [1, 2, 3, 4, 5] and "missing" in side.entries[0].problem
+
+
+@pytest.mark.parametrize(
+    "names", ["instruction\toutput", "en\tzh", "source\ttarget", "English\tChinese", '"src"\t"tgt"']
+)
+def test_a_line_with_the_names_of_the_columns_is_no_row(tmp_path, names):
+    path = tmp_path / "pairs.tsv"
+    path.write_text(f"\ufeff{names}\none\t一\nsource\ttarget\n", encoding="utf-8")
+    side = read_side(str(path), "zh")
+    assert side.usable == [1, 2] and side.entries[0].problem == "a header, the names of the columns"
+    path.write_text("one\t一\ntwo\toutput\n", encoding="utf-8")
+    assert read_side(str(path), "zh").usable == [0, 1]
+
+
 def test_a_field_that_is_too_deep_to_be_written_is_told_all_the_same(tmp_path, monkeypatch):
     deep: list[Any] = []
     for _ in range(5_000):

@@ -20,6 +20,10 @@ MATCHING = 0.5
 """The share of pairs by id or by order that must score as pairs: below it, ids or order mean something else."""
 LEAST = 0.05
 """The share of the smaller side's rows that an alignment must pair: fewer are those that any two files would have."""
+HARDLY, USUAL = 0.5, 0.5
+"""Where an alignment pairs less than this share of the smaller side, and its pairs score less than this in the median,
+the sets do not belong together. Of unrelated sets up to a third is paired, at 0.3 to 0.5; true pairs score 0.7 or more.
+"""
 SLIP = 3
 """Pairs in a row that are off the order before the order has slipped: two rows may have changed places."""
 
@@ -239,6 +243,7 @@ def _accept(found: Pairing, sides: Sides, places: Places, judge: Judge) -> None:
     rest_en = sorted(set(range(len(usable_en))) - {i for i, _ in taken})
     rest_tgt = sorted(set(range(len(usable_tgt))) - {j for _, j in taken})
     moved = find_moved(judge, rest_en, rest_tgt, [i for i, _ in taken], sides.seed)
+    _check_related(sides, np.append(scores[good], moved.scores), fewest)
     pairs = [*((i, j, "alignment", s) for (i, j), s in zip(taken, scores[good], strict=True))]
     pairs += [(i, j, "moved", s) for (i, j), s in zip(moved.pairs, moved.scores, strict=True)]
     found.pairs = [Pair(usable_en[i], usable_tgt[j], how, round(float(s), 3)) for i, j, how, s in sorted(pairs)]
@@ -254,3 +259,14 @@ def _accept(found: Pairing, sides: Sides, places: Places, judge: Judge) -> None:
             found.aside_en[usable_en[i]] = f"scores {score:.2f} with {theirs.where}: below {threshold:.2f}"
         if j not in paired[1]:
             found.aside_tgt[usable_tgt[j]] = f"scores {score:.2f} with {ours.where}: below {threshold:.2f}"
+
+
+def _check_related(sides: Sides, scores: Floats, fewest: int) -> None:
+    """Raises: NoMatch where few rows were paired and those score little more than mismatched ones."""
+    usual = float(np.median(scores)) if len(scores) else 0.0
+    if len(scores) < HARDLY * fewest and usual < USUAL:
+        raise NoMatch(
+            f"{sides.english.source} and {sides.target.source} hardly belong together: only {len(scores)} of {fewest} "
+            f"rows could be paired, and those usually score {usual:.2f} (pairs of one set: 0.7 or more): "
+            "are these two languages of one set, in the same order?"
+        )

@@ -201,6 +201,8 @@ def _kind(reason: str) -> str:
     for words in ("scores", "its partner cannot be used", "no row matches it", "has no id"):
         if reason.startswith(words):
             return words if words != "scores" else "the score is too low"
+    if reason.startswith(("id is ", "id holds ")):
+        return "the id cannot be used"
     if reason.startswith("id "):
         return "the id is missing on the other side" if " is not in " in reason else "the id is there several times"
     return reason[:60]

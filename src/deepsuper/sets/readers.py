@@ -103,7 +103,8 @@ READERS: dict[str, Reader] = {
     "sentence-pairs": Reader(lambda record, language: False, _column, sentences=True),
     "flores": Reader(lambda record, language: _sentence_field(record, language) is not None, _sentence, sentences=True),
 }
-"""From the most particular fields to the least: the first that fits the first record reads the whole set. Two columns
+"""From the most particular fields to the least: the first that fits a record is its; that of most of the first
+records reads the whole set. Two columns
 are an instruction and its output, or, where both sides are in the one file, a sentence in English and in the other
 language (`sentence-pairs`).
 """

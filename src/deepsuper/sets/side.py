@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,8 @@ from deepsuper.sets.readers import READERS, Reader, reader_of
 from deepsuper.sets.slots import Slot, read_slots
 
 _NO_ID = "(none)"
+LOOKED_AT = 20
+"""Records from whose fields the set is told."""
 
 
 @dataclass(frozen=True)
@@ -65,16 +68,18 @@ def read_side(source: str, language: str, name: str = "auto", split: str = "trai
 
 
 def _detect(source: str, slots: list[Slot], language: str) -> str:
-    first = next((slot for slot in slots if slot.record is not None), None)
-    if first is None or first.record is None:
+    """The reader that fits most of the first records: one that lacks a field does not decide."""
+    first = [(slot.where, slot.record) for slot in slots if slot.record is not None][:LOOKED_AT]
+    if not first:
         raise ValueError(f"{slots[0].where}: {slots[0].problem}")
-    name = reader_of(first.record, language)
-    if name is None:
+    names = Counter(name for _, record in first if (name := reader_of(record, language)) is not None)
+    if not names:
+        where, record = first[0]
         raise ValueError(
-            f"{first.where}: no known set has the fields {', '.join(map(str, first.record))} for {language}: "
+            f"{where}: no known set has the fields {', '.join(map(str, record))} for {language}: "
             f"name the format ({', '.join(READERS)}), or rename the fields to {', '.join(TARGET_FIELDS)}"
         )
-    return name
+    return names.most_common(1)[0][0]
 
 
 def _entry(slot: Slot, reader: Reader, language: str) -> Entry:

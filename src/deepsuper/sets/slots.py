@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from deepsuper.corpora import hub_records
+from deepsuper.languages import LANGUAGES
 from deepsuper.lines import array_items, file_records, numbered_lines
 
 Layout = Literal["array", "lines", "columns", "text"]
@@ -49,6 +50,13 @@ def read_slots(source: str, split: str = "train", subset: str | None = None) -> 
     return layout, _json_lines(path) if layout == "lines" else list(_text(path, layout))
 
 
+COLUMNS = {
+    "instruction", "input", "output", "question", "answer", "prompt", "response", "completion", "query", "source",
+    "target", "src", "tgt", "trg", "text", "text_en", "sentence", "translation", "original",
+    *LANGUAGES, *(language.name.casefold() for language in LANGUAGES.values()),
+    *(language.flores.casefold() for language in LANGUAGES.values()),
+}  # fmt: skip
+"""What columns are called: a first line of two of these names them, and is no row."""
 _BLANK = b"\xef\xbb\xbf \t\r\n"
 
 
@@ -137,8 +145,15 @@ def _lines(path: Path, layout: Layout) -> Iterator[Slot]:
     for number, line in numbered_lines(path, bad):
         yield from too_long
         too_long.clear()
-        yield _text_slot(f"{path}:{number}", line, layout)
+        slot = _text_slot(f"{path}:{number}", line, layout)
+        if number == 1 and layout == "columns" and slot.record is not None and _is_header(slot.record):
+            slot = Slot(slot.where, None, "a header, the names of the columns", "\t".join(slot.record.values()))
+        yield slot
     yield from too_long
+
+
+def _is_header(record: Mapping[str, str]) -> bool:
+    return all(name.strip().strip('"').casefold() in COLUMNS for name in record.values())
 
 
 def _text_slot(where: str, line: bytes, layout: Layout) -> Slot:
