@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -144,12 +144,17 @@ def _share(count: int, of: int) -> str:
     return f"{count} of {of}, {count / of:.0%} ({interval.low:.0%} to {interval.high:.0%})"
 
 
+def _literal(command: Callable[..., None]) -> str:
+    """Its docstring for argparse, to which a bare percent sign is a placeholder."""
+    return str(command.__doc__).replace("%", "%%")
+
+
 def main() -> None:
     """Runs one of the commands."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
     for command in (report, shuffled, sample):
-        added = commands.add_parser(command.__name__, help=command.__doc__)
+        added = commands.add_parser(command.__name__, help=_literal(command))
         added.add_argument("files", nargs="+")
         added.add_argument("--data_dir", default=None)
         added.add_argument("--seeds", type=int, default=1)
@@ -157,7 +162,7 @@ def main() -> None:
         added.add_argument("--seed", type=int, default=0)
         added.add_argument("--rows", type=int, default=100)
         added.add_argument("--output", default="unread.jsonl")
-    commands.add_parser("verdicts", help=verdicts.__doc__)
+    commands.add_parser("verdicts", help=_literal(verdicts))
     args = parser.parse_args()
     globals()[args.command](args)
 

@@ -113,3 +113,8 @@ def test_mix_states_speed_and_memory_against_reading(tmp_path):
     rows.write_text("".join(json.dumps(record) + "\n" for record in make_records(5)))
     out = run("mix.py", "--data", rows, "--rows", 300, "--folder", tmp_path)
     assert re.findall(r"^(\w+) .* MiB .* rows/s .* x reading$", out, re.M) == ["read", "parse", "mix"]
+
+
+@pytest.mark.parametrize("script", ["doctor.py", "join.py", "mix.py", "word_alignment.py"])
+def test_a_script_has_a_help_page(script):
+    assert "usage:" in run(script, "--help")

@@ -387,6 +387,7 @@ def test_a_truncated_archive_is_refused_by_name_and_nothing_is_written(tmp_path,
     [
         ([], "files: need at least one file"),
         (["nowhere.jsonl"], "nowhere.jsonl: no such file"),
+        (["deep"], "deep: is a folder: name the files in it, such as deep/*.jsonl"),
         (["rows.jsonl", "rows.jsonl"], "files: need each file once"),
         (["rows.jsonl", "--reasons", "nonsense"], "reasons: need all, or of broken_line"),
         (["rows.jsonl", "--ignore", "nonsense"], "ignore: need one of broken_line"),
@@ -444,6 +445,8 @@ def test_the_command_writes_a_report_and_both_files(tmp_path, monkeypatch, capsy
     main(["data", "check", str(path), "--fix"])
     printed = capsys.readouterr().out
     assert "41 rows (zh by its texts), 3 with errors, 1 with warnings only" in printed and "kept 39 lines" in printed
+    assert re.search(r"prompt English \d+ \(.*; of answers' bytes to English \d.\d+ \(", printed)
+    assert "not JSON (Expecting property name" in " ".join(printed.split())
     out = tmp_path / "runs" / "check"
     report = json.loads((out / "report.json").read_text(encoding="utf-8"))
     (file,) = report["files"]
@@ -485,6 +488,14 @@ def test_no_text_ends_up_as_markup(tmp_path):
     page = attacked(tmp_path).read_text(encoding="utf-8")
     assert "<img" not in page and "<script" not in page and "&lt;img" in page and "مرحبا" in page
     assert "http" not in page.split("</head>")[0].replace("http-equiv", "") and "src=" not in page.replace("src=x", "")
+
+
+def test_the_terminal_shows_remedies_whole(tmp_path, capsys):
+    long = '{"id": "a", "instruction": "' + "x" * (MAX_LINE + 1)
+    path = write_lines(tmp_path / "rows.jsonl", [good_row(0), long.replace("xx", "\r\r", 2)])
+    run_check(CheckConfig((str(path),), language="zh"), tmp_path / "out")
+    printed = "".join(capsys.readouterr().out.split())
+    assert "savethefilewith\\naslineend" in printed
 
 
 def test_an_empty_file_has_a_report(tmp_path):

@@ -232,7 +232,7 @@ def test_the_summary_says_what_is_wrong_with_an_id(tmp_path, capsys):
     (tmp_path / "en.jsonl").write_text((tmp_path / "en.jsonl").read_text().replace("half", "\\ud800"))
     join(tmp_path, *files, by="id")
     (line,) = (line for line in capsys.readouterr().out.splitlines() if "English rows;" in line)
-    assert line == "set aside: 4 English rows; 2: the id cannot be used; 2: the id is there several times"
+    assert line == "set aside: 4 English rows; 2: the id is there several times; 2: the id cannot be used"
 
 
 def test_a_header_is_named_and_becomes_no_row(tmp_path, capsys):

@@ -24,6 +24,10 @@ from deepsuper.run_folder import write_json_lines, write_text
 if TYPE_CHECKING:
     from deepsuper.doctor.run import Checked
 
+SHOWN = (0.01, 0.5, 0.99)
+"""Of lengths, in the terminal."""
+EXAMPLE = 400
+"""Letters of a detail there: no remedy is cut."""
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 COLORS = {"error": "red", "warning": "yellow"}
 
@@ -32,6 +36,8 @@ def print_report(console: Console, checked: Sequence[Checked], config: CheckConf
     """A table of each file's reasons, and where everything was written."""
     for one in checked:
         console.print(Text(summary(one), style="bold"), soft_wrap=True)
+        if one.source.rows:
+            console.print(Text(_lengths_line(one)), soft_wrap=True)
         for severity, remarks in (("error", one.faults), ("note", one.notes)):
             for remark in remarks:
                 console.print(Text(f"{severity}: {remark}", style=COLORS.get(severity, "")), soft_wrap=True)
@@ -58,6 +64,18 @@ def summary(one: Checked) -> str:
     )
 
 
+def _lengths_line(one: Checked) -> str:
+    told = {}
+    for name, found in lengths(one).items():
+        form = ",.2f" if name.endswith("ratio") else ",.0f"
+        low, middle, high = (f"{value:{form}}" for value in np.quantile(found, SHOWN))
+        told[name] = f"{name} {middle} ({low} to {high})"
+    ratio = told.pop("answer ratio").removeprefix("answer ratio ")
+    return (
+        f"lengths in characters, median (1% to 99%): {', '.join(told.values())}; of answers' bytes to English {ratio}"
+    )
+
+
 def _table(one: Checked) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("reason", "", "rows", "share", "for example"):
@@ -65,7 +83,7 @@ def _table(one: Checked) -> Table:
     lines = max(one.source.lines - one.source.blank, 1)
     for name, found in by_reason(one.findings).items():
         severity = REASONS[name].severity
-        example = f"line {found[0].line}: {shortened(found[0].detail, 100)}"
+        example = f"line {found[0].line}: {shortened(found[0].detail, EXAMPLE)}"
         share = f"{len(found) / lines:.2%}"
         table.add_row(name, Text(severity, style=COLORS[severity]), f"{len(found):,}", share, Text(example))
     return table

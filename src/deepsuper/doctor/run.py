@@ -166,6 +166,8 @@ def check_config(config: CheckConfig) -> None:
     """Raises: ValueError naming the first option out of its range."""
     check_ranges(_ranges(config))
     for name in config.files:
+        if Path(name).is_dir():
+            raise ValueError(f"{name}: is a folder: name the files in it, such as {Path(name) / '*.jsonl'}")
         if not Path(name).is_file():
             raise ValueError(f"{name}: no such file (from {Path.cwd()})")
     check_tools(config)
