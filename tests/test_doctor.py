@@ -197,7 +197,9 @@ def test_a_row_that_holds_an_evaluation_text_is_named_with_the_item(tmp_path):
     (found,) = detail(instruction_en="who wrote down each storm there")
     assert found.startswith("xquad/en.jsonl:1 (q1) question")
     assert not detail(input_en=" ".join(context.split()[:12])) and not detail(output_en="the keeper")
-    assert not detail(instruction_en="Tell me: who wrote down each storm there")
+    (found,) = detail(instruction_en="Tell me: who wrote down each storm there")
+    assert found.startswith("xquad/en.jsonl:1 (q1) question: 'who wrote down each storm there' in instruction_en")
+    assert not detail(instruction_en="Tell me who wrote down each storm")
 
 
 def test_the_packaged_sets_are_known_without_any_folder():
@@ -222,7 +224,8 @@ def test_the_index_finds_a_shared_run_if_and_only_if_there_is_one(item, text, le
     index = Index.of([Item("set/x:1", " ".join(item))], length)
     runs = {tuple(item[k : k + length]) for k in range(len(item) - length + 1)}
     shared = any(tuple(text[k : k + length]) in runs for k in range(len(text) - length + 1))
-    whole = len(item) < length and len(item) >= LEAST_SHARE * length and text == item
+    inside = any(text[k : k + len(item)] == item for k in range(len(text) - len(item) + 1))
+    whole = LEAST_SHARE * length <= len(item) < length and inside
     assert bool(list(index.find([text]))) == (shared or whole)
 
 

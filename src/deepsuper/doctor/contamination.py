@@ -1,4 +1,4 @@
-"""Rows that hold text of an evaluation set: by runs of words (or of characters), and by whole short texts."""
+"""Rows that hold text of an evaluation set: by runs of words (or of characters), or a whole short text."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import islice
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,23 +20,28 @@ from deepsuper.doctor.normalise import DENSE, units
 
 Codes = npt.NDArray[np.uint64]
 LEAST_SHARE = 0.45
-"""A text shorter than a run counts whole, from this share of one: "What is it?" is nobody's."""
+"""A text shorter than a run counts where all of it stands, from this share of one: "What is it?" is nobody's."""
 COMMON = 5
 """A run that more evaluation texts than these have is a phrase of theirs, such as "which of the following"."""
 CHUNK = 5000
 FACTOR = np.uint64(0x9E3779B97F4A7C15)
 
 
+class Known(NamedTuple):
+    """Runs of one length as hashes, in order, and the number of the evaluation text that each is of."""
+
+    hashes: Codes
+    owners: npt.NDArray[np.int64]
+
+
 @dataclass
 class Index:
-    """Every run of `length` units of the evaluation texts, as hashes, and the texts that are shorter than one."""
+    """Every run of `length` units of the evaluation texts, and the texts that are shorter than one, by their length."""
 
     length: int
     items: list[Item] = field(default_factory=list)
     words: dict[str, int] = field(default_factory=dict)
-    short: dict[tuple[str, ...], int] = field(default_factory=dict)
-    hashes: Codes = field(default_factory=lambda: np.zeros(0, np.uint64))
-    owners: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    runs: dict[int, Known] = field(default_factory=dict)
 
     @classmethod
     def of(cls, items: Iterable[Item], length: int) -> Index:
@@ -47,23 +53,28 @@ class Index:
             if key in seen or len(found) < LEAST_SHARE * length:
                 continue
             seen.add(key)
-            if len(found) < length and not item.choice:
-                index.short[key] = len(index.items)
             for word in found:
                 index.words.setdefault(word, len(index.words) + 1)
             index.items.append(item)
             all_units.append(found)
-        codes, owners = index.encode(all_units)
-        hashes, whole = _runs(codes, length)
-        index._keep(hashes[whole], owners[: len(hashes)][whole])
+        index._keep(all_units, range(len(index.items)), length)
+        short: dict[int, list[int]] = {}
+        for n, found in enumerate(all_units):
+            if len(found) < length and not index.items[n].choice:
+                short.setdefault(len(found), []).append(n)
+        for size, numbers in sorted(short.items(), reverse=True):
+            index._keep([all_units[n] for n in numbers], numbers, size)
         return index
 
-    def _keep(self, hashes: Codes, owners: npt.NDArray[np.int64]) -> None:
-        pairs = np.unique(np.stack([hashes, owners.astype(np.uint64)], axis=1), axis=0)
-        self.hashes, first, counts = np.unique(pairs[:, 0], return_index=True, return_counts=True)
-        self.owners = pairs[first, 1].astype(np.int64)
+    def _keep(self, texts: Sequence[Sequence[str]], numbers: Sequence[int], length: int) -> None:
+        """Learns the runs of so many units of some texts, whose numbers are given too."""
+        codes, places = self.encode(texts)
+        hashes, whole = _runs(codes, length)
+        owners = np.array(numbers, np.uint64)[places[: len(hashes)]]
+        pairs = np.unique(np.stack([hashes[whole], owners[whole]], axis=1), axis=0)
+        known, first, counts = np.unique(pairs[:, 0], return_index=True, return_counts=True)
         rare = counts <= COMMON
-        self.hashes, self.owners = self.hashes[rare], self.owners[rare]
+        self.runs[length] = Known(known[rare], pairs[first, 1].astype(np.int64)[rare])
 
     def encode(self, texts: Sequence[Sequence[str]]) -> tuple[Codes, npt.NDArray[np.int64]]:
         """All texts in a row as numbers of their units, 0 for unknown ones and behind each text; and whose each is."""
@@ -72,24 +83,21 @@ class Index:
         return np.array(codes, np.uint64), np.repeat(np.arange(len(texts)), lengths)
 
     def find(self, texts: Sequence[Sequence[str]]) -> Iterator[tuple[int, Item, str]]:
-        """The index of each text that shares a run with an evaluation text, or is one; the item, and the run."""
+        """The index of each text that shares a run with an evaluation text, or holds a short one; the item, the run."""
         codes, owners = self.encode(texts)
-        hashes, whole = _runs(codes, self.length)
-        places = np.searchsorted(self.hashes, hashes)
-        hit = whole & (places < len(self.hashes))
-        hit[hit] = self.hashes[places[hit]] == hashes[hit]
         starts = np.searchsorted(owners, np.arange(len(texts)))
         told = set()
-        for at in np.flatnonzero(hit):
-            owner = int(owners[at])
-            if owner not in told:
-                told.add(owner)
-                run = texts[owner][at - starts[owner] :][: self.length]
-                yield owner, self.items[self.owners[places[at]]], _spelled(run)
-        for n, text in enumerate(texts):
-            whole_text = self.short.get(tuple(text))
-            if n not in told and whole_text is not None:
-                yield n, self.items[whole_text], _spelled(text)
+        for length, known in self.runs.items():
+            hashes, whole = _runs(codes, length)
+            places = np.searchsorted(known.hashes, hashes)
+            hit = whole & (places < len(known.hashes))
+            hit[hit] = known.hashes[places[hit]] == hashes[hit]
+            for at in np.flatnonzero(hit):
+                owner = int(owners[at])
+                if owner not in told:
+                    told.add(owner)
+                    run = texts[owner][at - starts[owner] :][:length]
+                    yield owner, self.items[known.owners[places[at]]], _spelled(run)
 
 
 def _runs(codes: Codes, length: int) -> tuple[Codes, npt.NDArray[np.bool_]]:
