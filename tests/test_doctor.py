@@ -287,14 +287,26 @@ def test_mispaired_rows_of_real_files_are_flagged_and_others_are_not(name):
         records = [json.loads(line) for line in islice(lines, 400)]
     language = name[-2:]
     good = alignment(as_rows(records, language), CONFIG)
-    assert not good.faults and not (good.values < good.least).any()
+    assert not good.faults and (good.values < good.least).sum() <= 2
     assert alignment(as_rows(mixed(records, list(range(400))), language), CONFIG).faults
     for share, fault in ((0.1, False), (0.5, True), (1.0, True)):
         places = random.Random(0).sample(range(400), round(share * 400))
         found = alignment(as_rows(mixed(records, places), language), CONFIG)
         low = found.values < found.least
         assert bool(found.faults) == fault
-        assert low[places].mean() > 0.5 and low.sum() - low[places].sum() <= 2
+        assert low[places].mean() > 0.5 and low.sum() - low[places].sum() <= 4
+
+
+@needs_shared
+def test_an_answer_of_another_row_under_a_right_prompt_is_flagged():
+    with gzip.open(SHARED / "data" / "parallel" / "alpaca.vi.jsonl.gz") as lines:
+        records = [json.loads(line) for line in islice(lines, 1000)]
+    places = random.Random(0).sample(range(1000), 50)
+    for here, answer in zip(places, [records[n]["output"] for n in places[1:] + places[:1]], strict=True):
+        records[here]["output"] = answer
+    found = alignment(as_rows(records, "vi"), CONFIG)
+    low = found.values < found.least
+    assert low[places].mean() > 0.75 and low.sum() - low[places].sum() <= 1 and not found.faults
 
 
 def test_a_file_too_small_to_be_scored_says_so(tmp_path):

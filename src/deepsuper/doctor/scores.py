@@ -33,6 +33,10 @@ COMPARED, NEIGHBOURS, BELONGING = 4000, 10, 0.85
 """Rows that are compared with rows so near, which may be of the same subject, and the share of them that must score
 better with their own other side: 95% or more of the real files' do, half of shuffled rows.
 """
+ALONE, BELOW_CHANCE = 20, -0.2
+"""Words of a prompt or an answer, both sides together, from which such a score of its own is the row's: an answer of
+another row under a right prompt. Shorter ones score as low by rare words, and all with a poor lexicon.
+"""
 Segmented = tuple[list[str], list[str]]
 
 
@@ -47,18 +51,21 @@ def alignment(rows: Sequence[Row], config: CheckConfig) -> Measured:
     texts = [[*_segmented(row)] for row in rows]
     chosen = np.linspace(0, len(rows) - 1, min(len(rows), LEARNT)).astype(int)
     lexicon = Lexicon.train([*(_joined(texts[n]) for n in chosen), *taught])
-    scores = np.array([row_score(lexicon, pair) for pair in texts])
+    good = bool(taught) or len(rows) >= WELL_LEARNT
+    scores = np.array([row_score(lexicon, pair, apart=good) for pair in texts])
     floor = CHANCE
-    if not taught and len(rows) < WELL_LEARNT and np.median(scores) <= USUAL:
+    if not good and np.median(scores) <= USUAL:
         floor = min(floor, _mismatched_limit(lexicon, texts))
     return Measured(scores, max(_least_usual(scores, config), floor), _faults(texts, taught))
 
 
-def row_score(lexicon: Lexicon, texts: Sequence[Segmented]) -> float:
-    """The scores of a row's texts, each weighted with its words."""
+def row_score(lexicon: Lexicon, texts: Sequence[Segmented], *, apart: bool = False) -> float:
+    """The scores of a row's texts, each weighted with its words. `apart`: or that of a long one far below chance."""
     weights = [len(english) + len(target) for english, target in texts]
     scores = [lexicon.score(english, target) for english, target in texts]
-    return float(np.average(scores, weights=weights)) if any(weights) else 0.0
+    mean = float(np.average(scores, weights=weights)) if any(weights) else 0.0
+    low = [score for score, words in zip(scores, weights, strict=True) if words >= ALONE and score < BELOW_CHANCE]
+    return min([mean, *low]) if apart else mean
 
 
 def _segmented(row: Row) -> Iterator[Segmented]:
