@@ -272,7 +272,16 @@ def test_mistakes_end_in_one_line(tmp_path, capsys):
     assert "same texts" in fail(capsys, "--en", en, "--tgt", en, *lang, *output)
     assert "written over a file that is read" in fail(capsys, "--en", en, "--tgt", tgt, *lang, "--output", tgt)
     assert "ends in .jsonl" in fail(capsys, "--en", en, "--tgt", tgt, *lang, "--output", str(tmp_path))
-    assert "language code" in fail(capsys, "--en", en, "--tgt", tgt, "--lang", "en", *output)
+    assert "language code such as zh, other" in fail(capsys, "--en", en, "--tgt", tgt, "--lang", "en", *output)
+    for written, nearest in (
+        ("arabic", "ar"),
+        ("AR", "ar"),
+        ("Arabian", "ar"),
+        ("zho_hans_", "zh"),
+        ("VIE_LATN", "vi"),
+    ):
+        told = fail(capsys, "--en", en, "--tgt", tgt, "--lang", written, *output)
+        assert f"lang: need a language code such as {nearest}, other than en, got {written!r}" in told
     assert "magic" in fail(capsys, "--en", en, "--tgt", tgt, *lang, *output, "--by", "magic")
     (tmp_path / "s.csv").write_text("one,eins\n")
     assert "parted by commas" in fail(capsys, "--en", str(tmp_path / "s.csv"), "--tgt", tgt, *lang, *output)

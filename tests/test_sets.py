@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from deepsuper.languages import LANGUAGES, is_code
 from deepsuper.lines import MAX_LINE
 from deepsuper.sets import READERS, Side, read_side
 from deepsuper.sets.readers import reader_of
@@ -294,3 +295,8 @@ def test_a_real_file_broken_anywhere_is_read_or_refused_by_name(tmp_path, seed):
         message = str(error)
     assert (side is None) == (source.name in message) and "\n" not in message
     assert side is None or all(entry.row is not None or entry.problem for entry in side.entries)
+
+
+def test_a_language_code_is_told_from_a_name():
+    assert all(map(is_code, [*LANGUAGES, "yue", "zh-Hant", "pt-BR", "zho_Hans", "es-419", "zh-Hant-TW", "xx"]))
+    assert not any(map(is_code, ["", "chinese", "AR", "z", "z h", "zh-", "zh--Hant", "../zh", "Zh", "中文"]))

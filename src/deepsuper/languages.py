@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 
 @dataclass(frozen=True)
@@ -84,5 +85,16 @@ def names_in_data(code: str) -> tuple[str, ...]:
 
 
 def is_code(text: str) -> bool:
-    """Whether a text can be the code of a language, in the table or not: `zh`, `pt-BR`, `zho_Hans`."""
-    return re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", text) is not None
+    """Whether a text can be the code of a language, in the table or not: `zh`, `pt-BR`, `zho_Hans`; no name."""
+    return re.fullmatch(r"[a-z]{2,3}([-_][A-Za-z0-9]{2,8})*", text) is not None
+
+
+def nearest_code(text: str) -> str:
+    """The code that a text may mean: by a language's name, its codes in any case, or a name like it; else some code."""
+    wanted = text.strip().casefold()
+    named = {language.name.casefold(): code for code, language in LANGUAGES.items()}
+    for candidates in (named, {other: code for code in LANGUAGES for other in map(str.casefold, codes_of(code))}):
+        if wanted in candidates:
+            return candidates[wanted]
+    close = get_close_matches(wanted, named, 1, 0.7)
+    return named[close[0]] if close else "zh"

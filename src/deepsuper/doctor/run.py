@@ -20,7 +20,7 @@ from deepsuper.doctor.findings import Finding, Found, Measured
 from deepsuper.doctor.fix import Fixed, fixed_names, write_fixed
 from deepsuper.doctor.reading import Source, read_source
 from deepsuper.doctor.table import CHECKS, REASONS
-from deepsuper.languages import is_code
+from deepsuper.languages import is_code, nearest_code
 from deepsuper.outputs import check_folder
 
 MANY = 4000
@@ -185,7 +185,8 @@ def _ranges(config: CheckConfig) -> Iterator[Range]:
     twice = [name for n, name in enumerate(config.files) if name in config.files[:n]]
     yield "files", twice, "each file once", not twice
     language = config.language
-    yield "lang", language, "a language code such as zh", language is None or is_code(language)
+    need = f"a language code such as {nearest_code(language or '')}"
+    yield "lang", language, need, language is None or is_code(language)
     known = ", ".join(REASONS)
     for name in () if config.reasons == ("all",) else config.reasons:
         yield "reasons", name, f"all, or of {known}", name in REASONS

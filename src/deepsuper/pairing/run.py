@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from deepsuper.checks import Range, check_ranges
-from deepsuper.languages import is_code
+from deepsuper.languages import is_code, nearest_code
 from deepsuper.outputs import check_file, check_not_read, check_own
 from deepsuper.pairing.config import JoinConfig
 from deepsuper.pairing.pairs import NoMatch, Pairing, Sides, align_sides, pair_by_alignment, pair_by_id, pair_by_order
@@ -83,7 +83,8 @@ def _share_ids(english: Side, target: Side) -> bool:
 
 def _ranges(config: JoinConfig) -> Iterator[Range]:
     code = is_code(config.language) and config.language != "en"
-    yield "lang", config.language, "a language code such as zh, other than en", code
+    such = nearest_code(config.language).replace("en", "zh")
+    yield "lang", config.language, f"a language code such as {such}, other than en", code
     for name in ("format_en", "format_tgt"):
         value = getattr(config, name)
         yield name, value, f"one of {', '.join(FORMATS)}", value in FORMATS
