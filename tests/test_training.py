@@ -20,7 +20,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from deepsuper import models
 from deepsuper.config import LoraConfig, ModelConfig, RunConfig, SourceConfig
 from deepsuper.models import load_model, merge_adapter
-from deepsuper.run_folder import RunFolder, dump
+from deepsuper.run_folder import RunFolder, dump, sha256
 from deepsuper.trainer import Diverged
 from deepsuper.training import prepare, train
 from runs import losses, make_records, make_run
@@ -165,6 +165,26 @@ def test_a_killed_run_resumes_to_the_same_losses(tmp_path, method):
     )
     a, b = (AutoModelForCausalLM.from_pretrained(Path(r.output_dir) / "model") for r in (run, whole))
     assert torch.allclose(a.lm_head.weight, b.lm_head.weight, atol=1e-5)
+
+
+@pytest.mark.parametrize("length", [{"max_steps": 4, "save_every": 3}, {"epochs": 1.0, "save_every": 4}])
+@pytest.mark.parametrize("lost", [0, 1, 2], ids=["nothing", "the last evaluation", "all records of the end"])
+def test_a_run_killed_after_its_last_step_takes_no_other(tmp_path, length, lost):
+    run = make_run(tmp_path, schedule="constant", method="dft-feature", similarity="centered", **length)
+    out = RunFolder(train(run))
+    weights, before = sha256(out.model / "model.safetensors"), out.metrics.read_text()
+    shutil.rmtree(out.model)
+    lines = before.splitlines(keepends=True)
+    assert "train_runtime" in lines[-2] and "eval_loss" in lines[-1]
+    out.metrics.write_text("".join(lines[: len(lines) - lost]))
+    train(run, resume=True)
+    assert sha256(out.model / "model.safetensors") == weights
+    if lost < 2:
+        assert out.metrics.read_text() == before
+        return
+    *steps, end, held_out = out.metrics.read_text().splitlines(keepends=True)
+    assert [*steps, held_out] == [*lines[:-2], lines[-1]]
+    assert set(json.loads(end)) == set(json.loads(lines[-2])) - {"train_loss"}
 
 
 @pytest.mark.parametrize(("family", "method"), [("llama", "dft-feature"), ("gemma3", "dft-logits")])

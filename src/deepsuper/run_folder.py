@@ -21,6 +21,9 @@ from deepsuper.outputs import check_folder
 
 PACKAGES = ("deepsuper", "torch", "transformers", "accelerate", "peft", "datasets", "tokenizers", "numpy")
 
+END = "train_runtime"
+"""In the record that ends training; a last evaluation may follow it."""
+
 
 class RunFolder:
     """The files of one run. Those that are read again are written aside and renamed."""
@@ -66,13 +69,21 @@ class RunFolder:
         return max(whole, key=lambda p: int(p.name.rpartition("-")[2]), default=None)
 
     def rewind(self, step: int) -> None:
-        """Forgets the metrics after `step`: they will be made again."""
+        """Forgets the metrics after `step`, and those after the record of the end: they will be made again."""
         if self.metrics.exists():
-            kept = [line for line in whole_lines(self.metrics) if json.loads(line)["step"] <= step]
+            kept = []
+            for line in whole_lines(self.metrics):
+                record = json.loads(line)
+                if record["step"] <= step:
+                    kept.append(line)
+                if END in record:
+                    break
             write_text(self.metrics, "".join(line + "\n" for line in kept))
 
     def log(self, record: Mapping[str, Any]) -> None:
-        """Adds one line to the metrics."""
+        """Adds one line to the metrics; a run resumed at its end keeps the record of the end that it has."""
+        if END in record and any(END in before for before in self.read_metrics()):
+            return
         with self.metrics.open("a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")
 

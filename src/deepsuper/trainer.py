@@ -55,6 +55,7 @@ class SupervisedTrainer(Trainer):  # type: ignore[misc]
         self._squares: dict[str, torch.Tensor] = {}
         self._nan_step: dict[str, torch.Tensor] = {}
         self._logged_until = 0
+        self._stepped = False
         self.add_callback(_StepEnd(supervised))
 
     @property
@@ -63,7 +64,13 @@ class SupervisedTrainer(Trainer):  # type: ignore[misc]
         return float(self.state.global_step / max(1, self.state.max_steps))
 
     def get_batch_samples(self, epoch_iterator: Any, num_batches: int, device: torch.device) -> tuple[list[Any], Any]:
-        """The micro-batches of one step, and each term's tokens (or rows) in them over all ranks."""
+        """The micro-batches of one step, and each term's tokens (or rows) in them over all ranks.
+
+        None where the last step has been taken: a run resumed there would be given another by the loop of the library.
+        """
+        if self.state.global_step >= self.state.max_steps:
+            return [], {}
+        self._stepped = True
         batches = []
         for _ in range(num_batches):
             try:
@@ -125,7 +132,9 @@ class SupervisedTrainer(Trainer):  # type: ignore[misc]
             if not math.isfinite(logs.get("grad_norm", 0.0)):
                 raise _diverged(self.state.global_step, "the norm of the gradient")
             logs = {**logs, **self._take_means()}
-        logs = {key: value for key, value in logs.items() if key != "total_flos"}
+        # Of no step there is no mean: the library says 0.
+        left_out = {"total_flos"} if self._stepped else {"total_flos", "train_loss"}
+        logs = {key: value for key, value in logs.items() if key not in left_out}
         super().log(logs, start_time)
         if self.is_world_process_zero():
             self.folder.log({"step": self.state.global_step, **logs})
