@@ -104,8 +104,10 @@ def test_print_config_is_a_recipe(recipe, tmp_path, capsys):
         (
             "lora",
             "{target_modules: [q_proj, v_porj]}",
-            "need modules of the model (down_proj, embed_tokens, gate_proj,",
+            "need modules of the model (down_proj, embed_tokens, gate_proj, k_proj, o_proj, q_proj, up_proj, v_proj)",
         ),
+        ("lora", "{target_modules: [lm_head]}", "got 'lm_head', which is (or is tied to) the output embeddings"),
+        ("lora", "{target_modules: [q_proj, lm_head]}", "got 'lm_head', which is (or is tied to) the output"),
         ("data.held_out", "[{language: vi, path: null, hub: a/b}]", "need a language of data.train (zh), got 'vi'"),
         ("training.fsdp", "true", "training.fsdp: need processes to shard over (accelerate launch"),
     ],

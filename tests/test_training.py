@@ -322,6 +322,21 @@ def test_a_lora_run_leaves_an_adapter_that_merges(tmp_path):
         merge_adapter(out / "adapter", tmp_path / "merged", ModelConfig(""))
 
 
+@pytest.mark.filterwarnings("ignore:Setting `save_embedding_layers`")
+@pytest.mark.parametrize("family", ["llama", "gemma3"])
+def test_an_adapter_trains_the_embedding_only_where_it_is_not_the_output_embeddings_too(tmp_path, family):
+    lora = LoraConfig(r=4, target_modules=["embed_tokens"], merge=True)
+    run = replace(make_run(tmp_path, family=family, max_steps=2, learning_rate=1e-2), lora=lora)
+    if family == "gemma3":
+        with pytest.raises(ValueError, match=r"\(down_proj, gate_proj, .*, got 'embed_tokens', which is .* tied to"):
+            prepare(run)
+        return
+    merged = AutoModelForCausalLM.from_pretrained(train(run) / "model")
+    base = AutoModelForCausalLM.from_pretrained(run.model.name)
+    changed = [n for n, p in base.named_parameters() if not torch.equal(p, merged.get_parameter(n))]
+    assert changed == ["model.embed_tokens.weight"]
+
+
 def test_an_adapter_is_merged_into_the_revision_and_dtype_it_was_trained_on(tmp_path, monkeypatch):
     run = replace(make_run(tmp_path, max_steps=1), lora=LoraConfig(r=4, merge=True))
     run = replace(run, model=replace(run.model, revision="v1", dtype="bfloat16"))

@@ -112,14 +112,29 @@ def num_layers(config: Any) -> int:
 
 
 def check_lora(config: LoraConfig, model: nn.Module) -> None:
-    """Raises: ValueError naming the first of `config.target_modules` that is none of `model`'s, and those that are."""
-    if config.target_modules == "all-linear":
+    """Raises: ValueError naming the first of `config.target_modules` that cannot be trained so, and those that can.
+
+    The losses read the weight of W_out itself, past its adapter; a tied embedding's would change it in merging alone.
+    """
+    if config.target_modules == "all-linear":  # peft leaves W_out and the embedding out
         return
-    names = [name for name, module in model.named_modules() if getattr(module, "weight", None) is not None]
+    weights = {name: getattr(module, "weight", None) for name, module in model.named_modules()}
+    head = model.get_output_embeddings().weight  # type: ignore[operator]
+    known = {name for name, weight in weights.items() if weight is not None and weight is not head}
     for wanted in config.target_modules:
-        if not any(f".{name}".endswith(f".{wanted}") for name in names):
-            known = sorted({name.rpartition(".")[2] for name in names if "norm" not in name})
-            raise ValueError(f"lora.target_modules: need modules of the model ({', '.join(known)}), got {wanted!r}")
+        named = {name for name, weight in weights.items() if weight is not None and _ends_in(name, wanted)}
+        if named and named <= known:
+            continue
+        usable = ", ".join(sorted({name.rpartition(".")[2] for name in known if "norm" not in name}))
+        read = ", which is (or is tied to) the output embeddings: the losses read them without an adapter"
+        raise ValueError(
+            f"lora.target_modules: need modules of the model ({usable}), got {wanted!r}{read if named else ''}"
+        )
+
+
+def _ends_in(name: str, wanted: str) -> bool:
+    """Whether `wanted` is the module's name, or the last parts of it, as peft reads it."""
+    return f".{name}".endswith(f".{wanted}")
 
 
 def add_lora(model: Any, config: LoraConfig, revision: str | None = None) -> Any:
