@@ -377,7 +377,24 @@ def test_a_run_never_writes_over_another(tmp_path):
         train(other, resume=True)
 
 
-def test_the_manifest_names_what_came_from_the_hub(tmp_path, monkeypatch):
+@pytest.mark.parametrize("changed", ["rows.jsonl", "base-llama/model.safetensors"])
+def test_a_run_is_not_resumed_on_other_data_or_another_base_model(tmp_path, monkeypatch, changed):
+    run = make_run(tmp_path, max_steps=2, save_every=1)
+    train(run)
+    file = tmp_path / changed
+    before = file.read_bytes()
+    file.write_bytes(before[: before.rindex(b"{")] if changed == "rows.jsonl" else before[:-4] + b"\0" * 4)
+    with monkeypatch.context() as patched:
+        patched.setattr("deepsuper.training.load_model", lambda *_: pytest.fail("weights were loaded"))
+        with pytest.raises(
+            ValueError, match=rf"{changed}: has changed since the run was started: put back what it was"
+        ):
+            train(run, resume=True)
+    file.write_bytes(before)
+    train(run, resume=True)
+
+
+def test_the_manifest_names_what_came_from_the_hub(tmp_path, monkeypatch, caplog):
     """The commit of a model, as the hub's cache has it, and the fingerprint of a data set, which its files change."""
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     run, commits = make_run(tmp_path), ["a1" * 20, "b2" * 20]
@@ -398,6 +415,12 @@ def test_the_manifest_names_what_came_from_the_hub(tmp_path, monkeypatch):
         assert manifest["base_model"] == {"name": "somebody/tiny", "revision": revision, "commit": commit, "files": {}}
         fingerprints.append(manifest["data"][f"{data}[train]"])
     assert fingerprints[0] != fingerprints[1]
+    with caplog.at_level("WARNING", "deepsuper"):
+        train(replace(hub, model=ModelConfig("somebody/tiny"), output_dir=str(tmp_path / commits[0])), resume=True)
+    assert f"{data}[train]: may have changed since the run was started" in caplog.text
+    (tmp_path / "hub" / "models--somebody--tiny" / "refs" / "v1").write_text(commits[0])
+    with pytest.raises(ValueError, match=rf"somebody/tiny \(commit {commits[0]}, before {commits[1]}\): has changed"):
+        train(replace(hub, model=model, output_dir=str(tmp_path / commits[1])), resume=True)
 
 
 def test_bad_rows_are_named_before_a_weight_is_loaded(tmp_path, monkeypatch):

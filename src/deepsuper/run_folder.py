@@ -57,6 +57,37 @@ class RunFolder:
                     "resume with the same values, or choose another output_dir"
                 )
 
+    def check_inputs(self, config: RunConfig, source: str, commit: str | None) -> None:
+        """Raises: ValueError naming the first data file, or file of the base model, that is not what the run read."""
+        manifest = self._manifest()
+        base = manifest["base_model"]
+        files = {path: sha256(Path(path)) for path in _data_files(config) if Path(path).is_file()}
+        weights = {str(Path(source) / name): value for name, value in model_hashes(source).items()}
+        changed = [path for path, value in files.items() if manifest["data"].get(path) != value]
+        changed += [path for path, value in weights.items() if base["files"].get(Path(path).name) != value]
+        if commit is not None and base["commit"] not in (None, commit):
+            changed.append(f"model.name {config.model.name} (commit {commit}, before {base['commit']})")
+        if changed:
+            raise ValueError(
+                f"{changed[0]}: has changed since the run was started: put back what it was, or choose another "
+                "output_dir and start without --resume"
+            )
+
+    def changed_fingerprints(self, fingerprints: Mapping[str, str]) -> list[str]:
+        """The data sets of the hub whose fingerprint is not the one in the manifest."""
+        before = self._manifest()["data"]
+        return [name for name, value in fingerprints.items() if before.get(name) != value]
+
+    def _manifest(self) -> dict[str, Any]:
+        try:
+            manifest: dict[str, Any] = json.loads(self.manifest.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ValueError(
+                f"{self.manifest}: cannot be read ({error}), so nobody knows what the run was trained on: put it back, "
+                "or choose another output_dir and start without --resume"
+            ) from error
+        return manifest
+
     def start(self, config: RunConfig, manifest: Mapping[str, Any]) -> None:
         """Writes the configuration and the manifest."""
         self.path.mkdir(parents=True, exist_ok=True)
@@ -136,7 +167,6 @@ def make_manifest(
 
     Of the hub: the model's `commit`, and the `fingerprints` of data sets.
     """
-    files = [p for s in (*config.data.train, *config.data.held_out) for p in (s.path, s.path_en) if p is not None]
     base = {"name": config.model.name, "revision": config.model.revision, "commit": commit}
     return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -144,10 +174,16 @@ def make_manifest(
         "seed": config.training.seed,
         "python": platform.python_version(),
         "packages": versions(),
-        "data": {path: sha256(Path(path)) for path in dict.fromkeys(files)} | dict(fingerprints),
+        "data": {path: sha256(Path(path)) for path in _data_files(config)} | dict(fingerprints),
         "base_model": {**base, "files": model_hashes(source)},
         **notes,
     }
+
+
+def _data_files(config: RunConfig) -> list[str]:
+    """The files of rows, each once."""
+    sources = (*config.data.train, *config.data.held_out)
+    return list(dict.fromkeys(path for s in sources for path in (s.path, s.path_en) if path is not None))
 
 
 def sha256(path: Path) -> str:

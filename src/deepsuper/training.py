@@ -116,6 +116,9 @@ def train(config: RunConfig, *, resume: bool = False, command: Sequence[str] | N
     folder = RunFolder(Path(config.output_dir))
     if resume:
         folder.check_same(config)
+        if is_main():
+            load_config(config.model)  # it asks the hub which commit is meant
+            folder.check_inputs(config, source_of(config.model), commit_of(config.model))
     elif is_main():
         folder.check_new()
     check_machine(config)
@@ -132,6 +135,8 @@ def train(config: RunConfig, *, resume: bool = False, command: Sequence[str] | N
             source, commit = source_of(config.model), commit_of(config.model)
             manifest = make_manifest(config, source, command, notes, commit, prepared.fingerprints)
             folder.start(config, manifest)
+        elif changed := folder.changed_fingerprints(prepared.fingerprints):
+            log.warning("%s: may have changed since the run was started: its fingerprint is another", changed[0])
         if prepared.skipped:
             write_skipped(prepared.skipped, folder.skipped)
         _report(config, prepared)
