@@ -14,7 +14,7 @@ import yaml
 from deepsuper import models
 from deepsuper.checks import check
 from deepsuper.cli import main, parse_recipe
-from deepsuper.config import LoraConfig
+from deepsuper.config import LoraConfig, SourceConfig
 from deepsuper.run_folder import dump
 from runs import make_run
 
@@ -68,6 +68,42 @@ def test_print_config_is_a_recipe(recipe, tmp_path, capsys):
     again.write_text(capsys.readouterr().out)
     before = parse_recipe([str(recipe)])
     assert parse_recipe([str(again)]) == replace(before, training=replace(before.training, seed=11))
+
+
+@pytest.mark.parametrize("again", ["option", "recipe"])
+def test_a_given_list_takes_the_place_of_the_recipes(recipe, tmp_path, again):
+    values = yaml.safe_load(recipe.read_text())
+    values["data"]["train"][0]["weight"] = 0.5
+    values["data"]["held_out"] = [{"language": "zh", "path": "a.jsonl", "path_en": "b.jsonl"}]
+    values["data"]["sdrrl"] = {"directions": ["en-en", "en-tgt"], "completion": []}
+    values |= {"lora": {"r": 2, "target_modules": ["q_proj", "v_proj"]}}
+    values["training"]["report_to"] = ["tensorboard"]
+    recipe.write_text(yaml.safe_dump(values))
+    given = {
+        "data": {"train": [{"language": "vi", "hub": "a/b"}], "held_out": [{"language": "vi", "path": "c.jsonl"}],
+                 "sdrrl": {"directions": ["tgt-en", "tgt-tgt"]}},
+        "training": {"report_to": ["wandb"]}, "lora": {"target_modules": ["k_proj", "o_proj"]},
+    }  # fmt: skip
+    if again == "recipe":
+        (tmp_path / "again.yaml").write_text(yaml.safe_dump(given))
+        config = parse_recipe([str(recipe), "--config", str(tmp_path / "again.yaml")])
+    else:
+        data = [f"--data.{name}={json.dumps(given['data'][name])}" for name in ("train", "held_out")]
+        config = parse_recipe(
+            [str(recipe), *data, '--data.sdrrl.directions=["tgt-en", "tgt-tgt"]', '--training.report_to=["wandb"]',
+             '--lora.target_modules=["k_proj", "o_proj"]']
+        )  # fmt: skip
+    assert config.data.train == [SourceConfig("vi", hub="a/b")]
+    assert config.data.held_out == [SourceConfig("vi", path="c.jsonl")]
+    assert (config.data.sdrrl.directions, config.data.sdrrl.completion) == (["tgt-en", "tgt-tgt"], [])
+    assert (config.training.report_to, config.lora) == (["wandb"], LoraConfig(r=2, target_modules=["k_proj", "o_proj"]))
+
+
+def test_one_field_of_a_source_may_be_changed_and_a_source_added(recipe):
+    more = ["--data.train.weight", "2", "--data.train+", "{language: vi, hub: a/b}"]
+    first, second = parse_recipe([str(recipe), *more]).data.train
+    assert first == replace(parse_recipe([str(recipe)]).data.train[0], weight=2.0)
+    assert second == SourceConfig("vi", hub="a/b")
 
 
 @pytest.mark.parametrize(

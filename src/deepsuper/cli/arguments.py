@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar, get_origin
 
 from jsonargparse import ArgumentParser, Namespace
 
@@ -17,7 +19,23 @@ def class_parser(config: type[Any], description: str) -> ArgumentParser:
     parser = ArgumentParser(description=description, allow_abbrev=False)
     parser.add_argument("--config", action="config", help="the recipe: a YAML file; RECIPE.yaml alone means the same")
     parser.add_class_arguments(config)
+    for action in parser._actions:
+        if hasattr(action, "_check_type") and get_origin(getattr(action, "_typehint", None)) is list:
+            action._check_type = partial(_check_list, action._check_type)
     return parser
+
+
+def _check_list(
+    check: Callable[..., Any], value: Any, append: bool = False, cfg: Namespace | None = None, mode: str | None = None
+) -> Any:
+    """A list that takes the place of an earlier one.
+
+    By itself jsonargparse fills in the items of a list from those of an earlier one of the same length, and has no
+    option against it. Items that are added (`--data.train+`) and fields that are changed (`--data.train.path`) still
+    see the earlier list.
+    """
+    replaces = isinstance(value, list | str) and not append
+    return check(value, append=append, cfg=None if replaces else cfg, mode=mode)
 
 
 def from_values(config: type[Config], parsed: Namespace) -> Config:
