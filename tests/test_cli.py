@@ -178,6 +178,41 @@ def test_values_that_do_not_go_together_end_in_one_line_before_weights(recipe, c
     assert not (recipe.parent / "run").exists()
 
 
+UNREAD = [
+    ("dft-feature", "alignment", "positional"),
+    ("dft-feature", "train_head_et", True),
+    ("dft-feature", "lens_norm", False),
+    ("lc-logits", "train_head_et", True),
+    ("dft-logits", "similarity", "centered"),
+    ("dft-logits", "momentum", 0.5),
+    ("dft-logits", "temperature", 0.5),
+    ("dft-logits", "pooling", "last"),
+    ("dft-logits", "detach_english", False),
+    ("dft-feature", "momentum", 0.5),
+    ("dft-feature", "temperature", 0.5),
+    *((method, "alignment", "positional") for method in ("sft", "tft", "sdrrl")),
+    ("tft", "similarity", "contrastive"),
+]
+
+
+@pytest.mark.parametrize(("method", "option", "value"), UNREAD)
+def test_an_option_that_the_method_does_not_read_is_refused(tmp_path, method, option, value):
+    layers = {"layer_lc": None, "layer_et": None}
+    run = make_run(tmp_path, method=method, **layers)
+    check(run)
+    with pytest.raises(ValueError, match=rf"^objective.{option} {value!r}: read by .*, got method: {method}.*leave it"):
+        check(replace(run, objective=replace(run.objective, **{option: value})))
+
+
+def test_an_option_that_one_of_two_terms_reads_is_accepted(tmp_path):
+    run = make_run(tmp_path, method="mixture", lc="feature", et="logits")
+    for similarity, option in (("centered", {"momentum": 0.5}), ("contrastive", {"temperature": 0.5})):
+        more = {"alignment": "positional", "train_head_et": True, "lens_norm": False, "pooling": "last"}
+        objective = replace(run.objective, similarity=similarity, detach_english=False, **more, **option)
+        check(replace(run, objective=objective))
+    check(make_run(tmp_path, method="dft-feature", layers="auto", lens_norm=False, layer_lc=None, layer_et=None))
+
+
 def test_a_tracker_whose_package_is_missing_is_named_with_it(tmp_path, monkeypatch):
     from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK
 

@@ -75,11 +75,16 @@ def test_the_logged_loss_is_the_sum_of_its_terms(tmp_path):
         assert r["loss"] == pytest.approx(r["loss_tft"] + 0.5 * r["loss_lc"] + 2.0 * r["loss_et"], rel=1e-5)
 
 
+def centered(method: str) -> dict[str, str]:
+    """The similarity with a state of its own, where the method has one."""
+    return {"similarity": "centered"} if "feature" in method else {}
+
+
 @pytest.mark.parametrize("method", ["dft-logits", "dft-feature"])
 def test_accumulated_micro_batches_train_as_one_batch(tmp_path, method):
     runs = []
     for micro in (4, 1):
-        run = make_run(tmp_path, micro_batch_size=micro, grad_norms_every=1, method=method, similarity="centered")
+        run = make_run(tmp_path, micro_batch_size=micro, grad_norms_every=1, method=method, **centered(method))
         out = train(replace(run, output_dir=str(tmp_path / f"run{micro}")))
         runs.append((losses(out), losses(out, "grad_norm_"), losses(out, "eval_loss")))
     for whole, cut in zip(*runs, strict=True):
@@ -144,7 +149,7 @@ def finish(process: subprocess.Popen[str]) -> str:
 @pytest.mark.parametrize("method", ["dft-logits", "dft-feature"])
 def test_a_killed_run_resumes_to_the_same_losses(tmp_path, method):
     run = make_run(
-        tmp_path, rows=48, epochs=10.0, save_every=4, log_every=3, eval_every=8, method=method, similarity="centered"
+        tmp_path, rows=48, epochs=10.0, save_every=4, log_every=3, eval_every=8, method=method, **centered(method)
     )
     whole = replace(run, output_dir=str(tmp_path / "whole"))
     train(whole)
@@ -191,7 +196,7 @@ def test_a_run_killed_after_its_last_step_takes_no_other(tmp_path, length, lost)
 @pytest.mark.parametrize("fsdp", [False, True])
 def test_two_processes_train_as_one(tmp_path, family, method, fsdp):
     """Llama with a W_out of its own, Gemma-3 with one that is the embedding too."""
-    options = {"method": method, "similarity": "centered", "grad_norms_every": 2}
+    options = {"method": method, "grad_norms_every": 2, **centered(method)}
     run = make_run(tmp_path, family=family, micro_batch_size=2, eval_every=3, **options)
     alone = train(replace(run, output_dir=str(tmp_path / "alone")))
     both = replace(run, training=replace(run.training, fsdp=fsdp))

@@ -39,9 +39,11 @@ def check(config: RunConfig, *, files: bool = True) -> None:
 
     `files` false: nothing is read, so no file has to be there.
     """
+    from deepsuper.methods import check_objective  # it imports torch, which the checks of other commands do without
+
     check_ranges(_ranges(config))
     _check_batches(config.training)
-    _check_objective(config.objective)
+    check_objective(config.objective)
     _check_together(config)
     _check_sdrrl(config)
     for name, source in _sources(config.data):
@@ -190,29 +192,6 @@ def _check_batches(training: TrainingConfig) -> None:
             f"training.batch_size {training.batch_size} is not a multiple of training.micro_batch_size "
             f"{training.micro_batch_size}: need whole micro-batches in a step"
         )
-
-
-def _check_objective(objective: ObjectiveConfig) -> None:
-    from deepsuper.methods import method_of  # it imports torch, which the checks of other commands do without
-
-    if objective.method != "mixture" and (objective.lc, objective.et) != ("none", "none"):
-        raise ValueError(f"objective.lc and objective.et are read by method: mixture, got method: {objective.method}")
-    if objective.method == "mixture" and (objective.lc, objective.et) == ("none", "none"):
-        raise ValueError("objective.method mixture: need objective.lc or objective.et to be logits or feature")
-    method = method_of(objective)
-    given = [name for name in ("layer_lc", "layer_et") if getattr(objective, name) is not None]
-    if objective.layers == "auto" and given:
-        raise ValueError(f"objective.layers auto: measures the layers itself, got {given[0]} too: leave one out")
-    if objective.layers == "auto" and (method.lc, method.et) == ("none", "none"):
-        raise ValueError(f"objective.layers auto: method {objective.method} supervises no inner layer: leave it out")
-    for term in ("lc", "et"):
-        layer = getattr(objective, f"layer_{term}")
-        if getattr(method, term) != "none":
-            continue
-        if layer is not None:
-            raise ValueError(f"objective.layer_{term} {layer}: method {objective.method} has no {term} term")
-        if getattr(objective, f"{term}_weight") != WeightConfig():
-            raise ValueError(f"objective.{term}_weight: method {objective.method} has no {term} term: leave it out")
 
 
 def _check_together(config: RunConfig) -> None:

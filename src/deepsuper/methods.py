@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from deepsuper.config import Kind, ObjectiveConfig, WeightConfig
@@ -43,6 +44,48 @@ def method_of(config: ObjectiveConfig) -> Method:
     if config.method == "mixture":
         return Method("parallel", config.lc, config.et)
     return METHODS[config.method]
+
+
+def check_objective(objective: ObjectiveConfig) -> None:
+    """Raises: ValueError naming the first option that says nothing to the method, its value and the method."""
+    if objective.method != "mixture" and (objective.lc, objective.et) != ("none", "none"):
+        raise ValueError(f"objective.lc and objective.et are read by method: mixture, got method: {objective.method}")
+    if objective.method == "mixture" and (objective.lc, objective.et) == ("none", "none"):
+        raise ValueError("objective.method mixture: need objective.lc or objective.et to be logits or feature")
+    method = method_of(objective)
+    given = [name for name in ("layer_lc", "layer_et") if getattr(objective, name) is not None]
+    if objective.layers == "auto" and given:
+        raise ValueError(f"objective.layers auto: measures the layers itself, got {given[0]} too: leave one out")
+    if objective.layers == "auto" and (method.lc, method.et) == ("none", "none"):
+        raise ValueError(f"objective.layers auto: method {objective.method} supervises no inner layer: leave it out")
+    for term in ("lc", "et"):
+        layer = getattr(objective, f"layer_{term}")
+        if getattr(method, term) != "none":
+            continue
+        if layer is not None:
+            raise ValueError(f"objective.layer_{term} {layer}: method {objective.method} has no {term} term")
+        if getattr(objective, f"{term}_weight") != WeightConfig():
+            raise ValueError(f"objective.{term}_weight: method {objective.method} has no {term} term: leave it out")
+    for name, reader, read in _readers(objective, {method.lc, method.et}, method.et):
+        value = getattr(objective, name)
+        similarity = f", similarity: {objective.similarity}" if "similarity" in reader else ""
+        if not read and value != getattr(ObjectiveConfig, name):
+            raise ValueError(
+                f"objective.{name} {value!r}: read by {reader}, got method: {objective.method}"
+                f"{similarity}: leave it out"
+            )
+
+
+def _readers(objective: ObjectiveConfig, kinds: set[Kind], et: Kind) -> Iterator[tuple[str, str, bool]]:
+    """An option, what reads it, and whether the method has such a term."""
+    yield "alignment", "logits terms", "logits" in kinds
+    yield "lens_norm", "logits terms and layers: auto", "logits" in kinds or objective.layers == "auto"
+    yield "train_head_et", "an et term of logits", et == "logits"
+    for name in ("pooling", "similarity", "detach_english"):
+        yield name, "feature terms", "feature" in kinds
+    for name, similarity in (("momentum", "centered"), ("temperature", "contrastive")):
+        read = "feature" in kinds and objective.similarity == similarity
+        yield name, f"feature terms with similarity: {similarity}", read
 
 
 def default_layer(term: str, num_layers: int) -> int:
