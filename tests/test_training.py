@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, GPT2Config
 
 from deepsuper import models
 from deepsuper.config import LoraConfig, ModelConfig, RunConfig, SourceConfig
@@ -24,6 +24,7 @@ from deepsuper.run_folder import RunFolder, dump, sha256
 from deepsuper.trainer import Diverged
 from deepsuper.training import prepare, train
 from runs import losses, make_records, make_run
+from tiny import make_tokenizer
 
 METHODS = ["sft", "tft", "dft-logits", "dft-feature"]
 
@@ -380,6 +381,20 @@ def test_a_run_never_writes_over_another(tmp_path):
     other = replace(run, training=replace(run.training, learning_rate=2e-3))
     with pytest.raises(ValueError, match=r"training\.learning_rate: the run was started with 0\.001, got 0\.002"):
         train(other, resume=True)
+
+
+def test_a_start_that_fails_leaves_the_folder_free(tmp_path):
+    model = GPT2Config(vocab_size=97, n_embd=32, n_layer=4, n_head=4, n_positions=512, bos_token_id=1)
+    AutoModelForCausalLM.from_config(model).save_pretrained(tmp_path / "base-gpt2")
+    make_tokenizer().save_pretrained(tmp_path / "base-gpt2")
+    run = make_run(tmp_path, family="gpt2", max_steps=1)
+    with pytest.raises(
+        ValueError, match=r"GPT2LMHeadModel cannot read several texts .* objective\.alignment: positional"
+    ):
+        train(run)
+    with pytest.raises(ValueError, match="no run to resume: start it without --resume"):
+        train(run, resume=True)
+    train(replace(run, objective=replace(run.objective, alignment="positional")))
 
 
 @pytest.mark.parametrize("changed", ["rows.jsonl", "base-llama/model.safetensors"])

@@ -129,21 +129,18 @@ def train(config: RunConfig, *, resume: bool = False, command: Sequence[str] | N
     if method_of(config.objective).synthesised:
         prepared = _with_synthesised_rows(config, prepared, arguments, folder, resume=resume)
     if is_main():
-        if not resume:
-            objective, bf16 = describe(config, prepared.objective), use_bf16(config.training.bf16)
-            notes = {"rows": prepared.counts, "objective": objective, "bf16": bf16}
-            source, commit = source_of(config.model), commit_of(config.model)
-            manifest = make_manifest(config, source, command, notes, commit, prepared.fingerprints)
-            folder.start(config, manifest)
-        elif changed := folder.changed_fingerprints(prepared.fingerprints):
+        if resume and (changed := folder.changed_fingerprints(prepared.fingerprints)):
             log.warning("%s: may have changed since the run was started: its fingerprint is another", changed[0])
-        if prepared.skipped:
-            write_skipped(prepared.skipped, folder.skipped)
         _report(config, prepared)
     set_seed(config.training.seed)
     trainer = make_trainer(config, prepared, arguments, folder)
     checkpoint = folder.last_checkpoint() if resume else None
     if is_main():
+        # Not earlier: a model that is refused leaves no run behind, which would be in the way of the next one.
+        if not resume:
+            _start(config, prepared, folder, command)
+        if prepared.skipped:
+            write_skipped(prepared.skipped, folder.skipped)
         folder.rewind(_step(checkpoint) if checkpoint else 0)
     if checkpoint is None and trainer.supervised.needs_calibration:
         _calibrate(trainer, prepared)
@@ -224,6 +221,17 @@ def describe(config: RunConfig, objective: Objective) -> str:
 def is_main() -> bool:
     """Whether this process is the one that writes."""
     return int(os.environ.get("RANK", "0")) == 0
+
+
+def _start(config: RunConfig, prepared: Prepared, folder: RunFolder, command: Sequence[str] | None) -> None:
+    """Writes what the run is: its configuration, and the manifest of what goes in."""
+    notes = {
+        "rows": prepared.counts,
+        "objective": describe(config, prepared.objective),
+        "bf16": use_bf16(config.training.bf16),
+    }
+    source, commit = source_of(config.model), commit_of(config.model)
+    folder.start(config, make_manifest(config, source, command, notes, commit, prepared.fingerprints))
 
 
 def _report(config: RunConfig, prepared: Prepared) -> None:
