@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 
 from deepsuper import models
@@ -171,7 +172,7 @@ def test_every_value_out_of_range_ends_in_one_line_before_weights(recipe, capsys
 )
 def test_values_that_do_not_go_together_end_in_one_line_before_weights(recipe, capsys, monkeypatch, line, words):
     monkeypatch.setattr("deepsuper.training.load_model", lambda *_: pytest.fail("weights were loaded"))
-    monkeypatch.setattr("deepsuper.checks._installed", lambda module: True)
+    monkeypatch.setattr("deepsuper.checks.installed", lambda module: True)
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     line = ["objective.layer_lc=null", "objective.method=et-feature", *line]
     assert words in fail(capsys, "train", str(recipe), *(f"--{value}" for value in line))
@@ -216,10 +217,31 @@ def test_an_option_that_one_of_two_terms_reads_is_accepted(tmp_path):
 def test_a_tracker_whose_package_is_missing_is_named_with_it(tmp_path, monkeypatch):
     from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK
 
-    monkeypatch.setattr("deepsuper.checks._installed", lambda module: False)
+    monkeypatch.setattr("deepsuper.libraries.installed", lambda module: False)
     for tracker in INTEGRATION_TO_CALLBACK.keys() - {"kubeflow"}:
         with pytest.raises(ValueError, match=rf"report_to: need the package .*pip install .*, got '{tracker}'"):
             check(make_run(tmp_path, report_to=[tracker]))
+
+
+def test_an_optimizer_is_refused_where_transformers_cannot_make_it(tmp_path):
+    """Before the weights, that is: transformers asks for its package, or for options that we have not, after them."""
+    from transformers import Trainer, TrainingArguments
+    from transformers.training_args import OptimizerNames
+
+    refused = {}
+    for name in OptimizerNames:
+        arguments = TrainingArguments(output_dir=str(tmp_path), optim=name.value)
+        try:
+            check(make_run(tmp_path, optimizer=name.value))
+        except ValueError as error:
+            refused[name.value] = str(error)
+            with pytest.raises((ValueError, ImportError)):
+                Trainer.get_optimizer_cls_and_kwargs(arguments, torch.nn.Linear(2, 2))
+        else:
+            Trainer.get_optimizer_cls_and_kwargs(arguments, torch.nn.Linear(2, 2))
+    words = "training.optimizer: need the package bitsandbytes (pip install bitsandbytes), or another optimizer, got"
+    assert refused.get("paged_adamw_8bit", words).startswith(words)
+    assert "need one of adamw_torch" in refused["galore_adamw"] and "galore" not in refused["galore_adamw"][:-14]
 
 
 def test_show_needs_the_model_but_no_data(recipe, tmp_path, capsys, monkeypatch):

@@ -36,6 +36,7 @@ LEVELS = {
     "tree": 3,
     "states": 3,
     "run_folder": 2,
+    "libraries": 2,
     "methods": 3,
     "supervised": 4,
     "checks": 4,

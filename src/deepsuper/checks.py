@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -20,17 +19,10 @@ from deepsuper.config import (
     TrainingConfig,
     WeightConfig,
 )
+from deepsuper.libraries import installed, library_names
 from deepsuper.texts import LANGUAGES
 
 FLASH = "flash_attention_2"
-TRACKERS = {
-    "azure_ml": {"azureml": "azureml-sdk"},
-    "comet_ml": {"comet_ml": "comet-ml"},
-    "dagshub": {"dagshub": "dagshub", "mlflow": "mlflow"},
-    "flyte": {"flytekit": "flytekit"},
-    "kubeflow": {},
-}
-"""The modules that a tracker needs and their packages, where both are not called what transformers calls it."""
 SCHEDULES = ("linear", "cosine", "constant", "constant_with_warmup", "polynomial", "inverse_sqrt")
 
 
@@ -93,7 +85,7 @@ def _ranges(config: RunConfig) -> Iterator[Range]:
     yield "model.name", config.model.name, "a hub name, a folder or a packaged model", bool(config.model.name.strip())
     yield "output_dir", config.output_dir, "a folder", bool(config.output_dir.strip())
     attention = config.model.attention
-    usable = attention != FLASH or _installed("flash_attn")
+    usable = attention != FLASH or installed("flash_attn")
     yield "model.attention", attention, "the package flash-attn, or another attention", usable
     yield from _data_ranges(config.data)
     yield from _objective_ranges(config.objective)
@@ -150,33 +142,14 @@ def _training_ranges(t: TrainingConfig) -> Iterator[Range]:
         yield f"training.{name}", getattr(t, name), "0 (never) or more", getattr(t, name) >= 0
     limit = t.save_total_limit
     yield "training.save_total_limit", limit, "none (keep all) or at least 1", limit is None or limit >= 1
-    yield from _library_names(t)
-
-
-def _library_names(t: TrainingConfig) -> Iterator[Range]:
-    """The names that transformers knows, which it would ask for only once the weights are loaded."""
-    from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK
-    from transformers.training_args import OptimizerNames
-
-    optimizers = [str(name.value) for name in OptimizerNames]
-    yield "training.optimizer", t.optimizer, f"one of {', '.join(optimizers)}", t.optimizer in optimizers
-    for tracker in t.report_to:
-        known = tracker in INTEGRATION_TO_CALLBACK
-        yield "training.report_to", tracker, f"one of {', '.join(INTEGRATION_TO_CALLBACK)}", known
-        for module, package in TRACKERS.get(tracker, {tracker: tracker}).items():
-            need = f"the package {package} (pip install {package}), or another tracker"
-            yield "training.report_to", tracker, need, _installed(module)
+    yield from library_names(t)
 
 
 def need_packages(extra: str, *modules: str) -> None:
     """Raises: ValueError with what to install, where a package of an extra is missing."""
     for module in modules:
-        if not _installed(module):
+        if not installed(module):
             raise ValueError(f"needs the package {module}: pip install 'deepsuper[{extra}]'")
-
-
-def _installed(module: str) -> bool:
-    return importlib.util.find_spec(module) is not None
 
 
 def _lora_ranges(lora: LoraConfig) -> Iterator[Range]:
@@ -230,7 +203,7 @@ def _check_sdrrl(config: RunConfig) -> None:
             f"data.sdrrl.completion: no parallel sentences are packaged for {unpackaged[0]!r} (there are "
             f"{', '.join(LANGUAGES)}): give a file with data.sdrrl.sentences, or set data.sdrrl.completion to []"
         )
-    if "zh" in languages and (parts.code_switch or parts.completion) and not _installed("rjieba"):
+    if "zh" in languages and (parts.code_switch or parts.completion) and not installed("rjieba"):
         raise ValueError("data.sdrrl: Chinese words need the package rjieba: pip install 'deepsuper[data]'")
 
 
