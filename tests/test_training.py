@@ -457,3 +457,14 @@ def test_bad_rows_are_named_before_a_weight_is_loaded(tmp_path, monkeypatch):
     held_out = [replace(run.data.held_out[0], path=str(long))]
     with pytest.raises(ValueError, match=r"^data\.held_out: no row fits into data\.max_length: raise it"):
         prepare(replace(skip, data=replace(skip.data, held_out=held_out)))
+
+
+def test_a_weight_that_leaves_no_row_is_named_as_such(tmp_path):
+    run = make_run(tmp_path)
+    source = run.data.train[0]
+    for part, before in (("train", []), ("train", [source]), ("held_out", [])):
+        few = replace(source, language="vi" if before else "zh", weight=0.01)
+        with pytest.raises(
+            ValueError, match=rf"^data\.{part}\[{len(before)}\]\.weight 0\.01: rounds to no row of .*rows"
+        ):
+            prepare(replace(run, data=replace(run.data, **{part: [*before, few]})))

@@ -14,8 +14,8 @@ from transformers import TrainingArguments, set_seed
 
 from deepsuper.checks import check, check_machine
 from deepsuper.collate import Collator
-from deepsuper.config import RunConfig, SdrrlConfig
-from deepsuper.corpora import SkippedRow, load_corpus, write_skipped
+from deepsuper.config import RunConfig, SdrrlConfig, SourceConfig
+from deepsuper.corpora import Row, SkippedRow, load_corpus, write_skipped
 from deepsuper.layers.auto import choose_for_run, chosen_for_run
 from deepsuper.methods import build_objective, formula, method_of, trained_on
 from deepsuper.model_card import write_card
@@ -92,6 +92,7 @@ def prepare(config: RunConfig) -> Prepared:
     fingerprints: dict[str, str] = {}
     for part, sources in (("train", config.data.train), ("held_out", config.data.held_out)):
         corpus = load_corpus(sources, config.data, kind=kind, seed=config.training.seed)
+        _check_weights(part, sources, corpus.rows)
         encoded = encode_rows(corpus.rows, tokenizer, config.data, kind, progress=is_main())
         skipped += [*corpus.skipped, *encoded.skipped]
         fingerprints |= corpus.fingerprints
@@ -106,6 +107,16 @@ def prepare(config: RunConfig) -> Prepared:
         if sources and not parts[part]:
             raise ValueError(f"data.{part}: no row fits into data.max_length: raise it")
     return Prepared(objective, tokenizer, parts["train"], parts["held_out"], skipped, counts, questions, fingerprints)
+
+
+def _check_weights(part: str, sources: Sequence[SourceConfig], rows: Sequence[Row]) -> None:
+    """Raises: ValueError naming the first source whose weight leaves no row of its language."""
+    there = {row.language for row in rows}
+    for n, source in enumerate(sources):
+        if source.language not in there:
+            raise ValueError(
+                f"data.{part}[{n}].weight {source.weight:g}: rounds to no row of {source.path or source.hub}: raise it"
+            )
 
 
 def train(config: RunConfig, *, resume: bool = False, command: Sequence[str] | None = None) -> Path:
