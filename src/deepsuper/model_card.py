@@ -6,17 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from deepsuper.config import RunConfig
 from deepsuper.run_folder import write_text
 
-CARD = """---
-base_model: {base}
-language: [{languages}]
-library_name: {library}
-tags: [deepsuper, deep-supervision, {method}]
----
-
-# {base}, tuned with {method}
+BODY = """# {base}, tuned with {method}
 
 Made by [deepsuper](https://pypi.org/project/deepsuper/) from `{base}` for {languages}.
 
@@ -26,22 +21,29 @@ Made by [deepsuper](https://pypi.org/project/deepsuper/) from `{base}` for {lang
 
 {usage}
 
+Prompts were rendered with the `{template}` template of deepsuper.
+
 | training | |
 | --- | --- |
 {facts}
 
 {scores}
 """
+MERGED_BODY = """# {base}, with an adapter merged into it
+
+Merged by [deepsuper](https://pypi.org/project/deepsuper/) from `{base}` and a LoRA adapter.
+
+{usage}
+"""
 USAGE = """```python
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 model = AutoModelForCausalLM.from_pretrained("path/to/this/folder")
 tokenizer = AutoTokenizer.from_pretrained("path/to/this/folder")
-```
-
-Prompts were rendered with the `{template}` template of deepsuper."""
+```"""
 ADAPTER_USAGE = """This is a LoRA adapter: load it with peft, or make a whole model of it with
-`deepsuper merge path/to/this/folder OUTPUT`. Prompts were rendered with the `{template}` template of deepsuper."""
+`deepsuper merge path/to/this/folder OUTPUT`."""
+CARD = "README.md"
 
 
 def write_card(
@@ -57,18 +59,41 @@ def write_card(
         "epochs": f"{t.epochs:g}" if t.max_steps < 0 else f"{t.max_steps} steps",
         "seed": t.seed,
     }
-    usage = USAGE if config.lora is None else ADAPTER_USAGE
-    text = CARD.format(
+    languages, adapter = list(dict.fromkeys(s.language for s in config.data.train)), config.lora is not None
+    header = {
+        "base_model": config.model.name,
+        "language": languages,
+        "library_name": "peft" if adapter else "transformers",
+        "tags": ["deepsuper", "deep-supervision", config.objective.method],
+    }
+    body = BODY.format(
         base=config.model.name,
-        languages=", ".join(dict.fromkeys(s.language for s in config.data.train)),
-        library="transformers" if config.lora is None else "peft",
+        languages=", ".join(languages),
         method=config.objective.method,
         formula=formula,
-        usage=usage.format(template=config.data.template),
+        usage=ADAPTER_USAGE if adapter else USAGE,
+        template=config.data.template,
         facts="\n".join(f"| {name} | {value} |" for name, value in facts.items()),
         scores=_scores(metrics),
     )
-    write_text(folder / "README.md", text)
+    write_text(folder / CARD, _card(header, body))
+
+
+def write_merged_card(adapter: Path, folder: Path, base: str) -> None:
+    """Writes README.md into the folder of a merged model: the adapter's own card, where deepsuper wrote it, else a few
+    words about `base`."""
+    text = (adapter / CARD).read_text(encoding="utf-8", errors="replace") if (adapter / CARD).is_file() else ""
+    if text.startswith("---\n") and ADAPTER_USAGE in text:
+        header, body = text.removeprefix("---\n").split("\n---\n\n", 1)
+        text = _card({**yaml.safe_load(header), "library_name": "transformers"}, body.replace(ADAPTER_USAGE, USAGE))
+    else:
+        text = _card({"base_model": base, "library_name": "transformers"}, MERGED_BODY.format(base=base, usage=USAGE))
+    write_text(folder / CARD, text)
+
+
+def _card(header: Mapping[str, Any], body: str) -> str:
+    """A card as the hub reads it: YAML between lines of three dashes, then Markdown."""
+    return f"---\n{yaml.safe_dump(dict(header), sort_keys=False, allow_unicode=True)}---\n\n{body}"
 
 
 def _scores(metrics: Sequence[Mapping[str, Any]]) -> str:

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from deepsuper.config import LoraConfig, ModelConfig
+from deepsuper.model_card import write_merged_card
 from deepsuper.outputs import check_folder
 
 
@@ -153,13 +154,18 @@ def add_lora(model: Any, config: LoraConfig, revision: str | None = None) -> Any
 
 
 def merge_adapter(adapter: Path, output: Path, config: ModelConfig) -> Path:
-    """Writes the base model, read as `config` says, with the adapter's changes added in: an ordinary model folder."""
+    """Writes the base model, read as `config` says, with the adapter's changes added in: an ordinary model folder.
+
+    Its card is the adapter's, for a whole model.
+    """
     if not (adapter / "adapter_config.json").is_file():
         raise ValueError(f"{adapter}: no adapter_config.json: need the adapter folder of a LoRA run")
     if output.exists():
         raise ValueError(f"{output}: exists: choose another folder")
     check_folder("output", output)
-    save_folder(_merged(adapter, config), load_tokenizer(_base_of(adapter, config)), output)
+    base = _base_of(adapter, config)
+    save_folder(_merged(adapter, config), load_tokenizer(base), output)
+    write_merged_card(adapter, output, base.name)
     return output
 
 
