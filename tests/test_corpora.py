@@ -94,6 +94,15 @@ def test_a_skipped_row_is_counted_and_written_down(tmp_path, problem):
     assert problem in written["reason"] and written["where"].startswith(str(tmp_path / "bad.jsonl"))
 
 
+def test_the_text_of_a_skipped_row_can_be_read(tmp_path):
+    bad = {"id": "b", "instruction": "苹果 ", "output": "", "instruction_en": "\ud800"}
+    (tmp_path / "bad.jsonl").write_text(json.dumps(bad) + "\n" + json.dumps(GOOD) + "\n")
+    corpus = load(tmp_path / "bad.jsonl", skip=True)
+    write_skipped(corpus.skipped, tmp_path / "skipped.jsonl")
+    (line,) = (tmp_path / "skipped.jsonl").read_text(encoding="utf-8").splitlines()
+    assert "苹果" in line and json.loads(json.loads(line)["text"]) == bad
+
+
 def test_a_missing_empty_or_cut_off_file_is_named(tmp_path):
     with pytest.raises(ValueError, match=r"none\.jsonl: no such file"):
         load(tmp_path / "none.jsonl")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deepsuper.config import DataConfig
-from deepsuper.corpora import Row
+from deepsuper.corpora import FIELDS, Row, write_skipped
 from deepsuper.templates import ALPACA_WITH_INPUT, Template, encode_rows
 from tiny import make_tokenizer
 
@@ -91,6 +94,16 @@ def test_a_row_that_loses_its_whole_answer_is_named_or_skipped(limit):
         encode_rows([ROW], tokenizer, data(max_length=limit), "parallel")
     encoded = encode_rows([ROW], tokenizer, data(max_length=limit, on_bad_row="skip"), "parallel")
     assert not encoded.rows and [s.where for s in encoded.skipped] == ["file:3"]
+
+
+def test_a_row_that_is_skipped_for_its_length_is_kept_whole(tmp_path):
+    row = replace(ROW, instruction="问题" * 2000, input="\u2028")
+    encoded = encode_rows([row], make_tokenizer(), data(max_length=20, on_bad_row="skip"), "translated")
+    write_skipped(encoded.skipped, tmp_path / "skipped.jsonl")
+    written = (tmp_path / "skipped.jsonl").read_text(encoding="utf-8")
+    assert "问题" in written and len(written.splitlines()) == 1
+    kept = json.loads(json.loads(written)["text"])
+    assert kept == {name: getattr(row, name) for name in ("id", *FIELDS["parallel"]) if getattr(row, name)}
 
 
 WORDS = st.text(alphabet="abc xyz.", min_size=1, max_size=12)

@@ -70,11 +70,15 @@ class Skipper:
     on_bad_row: Literal["error", "skip"]
     skipped: list[SkippedRow] = field(default_factory=list)
 
-    def __call__(self, where: str, problem: str, text: str) -> None:
-        """Raises: BadRow naming `where` and the remedy, unless bad rows are skipped."""
+    def __call__(self, where: str, problem: str, text: str, *, shown: int | None = SHOWN) -> None:
+        """Keeps the first `shown` letters (None: all). Raises: BadRow with the remedy, unless bad rows are skipped."""
         if self.on_bad_row == "error":
             raise BadRow(f"{where}: {problem}, or leave such rows out with data.on_bad_row: skip")
-        self.skipped.append(SkippedRow(where, problem, text[:SHOWN]))
+        self.skipped.append(SkippedRow(where, problem, text[:shown]))
+
+
+LINE_ENDS = {0x85: "\\u0085", 0x2028: "\\u2028", 0x2029: "\\u2029"}
+"""Some readers take these for line ends; inside JSON strings they may be escaped."""
 
 
 def write_skipped(skipped: Iterable[SkippedRow], path: Path) -> None:
@@ -82,7 +86,8 @@ def write_skipped(skipped: Iterable[SkippedRow], path: Path) -> None:
     aside = path.with_name(path.name + ".partial")
     # Half of a surrogate pair, which UTF-8 cannot write, becomes \udXXX, as JSON writes it.
     with aside.open("w", encoding="utf-8", errors="backslashreplace") as file:
-        file.writelines(json.dumps(asdict(row), ensure_ascii=False) + "\n" for row in skipped)
+        for row in skipped:
+            file.write(json.dumps(asdict(row), ensure_ascii=False).translate(LINE_ENDS) + "\n")
     aside.replace(path)
 
 
@@ -236,7 +241,7 @@ def is_unicode(text: str) -> bool:
 def as_text(value: Any) -> str:
     """A value as JSON, for messages; whatever it is, something can be shown of it."""
     try:
-        return json.dumps(value, default=str)
+        return json.dumps(value, default=str, ensure_ascii=False)
     except RecursionError:
         return "(nested too deep to be shown)"
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from rich.progress import track
 
 from deepsuper.config import DataConfig
-from deepsuper.corpora import CorpusKind, Row, SkippedRow, Skipper
+from deepsuper.corpora import FIELDS, CorpusKind, Row, SkippedRow, Skipper, as_text
 from deepsuper.parallel import EncodedRow, Side
 
 TemplateName = Literal["alpaca", "plain", "chat"]
@@ -107,12 +107,17 @@ def encode_rows(
             en = english[n] if english is not None and target is not None else None
             for side in (tgt, en):
                 if isinstance(side, int):
-                    bad(row.where or row.id, _too_long(side, data.max_length), row.id)
+                    bad(row.where or row.id, _too_long(side, data.max_length), as_text(_fields(row)), shown=None)
                     break
             else:
                 assert isinstance(tgt, Side) and not isinstance(en, int)
                 encoded.rows.append(EncodedRow(row.id, row.language, tgt, en))
     return encoded
+
+
+def _fields(row: Row) -> dict[str, str]:
+    """The row as it stands in a file, without the fields that the corpus has not read."""
+    return {"id": row.id} | {name: text for name in FIELDS["parallel"] if (text := getattr(row, name))}
 
 
 Texts = tuple[str, str, str]
