@@ -273,6 +273,22 @@ def fail_text(capsys, *line):
     return capsys.readouterr().err.splitlines()
 
 
+def test_an_error_begins_a_line_of_its_own_below_an_open_bar(recipe, capsys, monkeypatch):
+    import tqdm.auto
+
+    bars = []
+
+    def fall(*_, **__):
+        bars.append(tqdm.auto.tqdm(total=30, mininterval=0, file=sys.stderr))
+        bars[0].update(19)
+        raise ValueError("step 20: the loss is not finite")
+
+    monkeypatch.setattr("deepsuper.training.train", fall)
+    assert fail(capsys, "train", str(recipe)) == "deepsuper: error: step 20: the loss is not finite"
+    bars.pop().close()
+    assert capsys.readouterr().err == ""
+
+
 def test_a_lora_run_is_merged_by_one_command(tmp_path, capsys):
     path = tmp_path / "recipe.yaml"
     path.write_text(dump(replace(make_run(tmp_path, max_steps=2), lora=LoraConfig(r=2))))

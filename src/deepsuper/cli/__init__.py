@@ -148,6 +148,10 @@ def _stem(model: str) -> str:
 
 
 def _fail(message: str, status: int) -> int:
+    # An open progress bar would stand before the message on its line, and be drawn again below it.
+    if "tqdm" in sys.modules:
+        for bar in list(sys.modules["tqdm"].tqdm._instances):
+            bar.close()
     print(f"deepsuper: error: {message}", file=sys.stderr)
     return status
 
