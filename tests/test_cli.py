@@ -273,6 +273,56 @@ def fail_text(capsys, *line):
     return capsys.readouterr().err.splitlines()
 
 
+NAMED = "need its options by name, got"
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ("--lora.target_modules foo", "lora.target_modules: need a list such as '[foo]' or one of all-linear, got foo"),
+        ("--lora.r x", "lora.r: need a whole number, got x"),
+        ("--lora.rank 3", "lora: there is no option 'rank' (see deepsuper show --help)"),
+        ("--training.report_to wandb", "training.report_to: need a list such as '[wandb]', got wandb"),
+        ("--training.bf16 x", "training.bf16: need true or false or one of auto, got x"),
+        ("--objective.layer_lc x", "objective.layer_lc: need a whole number or null, got x"),
+        (
+            "--objective.lc_weight 0.5",
+            f"lc_weight: {NAMED} 0.5: --objective.lc_weight.value 0.5, or lc_weight: {{value",
+        ),
+        ("objective: {lc_weight: 0.5}", f"lc_weight: {NAMED} 0.5: --objective.lc_weight.value 0.5, or lc_weight:"),
+        ("--model llama", f"model: {NAMED} llama: --model.name llama, or model: {{name: llama}} in a recipe"),
+        ("model: llama", f"model: {NAMED} llama: --model.name llama, or model: {{name: llama}} in a recipe"),
+        ("--objective tft", f"objective: {NAMED} tft: --objective.method tft, or objective: {{method: tft}} in a"),
+        ("lora: true", "lora: need its options by name (--lora.OPTION VALUE, or lora: {OPTION: VALUE}), got True"),
+        ("--data.train.pth x", "data.train: there is no option 'pth' (see deepsuper show --help)"),
+        ("--learning_rate 1", "unrecognized arguments: --learning_rate 1 (see deepsuper show --help)"),
+    ],
+)
+def test_a_value_of_another_kind_ends_in_one_line_with_the_remedy(recipe, tmp_path, capsys, values, words):
+    line = values.split()
+    if not values.startswith("--"):
+        (tmp_path / "more.yaml").write_text(values)
+        line = ["--config", str(tmp_path / "more.yaml")]
+    with pytest.raises(SystemExit) as stopped:
+        main(["show", str(recipe), *line])
+    assert stopped.value.code == 2
+    (error,) = capsys.readouterr().err.splitlines()
+    assert error.startswith("deepsuper: error: ") and words in error
+
+
+def test_the_users_home_is_found_in_recipes_and_options(recipe, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    values = yaml.safe_load(recipe.read_text())
+    values["model"]["name"] = "~/base"
+    values["data"]["train"][0]["path"] = "~/rows.jsonl"
+    values["data"]["sdrrl"] = {"sentences": "~/pairs.tsv"}
+    recipe.write_text(yaml.safe_dump(values))
+    config = parse_recipe([str(recipe), "--output_dir=~/x", "--data.held_out=[{language: ~vi, hub: a~/b}]"])
+    assert (config.model.name, config.output_dir) == ("/home/me/base", "/home/me/x")
+    assert (config.data.train[0].path, config.data.sdrrl.sentences) == ("/home/me/rows.jsonl", "/home/me/pairs.tsv")
+    assert config.data.held_out == [SourceConfig("~vi", hub="a~/b")]
+
+
 def test_an_error_begins_a_line_of_its_own_below_an_open_bar(recipe, capsys, monkeypatch):
     import tqdm.auto
 

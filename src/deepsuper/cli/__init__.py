@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import re
 import sys
+from argparse import ArgumentError
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from jsonargparse import Namespace
 
-from deepsuper.cli.arguments import from_values, model_config, split_names
-from deepsuper.cli.data import run_data
+from deepsuper.cli.arguments import expand_home, from_values, model_config, split_names
+from deepsuper.cli.data import DATA_COMMANDS, run_data
+from deepsuper.cli.messages import explain
 from deepsuper.cli.parsers import make_parser
 from deepsuper.config import AlignConfig, CompareConfig, EvalConfig, LayersConfig, RunConfig
 
@@ -28,8 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for noisy in ("httpx", "httpx2", "openai", "transformers", "accelerate", "lm_eval"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     line = list(sys.argv[1:] if arguments is None else arguments)
-    parsed = make_parser().parse_args(_with_config(line))
     try:
+        parsed = _parse(line)
         COMMANDS[parsed.command](parsed[parsed.command], line)
     except ValueError as error:
         sys.exit(_fail(str(error), 2))
@@ -43,8 +46,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def parse_recipe(line: Sequence[str]) -> RunConfig:
     """The configuration of `RECIPE.yaml --name value ...`, as `deepsuper train` reads it; nothing is checked yet."""
-    parsed = make_parser().parse_args(_with_config(["show", *line]))
-    return from_values(RunConfig, parsed["show"])
+    return from_values(RunConfig, _parse(["show", *line])["show"])
+
+
+def _parse(line: Sequence[str]) -> Namespace:
+    """The values of a command line. Raises: ValueError in one line where it cannot be read."""
+    try:
+        parsed: Namespace = make_parser().parse_args(_with_config(list(line)))
+        expand_home(parsed)
+        return parsed
+    except ArgumentError as error:
+        message = explain(str(error))
+    if ": need " not in message:
+        command = itertools.takewhile(lambda word: word in COMMANDS or word in DATA_COMMANDS, line[:2])
+        message += f" (see {' '.join(['deepsuper', *command])} --help)"
+    raise ValueError(message)
 
 
 def _with_config(given: list[str]) -> list[str]:

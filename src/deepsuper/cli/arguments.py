@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from dataclasses import is_dataclass
 from functools import partial
-from typing import Any, TypeVar, get_origin
+from typing import Any, TypeVar, get_origin, get_type_hints
 
 from jsonargparse import ArgumentParser, Namespace
 
+from deepsuper.cli.messages import need_options
 from deepsuper.config import ModelConfig, RunConfig
 
 EPILOG = "Every value of a recipe can be changed on the command line: --training.learning_rate 1e-5"
@@ -40,9 +43,38 @@ def _check_list(
 
 def from_values(config: type[Config], parsed: Namespace) -> Config:
     """The configuration that the options of its `class_parser` say."""
+    _check_groups(config, parsed)
     fields = {name: parsed[name] for name in config.__dataclass_fields__}  # type: ignore[attr-defined]
     instantiated = class_parser(config, "").instantiate(Namespace(**fields))  # type: ignore[no-untyped-call]
     return config(**{name: instantiated[name] for name in fields})
+
+
+def _check_groups(config: type[Any], values: Namespace, prefix: str = "") -> None:
+    """Raises: ValueError where a recipe gives one value in place of options; jsonargparse sees it at the top only."""
+    for name, kind in get_type_hints(config).items():
+        if isinstance(kind, type) and is_dataclass(kind):
+            if not isinstance(values[name], Namespace):
+                raise ValueError(need_options(prefix + name, values[name]))
+            _check_groups(kind, values[name], f"{prefix}{name}.")
+
+
+NO_PATHS = ("text", "prompt")
+"""Options whose texts are taken as they are."""
+
+
+def expand_home(values: Namespace) -> None:
+    """Puts the user's home in place of a leading `~/`, which no shell expands in YAML or after `=`."""
+    for name, value in vars(values).items():
+        if name not in NO_PATHS:
+            vars(values)[name] = _expanded(value)
+
+
+def _expanded(value: Any) -> Any:
+    if isinstance(value, Namespace):
+        expand_home(value)
+    if isinstance(value, list):
+        return [_expanded(one) for one in value]
+    return os.path.expanduser(value) if isinstance(value, str) and f"{value}/".startswith("~/") else value
 
 
 def recipe_parser(description: str) -> ArgumentParser:

@@ -26,8 +26,10 @@ DESCRIPTION = "Deep supervision fine-tuning: make English-centric language model
 
 
 def make_parser() -> ArgumentParser:
-    """The parser of all commands."""
-    parser = ArgumentParser(prog="deepsuper", description=DESCRIPTION, epilog=EPILOG, allow_abbrev=False)
+    """The parser of all commands. It raises ArgumentError; see `messages.explain`."""
+    parser = ArgumentParser(
+        prog="deepsuper", description=DESCRIPTION, epilog=EPILOG, allow_abbrev=False, exit_on_error=False
+    )
     commands = parser.add_subcommands(dest="command", required=True)
     train = recipe_parser("Train a model as a recipe says; leaves a run folder.")
     train.add_argument("--resume", action="store_true", help="go on from the newest checkpoint of output_dir")
