@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepsuper.collate import Collator
-from deepsuper.objective import Feature, Logits, Objective
+from deepsuper.collate import Collator, check_made_for
+from deepsuper.objective import Feature, Logits, Objective, Weight
 from deepsuper.parallel import EncodedRow, ParallelBatch, Side, check_shapes
 from rows import BOS, EOS, PAD, make_rows
 
@@ -73,6 +76,63 @@ def test_every_answer_token_is_predicted_once_by_the_column_before_it(
 def test_a_row_without_english_is_named() -> None:
     with pytest.raises(ValueError, match="row a: the objective supervises with English"):
         Collator(PAD, BOS, Objective(TERMS))([EncodedRow("a", "zh", ROW.tgt)])
+
+
+def test_a_batch_without_rows_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"^no rows: a batch needs at least one"):
+        Collator(PAD, BOS, Objective(TERMS))([])
+
+
+def test_a_language_without_an_index_is_named_where_it_is_read() -> None:
+    row, centered = replace(ROW, language="vi"), Objective({"lc": Feature(1, 1, similarity="centered")})
+    with pytest.raises(ValueError, match=r"^row a: language 'vi' is not among the Collator's \(zh\): add it"):
+        Collator(PAD, BOS, centered)([row])
+    assert Collator(PAD, BOS, centered, ("zh", "vi"))([row])["language"].tolist() == [1]
+    assert Collator(PAD, BOS, Objective(TERMS))([row])["language"].tolist() == [0]
+
+
+TFT, ET, LC = ({name: TERMS[name]} for name in ("tft", "et", "lc"))
+FEATURE = {"lc": Feature(1, 1)}
+
+
+@pytest.mark.parametrize(
+    ("made", "read", "words"),
+    [
+        (Objective(TFT), Objective(TERMS), "it has no et_ids"),
+        (Objective(TFT), Objective(TERMS, alignment="positional"), "it has no targets_et"),
+        (Objective(TFT), Objective(FEATURE), "it has no english_ids"),
+        (Objective(FEATURE), Objective(TFT), "it has no targets_tft"),
+        (Objective(TERMS), Objective(TERMS, alignment="positional"), "it has et_ids"),
+        (Objective(TERMS), Objective(LC), "it has et_ids"),
+        (Objective(ET | FEATURE), Objective(ET), "it has english_ids"),
+    ],
+)
+def test_a_batch_for_another_objective_is_refused(made: Objective, read: Objective, words: str) -> None:
+    batch = Collator(PAD, BOS, made)([ROW])
+    check_made_for(batch, made)
+    with pytest.raises(ValueError, match=rf"^the batch was made for another objective \({words}.*alignment"):
+        check_made_for(batch, read)
+
+
+def test_a_batch_may_hold_more_where_nothing_moves() -> None:
+    for more in (Objective(TERMS), Objective(TERMS | FEATURE), Objective(TERMS, alignment="positional")):
+        check_made_for(Collator(PAD, BOS, more)([ROW]), Objective(TFT))
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: Objective(TERMS, alignment="conditonal"), "alignment: need one of conditional, positional, got 'con"),
+        (lambda: Logits(1, "bar"), "targets: need one of tft, lc, et, got 'bar'"),
+        (lambda: Feature(1, 1, pooling="max"), "pooling: need one of mean, last, got 'max'"),
+        (lambda: Feature(1, 1, similarity="cos"), "similarity: need one of cosine, centered, contrastive, got 'cos'"),
+        (lambda: Weight(1.0, decay="liner"), "decay: need one of none, linear, cosine, got 'liner'"),
+        (lambda: Objective(TERMS, {"lcc": Weight(2.0)}), r"weight 'lcc': need the name of a term \(tft, lc, et\)"),
+    ],
+)
+def test_a_misspelt_word_of_an_objective_is_named(make: Callable[[], object], words: str) -> None:
+    with pytest.raises(ValueError, match=f"^{words}"):
+        make()
 
 
 def test_shapes_that_disagree_are_named() -> None:

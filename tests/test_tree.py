@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -136,8 +138,20 @@ def test_a_model_that_cannot_read_a_tree_is_refused_in_one_line(kind: str, optio
     supervised = Supervised(model, conditional())
     with pytest.raises(ValueError, match=r"cannot read several texts in one pass \(.*\): choose objective") as caught:
         supervised.check_tree()
-    assert "\n" not in str(caught.value)
+    assert "\n" not in str(caught.value) and str(caught.value).count("choose") == 1
     Supervised(model, Objective({"tft": Logits(L, "tft")})).check_tree()
+
+
+def test_a_step_says_what_a_block_or_a_batch_lacks() -> None:
+    model = other_model("gpt2", {"n_embd": 32, "n_layer": 4, "n_head": 4})
+    batch = Collator(PAD, BOS, conditional())(make_rows(2))
+    with pytest.raises(ValueError, match=r"^GPT2Block takes no attention mask by name.*: choose alignment: positional"):
+        Supervised(model, conditional())(batch)
+    tft = Collator(PAD, BOS, Objective({"tft": Logits(L, "tft")}))(make_rows(2))
+    with pytest.raises(ValueError, match=r"^the batch was made for another objective"):
+        Supervised(model, conditional())(tft)
+    positional = replace(conditional(), alignment="positional")
+    assert set(Supervised(model, positional)(Collator(PAD, BOS, positional)(make_rows(2)))) == {"tft", "lc", "et"}
 
 
 @pytest.mark.parametrize("family", FAMILIES)

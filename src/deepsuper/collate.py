@@ -27,7 +27,9 @@ class Collator:
     languages: tuple[str, ...] = ("zh",)
 
     def __call__(self, rows: Sequence[EncodedRow]) -> ParallelBatch:
-        """Raises: ValueError where a term needs the English side of a row that has none."""
+        """Raises: ValueError where a term needs an English side or a language's index that a row has not."""
+        if not rows:
+            raise ValueError("no rows: a batch needs at least one")
         trunk = pad([row.tgt.query + row.tgt.response for row in rows], self.pad_id)
         query_mask = pad([row.tgt.content for row in rows], 0)
         batch = ParallelBatch(
@@ -46,7 +48,13 @@ class Collator:
         return batch
 
     def _language(self, row: EncodedRow) -> int:
-        return self.languages.index(row.language) if row.language in self.languages else 0
+        """The language's index, which centred features alone read."""
+        if row.language in self.languages:
+            return self.languages.index(row.language)
+        if self.objective.centered:
+            known = ", ".join(self.languages)
+            raise ValueError(f"row {row.id}: language {row.language!r} is not among the Collator's ({known}): add it")
+        return 0
 
     def _add_english(self, batch: ParallelBatch, sides: Sequence[Side]) -> None:
         batch["english_ids"] = pad([side.query for side in sides], self.pad_id)
@@ -96,6 +104,27 @@ class Collator:
 
     def _without_bos(self, query: Sequence[int]) -> Sequence[int]:
         return query[1:] if query and query[0] == self.bos_id else query
+
+
+def check_made_for(batch: ParallelBatch, objective: Objective) -> None:
+    """Raises: ValueError where a batch lacks what `objective` reads, or holds it in other columns. Never waits.
+
+    Whether a feature's English side runs in the same pass cannot be told from a batch.
+    """
+    needs = {f"targets_{term.targets}" for term in objective.terms.values() if isinstance(term, Logits)}
+    needs |= {f"{name}_ids" for name in objective.branches}
+    needs |= {"english_ids", "english_lengths", "english_mask"} if objective.features else set()
+    moves = {"et_ids", "lc_ids"} if objective.texts else set()
+    if objective.branches and not objective.features:
+        moves.add("english_ids")  # it may stand before the branches
+    missing, foreign = sorted(needs - batch.keys()), sorted((moves - needs) & batch.keys())
+    if missing or foreign:
+        what = f"it has no {missing[0]}" if missing else f"it has {foreign[0]}, which this one does not read"
+        terms = ", ".join(f"{name}: {type(term).__name__}" for name, term in objective.terms.items())
+        raise ValueError(
+            f"the batch was made for another objective ({what}): need one by a Collator of the objective that reads "
+            f"it ({terms}; alignment {objective.alignment})"
+        )
 
 
 def _english(row: EncodedRow) -> Side:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal, get_args
 
 import torch
 import torch.nn.functional as F
@@ -17,7 +17,13 @@ Alignment = Literal["conditional", "positional"]
 Pooling = Literal["mean", "last"]
 Similarity = Literal["cosine", "centered", "contrastive"]
 Decay = Literal["none", "linear", "cosine"]
-TARGETS = ("tft", "lc", "et")
+Targets = Literal["tft", "lc", "et"]
+
+
+def _check_choice(name: str, value: object, choices: Any) -> None:
+    """Raises: ValueError where a value is none of the choices, which are a Literal."""
+    if value not in get_args(choices):
+        raise ValueError(f"{name}: need one of {', '.join(get_args(choices))}, got {value!r}")
 
 
 @dataclass(frozen=True)
@@ -29,9 +35,12 @@ class Logits:
     """
 
     layer: int
-    targets: Literal["tft", "lc", "et"]
+    targets: Targets
     train_head: bool = False
     lens_norm: bool = True
+
+    def __post_init__(self) -> None:
+        _check_choice("targets", self.targets, Targets)
 
     @property
     def trains_head(self) -> bool:
@@ -54,6 +63,10 @@ class Feature:
     temperature: float = 0.05
     momentum: float = 0.99
 
+    def __post_init__(self) -> None:
+        _check_choice("pooling", self.pooling, Pooling)
+        _check_choice("similarity", self.similarity, Similarity)
+
 
 @dataclass(frozen=True)
 class Weight:
@@ -65,6 +78,9 @@ class Weight:
     value: float = 1.0
     warmup: float = 0.0
     decay: Decay = "none"
+
+    def __post_init__(self) -> None:
+        _check_choice("decay", self.decay, Decay)
 
     def at(self, progress: float) -> float:
         """The weight at `progress`, the finished share of training in [0, 1]."""
@@ -87,6 +103,12 @@ class Objective:
     weights: Mapping[str, Weight] = field(default_factory=dict)
     alignment: Alignment = "conditional"
 
+    def __post_init__(self) -> None:
+        _check_choice("alignment", self.alignment, Alignment)
+        for name in self.weights:
+            if name not in self.terms:
+                raise ValueError(f"weight {name!r}: need the name of a term ({', '.join(self.terms)})")
+
     def weight(self, name: str, progress: float = 1.0) -> float:
         """The weight of term `name` at `progress`; 1 where none was given (eq. 8)."""
         return self.weights.get(name, Weight()).at(progress)
@@ -106,6 +128,16 @@ class Objective:
         if self.alignment == "positional":
             return {}
         return {t.targets: t.layer for t in self.terms.values() if isinstance(t, Logits) and t.targets != "tft"}
+
+    @property
+    def texts(self) -> frozenset[str]:
+        """The English texts that logits are read of: "lc" and "et", whatever the alignment."""
+        return frozenset(t.targets for t in self.terms.values() if isinstance(t, Logits) and t.targets != "tft")
+
+    @property
+    def centered(self) -> bool:
+        """Whether a term reads each language's running means."""
+        return any(term.similarity == "centered" for term in self.features.values())
 
     @property
     def joint_english(self) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from deepsuper.collate import check_made_for
 from deepsuper.lens import Lens, base_model, text_config
 from deepsuper.means import RunningMeans
 from deepsuper.objective import Feature, Logits, Objective, contrastive_loss, cosine_loss, pool
@@ -61,6 +62,7 @@ class Supervised(nn.Module):
 
         `counts` are those of the whole global batch, where this batch is one micro-batch of it.
         """
+        check_made_for(batch, self.objective)
         self.states = {}
         divisors = self.term_counts(batch) if counts is None else counts
         english = self._english(batch)
@@ -234,7 +236,7 @@ class Supervised(nn.Module):
             differs = [not torch.allclose(a.float(), b.float(), rtol=0.0, atol=_rough(b)) for a, b in pairs]
             problem = "their states differ from those of passes of their own" if any(differs) else ""
         except (ValueError, TypeError, RuntimeError, IndexError) as error:
-            problem = str(error).splitlines()[0]
+            problem = str(error).splitlines()[0].partition(": choose")[0]
         finally:
             self.model.train(training)
         if problem:

@@ -175,6 +175,11 @@ class Tree:
         width = this.width(index)
         kwargs = {name: _cut(name, value, width) for name, value in kwargs.items()}
         if not this.plain:
+            if len(args) > 1 and "attention_mask" not in kwargs:
+                raise ValueError(
+                    f"{type(block).__name__} takes no attention mask by name, which several texts in one pass need: "
+                    "choose alignment: positional, with detach_english: true"
+                )
             kwargs["attention_mask"] = this.mask(index, width, hidden)
         if args:
             return (hidden[:, :width], *args[1:]), kwargs
