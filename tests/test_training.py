@@ -100,6 +100,19 @@ def test_the_held_out_loss_does_not_depend_on_the_micro_batch(tmp_path):
     close(*evaluated, tolerance=1e-5)
 
 
+def test_a_row_without_negatives_is_left_out_of_the_contrastive_mean(tmp_path):
+    """Of 5 rows the last is alone in its micro-batch; those before it have the same negatives without it."""
+    held_out = []
+    for rows in (5, 4):
+        folder = tmp_path / str(rows)
+        folder.mkdir()
+        run = make_run(folder, rows=rows, method="dft-feature", similarity="contrastive", learning_rate=1e-9)
+        held_out += losses(train(run), "eval_loss")
+    for term in ("lc", "et"):
+        five, four = (record[f"eval_loss_{term}"] for record in held_out)
+        assert five == pytest.approx(four, rel=1e-4) and four > 0
+
+
 def test_gradient_norms_are_logged_when_asked(tmp_path):
     out = train(make_run(tmp_path, grad_norms_every=3))
     with_norms = [r["step"] for r in losses(out, "grad_norm_")]

@@ -86,11 +86,17 @@ class Supervised(nn.Module):
         return sorted(terms, key=lambda name: isinstance(term := terms[name], Logits) and term.trains_head)
 
     def term_counts(self, batch: ParallelBatch) -> dict[str, int]:
-        """Predicted tokens (logits) or rows (features) of each term: the weight of a batch's mean. Never waits."""
-        return {
-            name: batch[f"targets_{term.targets}"].shape[1] if isinstance(term, Logits) else len(batch["trunk_ids"])  # type: ignore[literal-required]
-            for name, term in self.objective.terms.items()
-        }
+        """Predicted tokens (logits) or rows (features) of each term: the weight of a batch's mean. Never waits.
+
+        A row alone has no negatives: its contrastive loss is 0 whatever its states, and it counts as no row.
+        """
+        rows, counts = len(batch["trunk_ids"]), {}
+        for name, term in self.objective.terms.items():
+            if isinstance(term, Logits):
+                counts[name] = batch[f"targets_{term.targets}"].shape[1]  # type: ignore[literal-required]
+            else:
+                counts[name] = 0 if term.similarity == "contrastive" and rows == 1 else rows
+        return counts
 
     def term_grad_norms(self, weights: Mapping[str, float]) -> dict[str, torch.Tensor]:
         """Squared norm of each weighted term's gradient at its own supervised state; before backward.
