@@ -68,7 +68,7 @@ class SupervisedTrainer(Trainer):  # type: ignore[misc]
 
         None where the last step has been taken: a run resumed there would be given another by the loop of the library.
         """
-        if self.state.global_step >= self.state.max_steps:
+        if 0 < self.state.max_steps <= self.state.global_step:
             return [], {}
         self._stepped = True
         batches = []
