@@ -225,7 +225,7 @@ def start(server: ChatServer, path: Path, *options: str) -> subprocess.Popen[byt
 
 
 HANGING = Reply(b"", wait=60.0)
-SOON = 8.0
+SOON = 30.0
 """Seconds, on a busy machine, in which a process ends that waits for nothing; a question would hang for a minute."""
 
 
