@@ -38,7 +38,7 @@ def check(config: RunConfig, *, files: bool = True) -> None:
     check_objective(config.objective)
     _check_together(config)
     _check_sdrrl(config)
-    for name, source in _sources(config.data):
+    for name, source in config.data.sources():
         _check_source(name, source)
     _check_languages(config.data)
     if files:
@@ -228,18 +228,11 @@ def _check_languages(data: DataConfig) -> None:
             )
 
 
-def _sources(data: DataConfig) -> Iterator[tuple[str, SourceConfig]]:
-    for part, sources in (("train", data.train), ("held_out", data.held_out)):
-        for n, source in enumerate(sources):
-            yield f"data.{part}[{n}]", source
-
-
 def data_files(data: DataConfig) -> Iterator[tuple[str, str]]:
     """The option, and the path, of each file that is read."""
-    paths = [(f"{name}.{option}", getattr(s, option)) for name, s in _sources(data) for option in ("path", "path_en")]
-    if data.sdrrl is not None:
-        paths.append(("data.sdrrl.sentences", data.sdrrl.sentences))
-    yield from ((name, path) for name, path in paths if path is not None)
+    yield from data.row_files()
+    if data.sdrrl is not None and data.sdrrl.sentences is not None:
+        yield "data.sdrrl.sentences", data.sdrrl.sentences
 
 
 def _check_files(data: DataConfig) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -87,6 +88,19 @@ class DataConfig:
     on_bad_row: Literal["error", "skip"] = "error"
     sdrrl: SdrrlConfig | None = None
     """Read by `method: sdrrl`; None: all parts as they are by default."""
+
+    def sources(self) -> Iterator[tuple[str, SourceConfig]]:
+        """Each source of rows, behind the option that names it."""
+        for part, sources in (("train", self.train), ("held_out", self.held_out)):
+            for n, source in enumerate(sources):
+                yield f"data.{part}[{n}]", source
+
+    def row_files(self) -> Iterator[tuple[str, str]]:
+        """The path of each local file of rows, behind the option that names it."""
+        for name, source in self.sources():
+            for option, path in (("path", source.path), ("path_en", source.path_en)):
+                if path is not None:
+                    yield f"{name}.{option}", path
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import importlib.util
 import os
 import shutil
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -112,17 +113,15 @@ def num_layers(config: Any) -> int:
     return layers
 
 
-def check_lora(config: LoraConfig, model: nn.Module) -> None:
-    """Raises: ValueError naming the first of `config.target_modules` that cannot be trained so, and those that can.
+def check_lora(modules: Iterable[str], model: nn.Module) -> None:
+    """Raises: ValueError naming the first of the target modules that cannot be trained so, and those that can.
 
     The losses read the weight of W_out itself, past its adapter; a tied embedding's would change it in merging alone.
     """
-    if config.target_modules == "all-linear":  # peft leaves W_out and the embedding out
-        return
     weights = {name: getattr(module, "weight", None) for name, module in model.named_modules()}
     head = model.get_output_embeddings().weight  # type: ignore[operator]
     known = {name for name, weight in weights.items() if weight is not None and weight is not head}
-    for wanted in config.target_modules:
+    for wanted in modules:
         named = {name for name, weight in weights.items() if weight is not None and _ends_in(name, wanted)}
         if named and named <= known:
             continue

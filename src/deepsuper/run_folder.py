@@ -182,8 +182,7 @@ def make_manifest(
 
 def _data_files(config: RunConfig) -> list[str]:
     """The files of rows, each once."""
-    sources = (*config.data.train, *config.data.held_out)
-    return list(dict.fromkeys(path for s in sources for path in (s.path, s.path_en) if path is not None))
+    return list(dict.fromkeys(path for _, path in config.data.row_files()))
 
 
 def sha256(path: Path) -> str:

@@ -75,8 +75,9 @@ def resolve(config: RunConfig, *, files: bool = True) -> Objective:
     `files` false: its data need not be there.
     """
     check(config, files=files)
-    if config.lora is not None:
-        check_lora(config.lora, skeleton(config.model))
+    # Of all linear modules peft leaves W_out and the embedding out.
+    if config.lora is not None and config.lora.target_modules != "all-linear":
+        check_lora(config.lora.target_modules, skeleton(config.model))
     return build_objective(config.objective, num_layers(load_config(config.model)))
 
 

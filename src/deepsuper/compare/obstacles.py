@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from deepsuper.compare.runs import Items, Run
+from deepsuper.evaluation.record import rows_identity
 
 
 def obstacle(run: Run, other: Run, items: Items, others: Items, key: str) -> str | None:
@@ -16,7 +16,7 @@ def obstacle(run: Run, other: Run, items: Items, others: Items, key: str) -> str
     settings = (
         ("limit", one.get("limit"), two.get("limit")),
         ("profile", run.asked.get("profile"), other.asked.get("profile")),
-        ("data", _identity(one.get("data")), _identity(two.get("data"))),
+        ("data", rows_identity(one.get("data")), rows_identity(two.get("data"))),
         ("task version", one.get("task_version"), two.get("task_version")),
         # Scores of before it was kept have none: then it is unknown whether prompt and scoring are the same.
         ("task", one.get("asks", two.get("asks")), two.get("asks", one.get("asks"))),
@@ -42,11 +42,6 @@ def comet_obstacle(run: Run, other: Run, key: str) -> str | None:
         return None
     mine, its = (f"{part['model']} (unbabel-comet {part.get('version')})" for part in (one, two))
     return None if mine == its else f"COMET by {mine}, but by {its} in {other.name}"
-
-
-def _identity(data: Mapping[str, Any] | None) -> Any:
-    """What the data is, wherever it lies: the hash of a file, or its name on the hub."""
-    return data and (data.get("sha256") or {name: value for name, value in data.items() if name != "file"})
 
 
 def aligned(items: Items, others: Items, metric: str) -> Any:

@@ -13,6 +13,7 @@ from typing import Any
 
 from deepsuper.evaluation.items import AGAIN, items_file, read_item_lines
 from deepsuper.evaluation.measures import MEASURES, Item, Numbers
+from deepsuper.evaluation.record import with_limits
 
 log = logging.getLogger("deepsuper")
 
@@ -118,8 +119,7 @@ def _read_results(file: Path) -> tuple[Mapping[str, Any], Mapping[str, Mapping[s
         raise ValueError(f"{file}: not what `deepsuper eval` writes ({why}): {AGAIN}") from error
     if not scores:
         raise ValueError(f"{file}: holds no score: {AGAIN}")
-    # Records of before each score had its own have one limit for all.
-    return asked, {key: {"limit": asked.get("limit"), **score} for key, score in scores.items()}
+    return asked, with_limits(asked, scores)
 
 
 def read_items(run: Run, key: str) -> Items:

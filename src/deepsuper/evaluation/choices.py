@@ -45,7 +45,8 @@ def score_choices(cache: PrefixCache, rows: Sequence[tuple[Tokens, Tokens]], dty
     logits = logits_at(model, ids, lengths, options)
     said = logits.argmax(-1)
     # In place where it may be: pages that are touched for the first time cost more than what is written there.
-    values = F.log_softmax(logits, -1, dtype=dtype) if dtype not in (None, logits.dtype) else _log_softmax_(logits)
+    in_place = dtype in (None, logits.dtype)
+    values = torch.log_softmax(logits, -1, out=logits) if in_place else F.log_softmax(logits, -1, dtype=dtype)
     starts = [0, *accumulate(lengths)]
     scored = []
     for context, choice in rows:
@@ -54,10 +55,6 @@ def score_choices(cache: PrefixCache, rows: Sequence[tuple[Tokens, Tokens]], dty
         total = values[at].gather(1, wanted[:, None]).sum()
         scored.append((float(total), bool((said[at] == wanted).all())))
     return scored
-
-
-def _log_softmax_(logits: torch.Tensor) -> torch.Tensor:
-    return torch.log_softmax(logits, -1, out=logits)
 
 
 def logits_at(model: Any, ids: torch.Tensor, lengths: Sequence[int], options: dict[str, Any]) -> torch.Tensor:

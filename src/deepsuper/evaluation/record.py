@@ -15,6 +15,7 @@ from deepsuper.run_folder import write_json_lines, write_text
 
 log = logging.getLogger("deepsuper")
 
+ANOTHER = "choose another --output_dir"
 Asked = Mapping[str, Any]
 """The model with its options, the hashes of its files, the backend, the profile."""
 
@@ -70,8 +71,8 @@ class Record:
             return {}
         try:
             found: dict[str, Any] = json.loads(self.file.read_text(encoding="utf-8"))
-            limit = found["asked"].pop("limit", None)  # of all scores, in records of before each had its own
-            found["scores"] = {key: {"limit": limit, **score} for key, score in found["scores"].items()}
+            found["scores"] = with_limits(found["asked"], found["scores"])
+            found["asked"].pop("limit", None)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(
                 f"{self.file}: is no record of an evaluation ({error}): delete it, or {ANOTHER}"
@@ -79,7 +80,14 @@ class Record:
         return found
 
 
-ANOTHER = "choose another --output_dir"
+def with_limits(asked: Asked, scores: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The scores, each with its limit; records of before each had its own have one for all."""
+    return {key: {"limit": asked.get("limit"), **score} for key, score in scores.items()}
+
+
+def rows_identity(data: Mapping[str, Any] | None) -> Any:
+    """What the rows of a score are, wherever they lie: their hash, or their name on the hub."""
+    return data and (data.get("sha256") or {name: value for name, value in data.items() if name != "file"})
 
 
 def identity(asked: Asked) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from deepsuper.evaluation.comet import Comet
 from deepsuper.evaluation.harness import load_harness_model, run_task
 from deepsuper.evaluation.items import as_item, items_file, measured, read_item_lines, summarise
 from deepsuper.evaluation.plan import Planned, plan
-from deepsuper.evaluation.record import Record, identity
+from deepsuper.evaluation.record import Record, identity, rows_identity
 from deepsuper.evaluation.terminal import print_table
 from deepsuper.models import base_of, commit_of, inside_run, load_config, source_of
 from deepsuper.outputs import check_folder
@@ -101,7 +101,7 @@ class Evaluated:
         asks = one.asks(profile)
         # Scores of before that hash was kept stand.
         same = done.get("asks", asks) == asks and done.get("limit") == self.config.limit
-        if done and same and _same_rows(done["data"], one.data):
+        if done and same and rows_identity(done["data"]) == rows_identity(one.data):
             log.info("%s, %s, %s: done before", self.name, one.key, profile)
             self._catch_up(one, record, done)
             return
@@ -129,12 +129,6 @@ class Evaluated:
             found |= {"spbleu": spbleu}
         if found:
             record.keep(one.key, items, {**done, **found})
-
-
-def _same_rows(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether two scores are of the same rows, wherever their file lies."""
-    hashes = one.get("sha256"), other.get("sha256")
-    return one == other if None in hashes else hashes[0] == hashes[1]
 
 
 def _weights(model: ModelConfig) -> dict[str, str]:
