@@ -33,3 +33,13 @@ def write_lines(path: Path, lines: list[Any]) -> Path:
     packed = [text.encode() if isinstance(text, str) else text for text in texts]
     path.write_bytes(b"".join(line + b"\n" for line in packed))
     return path
+
+
+def write_questions(path: Path, questions: list[str], **more: Any) -> Path:
+    rows = [{"id": n, "instruction": text, "input": "", "output": "42", **more} for n, text in enumerate(questions)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]

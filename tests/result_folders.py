@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from deepsuper.compare import Comparison, find_runs, groups_of
+from deepsuper.compare.tables import build
 from deepsuper.evaluation.measures import MEASURES
 
 Item = dict[str, Any]
@@ -108,3 +110,14 @@ def _translations(seed: int, gain: float, items: int) -> list[Item]:
         {"id": n, "prediction": " ".join(s), "gold": " ".join(r), "language": "en", "comet": float(k.mean())}
         for n, (s, r, k) in enumerate(zip(said, right, kept, strict=True))
     ]
+
+
+def compared(*folders: Path | str, paper: str | None = None, **options) -> Comparison:
+    runs = find_runs([str(folder) for folder in folders])
+    groups = groups_of(runs, options.pop("baseline", None))
+    return build(groups, paper=paper, **{"correction": "holm", "resamples": 500, "seed": 0, **options})
+
+
+def only_difference(*folders: Path | str, **options):
+    ((_, _, found),) = compared(*folders, **options).differences()
+    return found

@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import socket
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from deepsuper.config import DataConfig, ModelConfig, ObjectiveConfig, RunConfig, SourceConfig, TrainingConfig
+import pytest
+
+from deepsuper.config import (
+    DataConfig,
+    ModelConfig,
+    ObjectiveConfig,
+    RunConfig,
+    SourceConfig,
+    TrainingConfig,
+)
+from deepsuper.run_folder import dump
 from tiny import make_model, make_tokenizer
 
 
@@ -57,3 +71,40 @@ def losses(run: Path, prefix: str = "loss") -> list[dict[str, float]]:
         for r in records
         if any(k.startswith(prefix) for k in r)
     ]
+
+
+def close(a, b, tolerance=1e-4):
+    assert [set(x) for x in a] == [set(y) for y in b]
+    for x, y in zip(a, b, strict=True):
+        assert x == pytest.approx(y, rel=tolerance, abs=1e-6)
+
+
+def free_of_layers(run: RunConfig, method: str) -> RunConfig:
+    layers = {} if method.startswith("dft") else {"layer_lc": None, "layer_et": None}
+    return replace(run, objective=replace(run.objective, method=method, **layers))
+
+
+def centered(method: str) -> dict[str, str]:
+    """The similarity with a state of its own, where the method has one."""
+    return {"similarity": "centered"} if "feature" in method else {}
+
+
+def start(run: RunConfig, *arguments: str, processes: int = 1) -> subprocess.Popen[str]:
+    path = Path(run.output_dir).parent / f"{Path(run.output_dir).name}.yaml"
+    path.write_text(dump(run))
+    launch = [sys.executable]
+    if processes > 1:
+        with socket.socket() as s:
+            s.bind(("localhost", 0))
+            port = s.getsockname()[1]
+        launch += ["-m", "torch.distributed.run", f"--nproc_per_node={processes}", f"--master_port={port}"]
+    command = [*launch, "-m", "deepsuper", "train", str(path), *arguments]
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> str:
+    output, _ = process.communicate(timeout=600)
+    assert process.returncode == 0, output[-3000:]
+    return output

@@ -10,8 +10,8 @@ import pytest
 
 from deepsuper.compare.formats import FORMATS, as_csv, as_markdown
 from deepsuper.compare.grids import grids
-from result_folders import write_run
-from test_compare import compared, unlatex
+from result_folders import compared, write_run
+from test_compare_formats import unlatex
 
 
 def answers(folder: Path, *languages: bool | None, said: str = "x") -> Path:

@@ -11,8 +11,7 @@ from deepsuper.compare.formats import as_csv, as_html, as_latex, as_markdown, as
 from deepsuper.compare.grids import APART, MISSING, grids
 from deepsuper.compare.layout import Column
 from deepsuper.compare.pictures import draw_differences
-from result_folders import made_up, write_run
-from test_compare import compared
+from result_folders import compared, made_up, write_run
 
 COMET, CHRF = Column("flores", "en-zh", "comet"), Column("flores", "en-zh", "chrf")
 

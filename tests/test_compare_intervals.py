@@ -7,8 +7,7 @@ import pytest
 from deepsuper.compare.formats import FORMATS, as_text
 from deepsuper.compare.layout import Column
 from deepsuper.compare.tables import Cell, Comparison, Row, Score, Table
-from result_folders import numbered, write_run
-from test_compare import compared
+from result_folders import compared, numbered, write_run
 
 
 def of_one(score: Score) -> Comparison:

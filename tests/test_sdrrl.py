@@ -28,9 +28,8 @@ from deepsuper.sdrrl.run import synthesise
 from deepsuper.sdrrl.switch import choose, switch_english, switch_target, units
 from deepsuper.templates import encode_rows
 from deepsuper.training import prepare, train
-from runs import losses, make_run
+from runs import close, finish, losses, make_run, start
 from test_cli import fail
-from test_training import close, finish, start
 from tiny import make_tokenizer
 
 NOUNS = {"cat": "猫", "dog": "狗", "house": "房子", "river": "河流", "book": "书", "water": "水", "city": "城市"}

@@ -3,41 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
-import socket
-import subprocess
-import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, GPT2Config
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from deepsuper import models
-from deepsuper.config import LoraConfig, ModelConfig, RunConfig, SourceConfig
-from deepsuper.models import load_model, merge_adapter
-from deepsuper.run_folder import RunFolder, dump, sha256
+from deepsuper.config import ModelConfig, SourceConfig
+from deepsuper.run_folder import RunFolder, dump
 from deepsuper.trainer import Diverged
 from deepsuper.training import prepare, train
-from runs import losses, make_records, make_run
-from tiny import make_tokenizer
+from runs import centered, close, free_of_layers, losses, make_records, make_run
 
 METHODS = ["sft", "tft", "dft-logits", "dft-feature"]
-
-
-def close(a, b, tolerance=1e-4):
-    assert [set(x) for x in a] == [set(y) for y in b]
-    for x, y in zip(a, b, strict=True):
-        assert x == pytest.approx(y, rel=tolerance, abs=1e-6)
-
-
-def free_of_layers(run: RunConfig, method: str) -> RunConfig:
-    layers = {} if method.startswith("dft") else {"layer_lc": None, "layer_et": None}
-    return replace(run, objective=replace(run.objective, method=method, **layers))
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -74,11 +54,6 @@ def test_the_logged_loss_is_the_sum_of_its_terms(tmp_path):
     run = make_run(tmp_path, lc_weight=WeightConfig(0.5), et_weight=WeightConfig(2.0))
     for r in losses(train(run)):
         assert r["loss"] == pytest.approx(r["loss_tft"] + 0.5 * r["loss_lc"] + 2.0 * r["loss_et"], rel=1e-5)
-
-
-def centered(method: str) -> dict[str, str]:
-    """The similarity with a state of its own, where the method has one."""
-    return {"similarity": "centered"} if "feature" in method else {}
 
 
 @pytest.mark.parametrize("method", ["dft-logits", "dft-feature"])
@@ -137,120 +112,6 @@ def test_checkpointing_changes_no_loss(tmp_path):
     plain = losses(train(make_run(tmp_path)))
     run = make_run(tmp_path, gradient_checkpointing=True)
     close(plain, losses(train(replace(run, output_dir=str(tmp_path / "again")))))
-
-
-def start(run: RunConfig, *arguments: str, processes: int = 1) -> subprocess.Popen[str]:
-    path = Path(run.output_dir).parent / f"{Path(run.output_dir).name}.yaml"
-    path.write_text(dump(run))
-    launch = [sys.executable]
-    if processes > 1:
-        with socket.socket() as s:
-            s.bind(("localhost", 0))
-            port = s.getsockname()[1]
-        launch += ["-m", "torch.distributed.run", f"--nproc_per_node={processes}", f"--master_port={port}"]
-    command = [*launch, "-m", "deepsuper", "train", str(path), *arguments]
-    return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
-    )
-
-
-def finish(process: subprocess.Popen[str]) -> str:
-    output, _ = process.communicate(timeout=600)
-    assert process.returncode == 0, output[-3000:]
-    return output
-
-
-@pytest.mark.parametrize("method", ["dft-logits", "dft-feature"])
-def test_a_killed_run_resumes_to_the_same_losses(tmp_path, method):
-    run = make_run(
-        tmp_path, rows=48, epochs=10.0, save_every=4, log_every=3, eval_every=8, method=method, **centered(method)
-    )
-    whole = replace(run, output_dir=str(tmp_path / "whole"))
-    train(whole)
-    process = start(run)
-    folder = RunFolder(Path(run.output_dir))
-    deadline = time.monotonic() + 120
-    while not (folder.last_checkpoint() and len(folder.read_metrics()) > 4) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    assert not folder.model.exists(), "the run ended before it could be killed"
-    finish(start(run, "--resume"))
-    killed, unbroken = folder.read_metrics(), RunFolder(Path(whole.output_dir)).read_metrics()
-    drop = {"train_runtime", "train_samples_per_second", "train_steps_per_second", "train_loss"}
-    close(
-        [{k: v for k, v in r.items() if k not in drop} for r in killed],
-        [{k: v for k, v in r.items() if k not in drop} for r in unbroken],
-    )
-    a, b = (AutoModelForCausalLM.from_pretrained(Path(r.output_dir) / "model") for r in (run, whole))
-    assert torch.allclose(a.lm_head.weight, b.lm_head.weight, atol=1e-5)
-
-
-@pytest.mark.parametrize("length", [{"max_steps": 4, "save_every": 3}, {"epochs": 1.0, "save_every": 4}])
-@pytest.mark.parametrize("lost", [0, 1, 2], ids=["nothing", "the last evaluation", "all records of the end"])
-def test_a_run_killed_after_its_last_step_takes_no_other(tmp_path, length, lost):
-    run = make_run(tmp_path, schedule="constant", method="dft-feature", similarity="centered", **length)
-    out = RunFolder(train(run))
-    weights, before = sha256(out.model / "model.safetensors"), out.metrics.read_text()
-    shutil.rmtree(out.model)
-    lines = before.splitlines(keepends=True)
-    assert "train_runtime" in lines[-2] and "eval_loss" in lines[-1]
-    out.metrics.write_text("".join(lines[: len(lines) - lost]))
-    train(run, resume=True)
-    assert sha256(out.model / "model.safetensors") == weights
-    if lost < 2:
-        assert out.metrics.read_text() == before
-        return
-    *steps, end, held_out = out.metrics.read_text().splitlines(keepends=True)
-    assert [*steps, held_out] == [*lines[:-2], lines[-1]]
-    assert set(json.loads(end)) == set(json.loads(lines[-2])) - {"train_loss"}
-
-
-@pytest.mark.parametrize(("family", "method"), [("llama", "dft-feature"), ("gemma3", "dft-logits")])
-@pytest.mark.parametrize("fsdp", [False, True])
-def test_two_processes_train_as_one(tmp_path, family, method, fsdp):
-    """Llama with a W_out of its own, Gemma-3 with one that is the embedding too."""
-    options = {"method": method, "grad_norms_every": 2, **centered(method)}
-    run = make_run(tmp_path, family=family, micro_batch_size=2, eval_every=3, **options)
-    alone = train(replace(run, output_dir=str(tmp_path / "alone")))
-    both = replace(run, training=replace(run.training, fsdp=fsdp))
-    finish(start(both, processes=2))
-    for prefix in ("loss", "eval_loss", "grad_norm_"):
-        close(losses(alone, prefix), losses(Path(run.output_dir), prefix))
-    a, b = (AutoModelForCausalLM.from_pretrained(p / "model") for p in (alone, Path(run.output_dir)))
-    assert torch.allclose(a.lm_head.weight, b.lm_head.weight, atol=1e-5)
-
-
-def test_a_sharded_run_whose_process_is_killed_resumes_to_the_same_losses(tmp_path):
-    run = make_run(tmp_path, epochs=2.0, save_every=4, log_every=3, grad_norms_every=2, eval_every=8)
-    run = replace(run, objective=replace(run.objective, method="dft-feature", similarity="centered"))
-    run = replace(run, training=replace(run.training, fsdp=True, micro_batch_size=2))
-    alone = replace(run, training=replace(run.training, fsdp=False), output_dir=str(tmp_path / "alone"))
-    train(alone)
-    process = start(run, processes=2)
-    folder = RunFolder(Path(run.output_dir))
-    deadline = time.monotonic() + 240
-    while not folder.last_checkpoint() and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.02)
-    workers = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    os.kill(int(workers[-1]), signal.SIGKILL)
-    output, _ = process.communicate(timeout=240)
-    assert process.returncode != 0 and not folder.model.exists(), output[-3000:]
-    finish(start(run, "--resume", processes=2))
-    for prefix in ("loss", "eval_loss", "grad_norm_"):
-        close(losses(Path(alone.output_dir), prefix), losses(folder.path, prefix))
-    a, b = (AutoModelForCausalLM.from_pretrained(Path(r.output_dir) / "model") for r in (run, alone))
-    assert torch.allclose(a.lm_head.weight, b.lm_head.weight, atol=1e-5)
-
-
-def test_two_processes_measure_their_layers_once(tmp_path):
-    run = make_run(
-        tmp_path, language="xx", micro_batch_size=2, max_steps=2, layer_lc=None, layer_et=None, layers="auto"
-    )
-    said = finish(start(run, processes=2))
-    assert said.count("layers: auto: i = ") == 1
-    chosen = json.loads((Path(run.output_dir) / "layers.json").read_text())
-    assert f"theta_1:{chosen['layer_et']}, W_out" in said and (Path(run.output_dir) / "model").exists()
 
 
 def test_a_loss_that_is_not_a_number_stops_the_run_naming_step_and_term(tmp_path, monkeypatch):
@@ -324,107 +185,6 @@ def test_each_term_goes_to_the_tracker_that_is_asked_for(tmp_path):
         assert [(p.step, pytest.approx(p.value)) for p in points] == [(r["step"], r[f"loss{term}"]) for r in logged]
     assert {f"train/grad_norm_{term}" for term in ("tft", "lc", "et")} <= set(reader.Tags()["scalars"])
     assert "eval/loss_lc" in reader.Tags()["scalars"]
-
-
-def test_a_lora_run_leaves_an_adapter_that_merges(tmp_path):
-    run = replace(make_run(tmp_path, learning_rate=1e-2), lora=LoraConfig(r=4, alpha=8, merge=True))
-    out = train(run)
-    assert (out / "adapter" / "adapter_model.safetensors").is_file()
-    merged = AutoModelForCausalLM.from_pretrained(out / "model")
-    base = AutoModelForCausalLM.from_pretrained(run.model.name)
-    changed = [n for n, p in base.named_parameters() if not torch.equal(p, merged.get_parameter(n))]
-    assert changed and all("proj" in name for name in changed)
-    again = merge_adapter(out / "adapter", tmp_path / "merged", ModelConfig(""))
-    twice = AutoModelForCausalLM.from_pretrained(again)
-    assert all(torch.equal(p, twice.get_parameter(n)) for n, p in merged.named_parameters())
-    with pytest.raises(ValueError, match="exists: choose another folder"):
-        merge_adapter(out / "adapter", tmp_path / "merged", ModelConfig(""))
-
-
-@pytest.mark.filterwarnings("ignore:Setting `save_embedding_layers`")
-@pytest.mark.parametrize("family", ["llama", "gemma3"])
-def test_an_adapter_trains_the_embedding_only_where_it_is_not_the_output_embeddings_too(tmp_path, family):
-    lora = LoraConfig(r=4, target_modules=["embed_tokens"], merge=True)
-    run = replace(make_run(tmp_path, family=family, max_steps=2, learning_rate=1e-2), lora=lora)
-    if family == "gemma3":
-        with pytest.raises(ValueError, match=r"\(down_proj, gate_proj, .*, got 'embed_tokens', which is .* tied to"):
-            prepare(run)
-        return
-    merged = AutoModelForCausalLM.from_pretrained(train(run) / "model")
-    base = AutoModelForCausalLM.from_pretrained(run.model.name)
-    changed = [n for n, p in base.named_parameters() if not torch.equal(p, merged.get_parameter(n))]
-    assert changed == ["model.embed_tokens.weight"]
-
-
-def test_an_adapter_is_merged_into_the_revision_and_dtype_it_was_trained_on(tmp_path, monkeypatch):
-    run = replace(make_run(tmp_path, max_steps=1), lora=LoraConfig(r=4, merge=True))
-    run = replace(run, model=replace(run.model, revision="v1", dtype="bfloat16"))
-    loaded = []
-    monkeypatch.setattr(models, "load_model", lambda config: loaded.append(config) or load_model(config))
-    out = train(run)
-    assert [(config.revision, config.dtype) for config in loaded] == [("v1", "bfloat16")]
-    assert json.loads((out / "model" / "config.json").read_text())["dtype"] == "bfloat16"
-    assert json.loads((out / "adapter" / "adapter_config.json").read_text())["revision"] == "v1"
-    merge_adapter(out / "adapter", tmp_path / "merged", ModelConfig("", dtype="float16"))
-    assert (loaded[1].revision, loaded[1].dtype) == ("v1", "float16")
-
-
-def test_a_lora_run_resumes_to_the_same_losses(tmp_path):
-    run = replace(make_run(tmp_path, save_every=2, learning_rate=1e-2), lora=LoraConfig(r=4))
-    whole = train(run)
-    before = losses(whole)
-    for leftover in ("checkpoint-6", "checkpoint-4"):
-        if (whole / "checkpoints" / leftover).exists():
-            (whole / "checkpoints" / leftover / "trainer_state.json").unlink()
-    run = replace(run, training=replace(run.training, save_total_limit=None), output_dir=str(tmp_path / "b"))
-    other = train(run)
-    for step in (4, 6):
-        (other / "checkpoints" / f"checkpoint-{step}" / "trainer_state.json").write_text("{")
-    assert RunFolder(other).last_checkpoint().name == "checkpoint-2"
-    close(before, losses(train(run, resume=True)))
-
-
-def test_a_run_never_writes_over_another(tmp_path):
-    run = make_run(tmp_path, max_steps=1)
-    with pytest.raises(ValueError, match="no run to resume"):
-        train(run, resume=True)
-    train(run)
-    with pytest.raises(ValueError, match="holds a run"):
-        train(run)
-    other = replace(run, training=replace(run.training, learning_rate=2e-3))
-    with pytest.raises(ValueError, match=r"training\.learning_rate: the run was started with 0\.001, got 0\.002"):
-        train(other, resume=True)
-
-
-def test_a_start_that_fails_leaves_the_folder_free(tmp_path):
-    model = GPT2Config(vocab_size=97, n_embd=32, n_layer=4, n_head=4, n_positions=512, bos_token_id=1)
-    AutoModelForCausalLM.from_config(model).save_pretrained(tmp_path / "base-gpt2")
-    make_tokenizer().save_pretrained(tmp_path / "base-gpt2")
-    run = make_run(tmp_path, family="gpt2", max_steps=1)
-    with pytest.raises(
-        ValueError, match=r"GPT2LMHeadModel cannot read several texts .* objective\.alignment: positional"
-    ):
-        train(run)
-    with pytest.raises(ValueError, match="no run to resume: start it without --resume"):
-        train(run, resume=True)
-    train(replace(run, objective=replace(run.objective, alignment="positional")))
-
-
-@pytest.mark.parametrize("changed", ["rows.jsonl", "base-llama/model.safetensors"])
-def test_a_run_is_not_resumed_on_other_data_or_another_base_model(tmp_path, monkeypatch, changed):
-    run = make_run(tmp_path, max_steps=2, save_every=1)
-    train(run)
-    file = tmp_path / changed
-    before = file.read_bytes()
-    file.write_bytes(before[: before.rindex(b"{")] if changed == "rows.jsonl" else before[:-4] + b"\0" * 4)
-    with monkeypatch.context() as patched:
-        patched.setattr("deepsuper.training.load_model", lambda *_: pytest.fail("weights were loaded"))
-        with pytest.raises(
-            ValueError, match=rf"{changed}: has changed since the run was started: put back what it was"
-        ):
-            train(run, resume=True)
-    file.write_bytes(before)
-    train(run, resume=True)
 
 
 def test_the_manifest_names_what_came_from_the_hub(tmp_path, monkeypatch, caplog):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import random
 import signal
 import socket
 import subprocess
@@ -16,39 +15,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from chat_server import ChatServer, Reply, chat_server, say
 from deepsuper.cli import main
-from deepsuper.config import ModelConfig
-from deepsuper.corpora import BadRow
-from deepsuper.translation.answers import Answer, problem_of
-from deepsuper.translation.cache import open_cache
 from deepsuper.translation.config import TranslateConfig
 from deepsuper.translation.job import Translated
-from deepsuper.translation.rows import make_task, split
 from deepsuper.translation.run import run_translate
-from deepsuper.translation.translators import clean, fill
-from shared import SHARED, needs_shared
-from test_cli import fail
-from test_lines import broken
+from parallel_rows import read_lines, write_questions
 
 Rows = list[dict[str, Any]]
 
 
 def translated(text: str, before: int = 0) -> Reply:
     return say(f"译文：{text}")
-
-
-def write(path: Path, questions: list[str], **more: Any) -> Path:
-    rows = [{"id": n, "instruction": text, "input": "", "output": "42", **more} for n, text in enumerate(questions)]
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    return path
-
-
-def read(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
 
 
 def config(server: ChatServer, path: Path, **options: Any) -> TranslateConfig:
@@ -60,13 +39,13 @@ def run(
     server: ChatServer, path: Path, **options: Any
 ) -> tuple[Translated, list[dict[str, Any]], list[dict[str, Any]]]:
     done = run_translate(config(server, path, **options))
-    out, aside = read(path.parent / "out.jsonl"), read(path.parent / "out.aside.jsonl")
+    out, aside = read_lines(path.parent / "out.jsonl"), read_lines(path.parent / "out.aside.jsonl")
     assert (len(out), len(aside)) == (done.rows_out, done.rows_aside)
     return done, out, aside
 
 
 def test_a_row_is_completed_field_by_field(tmp_path):
-    path = write(tmp_path / "en.jsonl", ["  Who?\n\nWhy? "], more=[1])
+    path = write_questions(tmp_path / "en.jsonl", ["  Who?\n\nWhy? "], more=[1])
     with chat_server(translated) as server:
         _, (row,), _ = run(server, path)
     assert row == {
@@ -106,7 +85,7 @@ ONCE = {
 
 
 def test_whatever_goes_wrong_once_is_tried_again(tmp_path):
-    path = write(tmp_path / "en.jsonl", list(ONCE))
+    path = write_questions(tmp_path / "en.jsonl", list(ONCE))
     with chat_server(lambda text, before: translated(text) if before else ONCE[text]) as server:
         _, out, aside = run(server, path, timeout=1.0)
     assert not aside
@@ -130,7 +109,7 @@ FOREVER = {
 
 
 def test_whatever_goes_wrong_for_ever_goes_aside_with_its_reason(tmp_path):
-    path = write(tmp_path / "en.jsonl", ["fine", *FOREVER])
+    path = write_questions(tmp_path / "en.jsonl", ["fine", *FOREVER])
     with path.open("a") as file:
         file.write('{"id": 1, "instruction": "again", "output": "42"}\n{"id": "x", "output": "42"}\nnonsense\n\n')
     with chat_server(lambda text, _: FOREVER[text][0] if text in FOREVER else translated(text)) as server:
@@ -147,7 +126,7 @@ def test_whatever_goes_wrong_for_ever_goes_aside_with_its_reason(tmp_path):
 
 
 def test_a_second_run_asks_nothing_but_what_failed(tmp_path):
-    path = write(tmp_path / "en.jsonl", [f"text {n}" for n in range(20)] + ["bad"])
+    path = write_questions(tmp_path / "en.jsonl", [f"text {n}" for n in range(20)] + ["bad"])
     with chat_server(lambda text, before: say("") if text == "bad" and before < 3 else translated(text)) as server:
         _, _, (aside,) = run(server, path)
         assert aside["row"]["instruction"] == "bad" and server.asked["bad"] == 3
@@ -160,7 +139,7 @@ def test_a_second_run_asks_nothing_but_what_failed(tmp_path):
 
 def test_at_most_so_many_questions_wait_at_a_time(tmp_path, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "secret-of-mine")
-    path = write(tmp_path / "en.jsonl", [f"text {n}" for n in range(30)])
+    path = write_questions(tmp_path / "en.jsonl", [f"text {n}" for n in range(30)])
     with chat_server(lambda text, _: Reply(translated(text).body, wait=0.05)) as server:
         run(server, path, concurrency=3)
         assert 2 <= server.most_together <= 3
@@ -169,7 +148,7 @@ def test_at_most_so_many_questions_wait_at_a_time(tmp_path, monkeypatch):
 
 
 def test_a_killed_run_goes_on_where_it_was(tmp_path):
-    path = write(tmp_path / "en.jsonl", [f"text {n}" for n in range(40)])
+    path = write_questions(tmp_path / "en.jsonl", [f"text {n}" for n in range(40)])
     with chat_server(lambda text, _: Reply(translated(text).body, wait=0.1)) as server:
         line = ["data", "translate", str(path), "--lang", "zh", "--endpoint", server.url, "--endpoint_model", "m"]
         line += ["--output", str(tmp_path / "out.jsonl"), "--prompt", "{text}", "--concurrency", "2"]
@@ -184,14 +163,14 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path):
         assert server.answered < 40 and not (tmp_path / "out.jsonl").exists()
         time.sleep(0.3)
         main(line)
-    assert [row["instruction"] for row in read(tmp_path / "out.jsonl")] == [f"译文：text {n}" for n in range(40)]
+    assert [row["instruction"] for row in read_lines(tmp_path / "out.jsonl")] == [f"译文：text {n}" for n in range(40)]
     assert max(server.asked.values()) <= 2
     twice = sum(n == 2 for n in server.asked.values())
     assert twice <= 4, "more than what was in flight was asked again"
 
 
 def test_an_endpoint_that_is_gone_ends_the_run_and_what_is_done_is_kept(tmp_path):
-    path = write(tmp_path / "en.jsonl", [f"text {n:02}" for n in range(60)])
+    path = write_questions(tmp_path / "en.jsonl", [f"text {n:02}" for n in range(60)])
     gone = Reply(b"", 503)
     with chat_server(lambda text, _: translated(text) if text < "text 20" else gone) as server:
         with pytest.raises(ValueError, match=r"unreachable: .*503.*run the same command again to go on"):
@@ -204,12 +183,12 @@ def test_an_endpoint_that_is_gone_ends_the_run_and_what_is_done_is_kept(tmp_path
         free.bind(("127.0.0.1", 0))
         nobody = ChatServer(translated, url=f"http://127.0.0.1:{free.getsockname()[1]}/v1")
         with pytest.raises(ValueError, match="unreachable: APIConnectionError"):
-            run(nobody, write(tmp_path / "few.jsonl", ["one"]), http_retries=0)
+            run(nobody, write_questions(tmp_path / "few.jsonl", ["one"]), http_retries=0)
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])
 def test_a_wrong_key_or_model_ends_the_run_at_once(tmp_path, status):
-    path = write(tmp_path / "en.jsonl", [f"text {n}" for n in range(30)])
+    path = write_questions(tmp_path / "en.jsonl", [f"text {n}" for n in range(30)])
     with chat_server(lambda *_: Reply(b'{"error": {"message": "no"}}', status)) as server:
         with pytest.raises(ValueError, match=f"Error code: {status}.*check the address, endpoint_model and the key"):
             run(server, path, concurrency=2)
@@ -231,7 +210,7 @@ SOON = 30.0
 
 @pytest.mark.parametrize("how", ["interrupted", "refused"])
 def test_what_hangs_is_not_waited_for_when_the_run_ends(tmp_path, how):
-    path = write(tmp_path / "en.jsonl", [f"text {n}" for n in range(9)])
+    path = write_questions(tmp_path / "en.jsonl", [f"text {n}" for n in range(9)])
     held = threading.Event()
 
     def behave(text: str, before: int) -> Reply:
@@ -258,7 +237,7 @@ def test_what_hangs_is_not_waited_for_when_the_run_ends(tmp_path, how):
 
 
 def test_a_run_that_was_ended_asks_nothing_more(tmp_path):
-    path = write(tmp_path / "en.jsonl", [f"text {n}" for n in range(9)])
+    path = write_questions(tmp_path / "en.jsonl", [f"text {n}" for n in range(9)])
     no, busy = Reply(b'{"error": {"message": "no"}}', 401), Reply(b"", 503)
     with chat_server(lambda text, _: no if text == "text 0" else busy) as server:
         with pytest.raises(ValueError, match="Error code: 401"):
@@ -271,11 +250,11 @@ def test_a_run_that_was_ended_asks_nothing_more(tmp_path):
 
 def test_requests_leave_no_lines_on_standard_error(tmp_path, capsys, caplog):
     caplog.set_level(logging.INFO)
-    path = write(tmp_path / "en.jsonl", ["one", "two"])
+    path = write_questions(tmp_path / "en.jsonl", ["one", "two"])
     with chat_server(lambda text, before: translated(text) if before else Reply(b"", 503)) as server:
         main(["data", "translate", str(path), "--lang", "zh", "--endpoint", server.url, "--endpoint_model", "m",
               "--output", str(tmp_path / "out.jsonl"), "--prompt", "{text}", "--check", "false"])  # fmt: skip
-    assert len(read(tmp_path / "out.jsonl")) == 2 and sum(server.asked.values()) == 4
+    assert len(read_lines(tmp_path / "out.jsonl")) == 2 and sum(server.asked.values()) == 4
     assert not [record for record in caplog.records if not record.name.startswith("deepsuper")]
 
 
@@ -289,7 +268,7 @@ def test_a_row_goes_aside_whole(tmp_path):
 
 
 def test_only_what_was_translated_is_counted(tmp_path, capsys):
-    path = write(tmp_path / "en.jsonl", [f"text {n}" for n in range(4)])
+    path = write_questions(tmp_path / "en.jsonl", [f"text {n}" for n in range(4)])
     with chat_server(lambda text, _: say("") if text != "text 1" else translated(text)) as server:
         done, _, _ = run(server, path, retries=1)
     assert (done.texts, done.rows_out, done.rows_aside) == (1, 1, 3)
@@ -299,7 +278,7 @@ def test_only_what_was_translated_is_counted(tmp_path, capsys):
 
 @pytest.mark.parametrize("lacking", [0, 1])
 def test_rows_that_lack_nothing_are_told_of(tmp_path, caplog, lacking):
-    path = write(tmp_path / "rows.jsonl", ["好"] * 3, instruction_en="Good", output_en="42")
+    path = write_questions(tmp_path / "rows.jsonl", ["好"] * 3, instruction_en="Good", output_en="42")
     with path.open("a") as file:
         file.write('{"id": "x", "instruction_en": "Who?", "output": "42", "output_en": "42"}\n' * lacking)
     with chat_server(translated) as server:
@@ -322,138 +301,3 @@ def test_english_can_be_made_from_the_target_side(tmp_path):
     assert row["instruction_en"] == "What is the capital of France?" and row["output_en"] == "Paris"
     assert row["instruction"] == "法国的首都是哪里？" and row["input_en"] == ""
     assert aside["reason"].startswith("instruction_en: untranslated") and "好" not in server.asked
-
-
-TEXT = st.text(max_size=30)
-
-
-@given(TEXT, st.booleans())
-def test_the_pieces_of_a_text_are_the_text(text, lines):
-    pieces = split(text, lines=lines)
-    assert "".join(pieces) == text and all(not piece.strip() for piece in pieces[1::2])
-    assert not lines or not any("\n" in piece for piece in pieces[::2])
-
-
-@given(TEXT, TEXT, st.sampled_from(["zh", "vi", "ar", "en", "xx"]))
-def test_any_answer_is_a_translation_or_has_a_problem_on_one_line(source, answer, language):
-    problem = problem_of(source, answer, language)
-    assert problem is None or "\n" not in problem
-    assert answer.strip() or problem == "empty"
-
-
-@pytest.mark.parametrize(
-    ("source", "answer", "language", "problem"),
-    [
-        ("See https://a.b/c.", "见 https://a.b/c。", "zh", None),
-        ("def f(x): return x", "def f(x): return x", "zh", None),
-        ("Paris", "Paris", "vi", None),
-        ("How are you? Are you well in the city?", "How are you? Are you well in the city?", "vi", "untranslated"),
-        ("What is the use of Python in this?", "Python 在这里有什么用？", "zh", None),
-        ("What is the use of Python in this?", "Python có ích gì?", "ar", "not in ar"),
-        ("a = b", "好" * 200, "zh", "garbage"),
-        ("a b", "".join(map(chr, range(0x4E00, 0x4E00 + 150))), "zh", "runs on"),
-        ("Xin chào, bạn có khỏe không?", "Xin chào, bạn có khỏe không?", "en", "untranslated"),
-        ("你好，世界", "Hello, world", "en", None),
-        ("你好，世界", "你好,world", "en", None),
-        ("你好，世界", "您好，世界啊 a", "en", "not in en"),
-        ("Fill [NAME] and {{slot}}.", "填写 [NAME] 和 {slot}。", "zh", "lost: {{slot}}"),
-    ],
-)
-def test_checks_let_translations_pass_and_name_what_is_none(source, answer, language, problem):
-    said = problem_of(source, answer, language)
-    assert said is None if problem is None else said is not None and said.startswith(problem)
-
-
-def test_braces_of_a_text_mean_nothing_in_a_prompt():
-    assert fill("{source}>{target}: {text}", "{target} {x}", "English", "Chinese") == "English>Chinese: {target} {x}"
-    assert clean("<think>so {x}\n</think>\n 好 ") == "好"
-
-
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.dictionaries(TEXT, TEXT, max_size=5), TEXT, TEXT)
-def test_a_cache_gives_back_what_it_was_given_to_its_maker_alone(tmp_path_factory, answers, one, other):
-    path = tmp_path_factory.mktemp("cache") / "c"
-    with open_cache(path, one) as cache:
-        cache.put(answers)
-    with open_cache(path, one) as cache:
-        assert cache.get(answers) == answers
-    with open_cache(path, other + "!" + one) as cache:
-        assert cache.get(answers) == {}
-
-
-def test_a_file_that_is_no_cache_is_named(tmp_path):
-    (tmp_path / "c").write_bytes(b"no data base at all" * 100)
-    with (
-        pytest.raises(ValueError, match=r"cache .*: remove the file, or choose another"),
-        open_cache(tmp_path / "c", "m"),
-    ):
-        pass
-
-
-JSON = st.none() | st.integers() | st.text(max_size=4) | st.lists(st.integers(), max_size=2)
-NAMES = ("id", "instruction", "input", "output", "instruction_en", "input_en", "output_en")
-
-
-@given(st.dictionaries(st.sampled_from(NAMES), JSON), st.sampled_from(["target", "english"]))
-def test_any_record_is_a_task_or_a_bad_row(record, to):
-    try:
-        task = make_task("a:1", record, to)
-        row = task.complete(dict.fromkeys(task.made, "x"))
-    except BadRow:
-        return
-    assert all(isinstance(row[name], str) for name in NAMES[1:] if name in row)
-    assert set(record) <= set(row) and row["instruction_en"].strip() and row["output"].strip()
-
-
-class Parrot:
-    """Translates by adding a letter, and has a problem with every text that holds a 7."""
-
-    maker, lines = "parrot", True
-
-    def translate(self, texts: Any, attempt: int) -> Any:
-        yield {text: Answer(problem="odd") if "7" in text else Answer(text + "好") for text in texts}
-
-
-@needs_shared
-@pytest.mark.parametrize("seed", range(8))
-def test_a_broken_real_file_is_refused_by_name_or_accounted_for(tmp_path, monkeypatch, seed):
-    monkeypatch.setattr("deepsuper.translation.run.make_translator", lambda config: Parrot())
-    data = (SHARED / "data" / "parallel" / "alpaca.ar.small.jsonl").read_bytes()
-    path = tmp_path / "broken.jsonl"
-    path.write_bytes(broken(data, random.Random(seed)).replace(b'"instruction":', b'"translated":'))
-    asked = TranslateConfig(str(path), "zh", str(tmp_path / "out.jsonl"), model=ModelConfig("parrot"))
-    try:
-        done = run_translate(asked)
-    except ValueError as error:
-        said = str(error)
-        assert said.startswith(str(path)) and "\n" not in said
-        return
-    lines = [line for line in path.read_bytes().split(b"\n") if line.decode("utf-8", "replace").strip("\ufeff \r\t")]
-    assert done.rows_out + done.rows_aside == len(lines)
-    out, aside = read(tmp_path / "out.jsonl"), read(tmp_path / "out.aside.jsonl")
-    assert (len(out), len(aside)) == (done.rows_out, done.rows_aside) and all(row["reason"] for row in aside)
-
-
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        (["--endpoint", "http://a/v1"], "endpoint_model: need the name of a model beside endpoint"),
-        ([], "need either model or endpoint"),
-        (["--model", "m", "--endpoint", "http://a/v1", "--endpoint_model", "m"], "need either model or endpoint"),
-        (["--endpoint", "a/v1", "--endpoint_model", "m"], "endpoint: need an address"),
-        (["--model", "m", "--prompt", "hello"], "prompt: need a text that holds {text}"),
-        (["--model", "m", "--batch_size", "0"], "batch_size: need at least 1"),
-        (["--model", "m", "--retries", "-1"], "retries: need 0 to 100"),
-        (["--model", "m", "--lang", "en"], "lang: need the code of the target language"),
-        (["--model", "nobody/nothing-here"], "cannot be loaded"),
-        (["--model", "m", "--output", "HERE/en.jsonl"], "would be written over a file that is read"),
-        (["--model", "m", "--output", "HERE/other.jsonl"], "no translation made it: choose another name"),
-        (["--model", "m", "--output", "HERE/a.jsonl.gz"], "need the name of a plain file"),
-    ],
-)
-def test_every_option_out_of_range_ends_in_one_line(tmp_path, capsys, options, words):
-    path = write(tmp_path / "en.jsonl", ["a"])
-    (tmp_path / "other.jsonl").write_text("precious")
-    line = ["data", "translate", str(path), "--lang", "zh", "--output", str(tmp_path / "out.jsonl")]
-    assert words in fail(capsys, *line, *[option.replace("HERE", str(tmp_path)) for option in options])
-    assert (tmp_path / "other.jsonl").read_text() == "precious"
