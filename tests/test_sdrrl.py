@@ -386,3 +386,20 @@ def test_the_rows_are_never_written_over_a_file_that_is_read(run, tmp_path, monk
     train = f"[{{language: zh, path: {tmp_path}/a.skipped.jsonl}}]"
     said = fail(capsys, "data", "sdrrl", str(recipe), "--data.train", train, "--output", str(tmp_path / "a.jsonl"))
     assert "a.skipped.jsonl: would be written over" in said
+
+
+def test_only_rows_of_a_synthesis_are_written_over(run, tmp_path, monkeypatch, capsys):
+    recipe, output, skipped = tmp_path / "recipe.yaml", tmp_path / "a.jsonl", tmp_path / "a.skipped.jsonl"
+    recipe.write_text(dump(run))
+    command = ["data", "sdrrl", str(recipe), "--data.sdrrl.distill", "false", "--data.on_bad_row", "skip"]
+    for path, others in ((output, "precious"), (skipped, '{"id": 1}\n'), (output, '["part"]')):
+        path.write_text(others)
+        with monkeypatch.context() as patch:
+            patch.setattr("deepsuper.sdrrl.run.synthesise", None)
+            said = fail(capsys, *command, "--output", str(output))
+        assert said.endswith(f"output {path}: is there and no synthesis made it: choose another name")
+        assert path.read_text() == others
+        path.write_text("")  # an empty file loses nothing
+    for _ in range(2):
+        main([*command, "--output", str(output)])
+    assert json.loads(output.read_text().splitlines()[0])["part"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -61,13 +61,28 @@ def check_own(option: str, files: Sequence[Path], manifest: Path, mark: str, mak
     hold a field `mark`.
     """
     there = next((path for path in (*files, manifest) if os.path.lexists(path)), None)
-    if there is not None and not _holds(manifest, mark):
-        raise ValueError(f"{option} {there}: is there and no {maker} made it: choose another name")
+    if there is not None and not _holds(manifest.read_bytes, mark):
+        raise _not_own(option, there, maker)
 
 
-def _holds(manifest: Path, mark: str) -> bool:
+def check_own_rows(option: str, path: Path, mark: str, maker: str) -> None:
+    """Raises: ValueError where `path` holds something, and not a row of `maker` first, whose rows hold `mark`."""
+
+    def first_line() -> bytes:
+        with path.open("rb") as file:
+            return file.readline(1 << 24)  # no row is longer
+
+    if path.exists() and path.stat().st_size and not _holds(first_line, mark):
+        raise _not_own(option, path, maker)
+
+
+def _holds(read: Callable[[], bytes], mark: str) -> bool:
     try:
-        record = json.loads(manifest.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        record = json.loads(read())
+    except (OSError, ValueError, RecursionError):
         return False
     return isinstance(record, dict) and mark in record
+
+
+def _not_own(option: str, path: Path, maker: str) -> ValueError:
+    return ValueError(f"{option} {path}: is there and no {maker} made it: choose another name")

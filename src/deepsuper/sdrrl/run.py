@@ -16,7 +16,7 @@ from deepsuper.checks import check, data_files
 from deepsuper.config import RunConfig, SdrrlConfig
 from deepsuper.corpora import Row, SkippedRow, load_corpus, make_row, write_skipped
 from deepsuper.lines import file_records, refuse
-from deepsuper.outputs import check_file, check_not_read
+from deepsuper.outputs import check_file, check_not_read, check_own_rows
 from deepsuper.run_folder import write_json_lines, write_text
 from deepsuper.sdrrl.completion import completion_rows
 from deepsuper.sdrrl.corpus import FIELDS, Synthesis, make_rows
@@ -95,6 +95,9 @@ def run_synthesis(config: RunConfig, output: Path | None, recipes: Sequence[Path
         check_file("output", output)
         read = [*recipes, *(Path(path) for _, path in data_files(config.data))]
         check_not_read("output", [output, skipped_beside(output)], read)
+        check_own_rows("output", output, "part", "synthesis")
+        if config.data.on_bad_row == "skip":
+            check_own_rows("output", skipped_beside(output), "where", "synthesis")
     made = synthesise(config)
     console = Console()
     table = Table("part", "rows", show_lines=True)
