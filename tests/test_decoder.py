@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
 from transformers import AutoModelForCausalLM, JambaConfig, MambaConfig
 
 from deepsuper.evaluation.batching import ENOUGH
+from deepsuper.evaluation.choices import PASS, in_passes
 from deepsuper.evaluation.decoder import Decoder
 from deepsuper.evaluation.past import ROOM, Past, Piece, RoomyLayer, compose
 from deepsuper.evaluation.prefixes import keeps_keys, shared_prefixes
@@ -231,3 +234,28 @@ def test_sampled_answers_are_repeatable():
     first = ours.generate_until(requests, disable_tqdm=True)
     torch.manual_seed(1)
     assert ours.generate_until(requests, disable_tqdm=True) == first
+
+
+@given(st.lists(st.integers(1, 400), max_size=60))
+def test_rows_are_read_in_the_passes_that_cost_least(lengths):
+    def cost(passes):
+        return sum(PASS + len(one) * max(lengths[n] for n in one) for one in passes)
+
+    passes = in_passes(lengths)
+    assert sorted(n for one in passes for n in one) == list(range(len(lengths)))
+    longest = sorted(range(len(lengths)), key=lambda n: -lengths[n])
+    fixed = [[longest[n : n + size] for n in range(0, len(longest), size)] for size in range(1, len(longest) + 1)]
+    assert all(cost(passes) <= cost(others) for others in fixed)
+
+
+def test_one_long_choice_does_not_lengthen_the_others(monkeypatch):
+    theirs, ours = both("llama", 8)
+    pairs = [("Who?", choice) for choice in (*"abcdefg", "h" * 200)]
+    read = []
+    original = ours.model.forward
+    monkeypatch.setattr(ours.model, "forward", lambda ids, **k: read.append(ids.shape) or original(ids, **k))
+    got = ours.loglikelihood(asked("loglikelihood", *pairs), disable_tqdm=True)
+    assert read[1:] == [(1, 200), (1, 1)]  # seven letters differ in their last token alone
+    expected = theirs.loglikelihood(asked("loglikelihood", *pairs), disable_tqdm=True)
+    assert [value for value, _ in got] == pytest.approx([value for value, _ in expected], abs=2e-4)
+    assert [greedy for _, greedy in got] == [greedy for _, greedy in expected]

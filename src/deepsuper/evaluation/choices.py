@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import accumulate
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 
-from deepsuper.evaluation.past import compose, pad
+from deepsuper.evaluation.past import Past, compose, pad
 from deepsuper.evaluation.prefixes import PrefixCache, Tokens
 
 Scored = tuple[float, bool]
+Choice = tuple[Tokens, Tokens]
+"""A context and what may stand behind it."""
+PASS = 128
+"""Tokens that a model reads in about the time that a forward pass takes beside its tokens: less padding than that is
+cheaper than one more pass.
+"""
 
 
 def trim(context: Sequence[int], choice: Sequence[int], max_length: int) -> tuple[Tokens, Tokens]:
@@ -21,40 +26,70 @@ def trim(context: Sequence[int], choice: Sequence[int], max_length: int) -> tupl
     return tuple(context[min(cut, len(context) - 1) :]), tuple(choice)
 
 
-def score_choices(cache: PrefixCache, rows: Sequence[tuple[Tokens, Tokens]], dtype: torch.dtype | None) -> list[Scored]:
+def score_choices(cache: PrefixCache, rows: Sequence[Choice], dtype: torch.dtype | None) -> list[Scored]:
     """log P(choice | context), and whether it is what the model would say, of each (context, choice).
 
     All but the last token of every context run once, as `cache` reads them; their keys and values are then dealt to
-    the choices, which run padded on the right behind the context's last token. Only positions that predict a choice's
-    token are projected to the vocabulary. Choices that differ in their last token alone share a row.
+    the choices, which run padded on the right behind the context's last token, those of like length together. Choices
+    that differ in their last token alone share a row.
     """
-    model = cache.model
     contexts = list(dict.fromkeys(context for context, _ in rows))
     number = {context: n for n, context in enumerate(contexts)}
-    read = list(dict.fromkeys((number[context], choice[:-1]) for context, choice in rows))
-    place = {key: n for n, key in enumerate(read)}
+    sharing: dict[tuple[int, Tokens], list[int]] = {}
+    for n, (context, choice) in enumerate(rows):
+        sharing.setdefault((number[context], choice[:-1]), []).append(n)
     past = cache.read([context[:-1] for context in contexts])
-    ids, behind = pad([(contexts[n][-1], *tokens) for n, tokens in read], model.device, left=False)
+    read = list(sharing)
+    scored: list[Scored] = [(0.0, False)] * len(rows)
+    passes = in_passes([len(tokens) + 1 for _, tokens in read])
+    for one in passes:
+        places = [read[n][0] for n in one]
+        behind = compose(past.pieces(places), spend=one is passes[-1]) if past.width else past
+        tokens = [(contexts[place][-1], *read[n][1]) for place, n in zip(places, one, strict=True)]
+        all_values, all_said = _read_behind(cache.model, behind, tokens, dtype)
+        for n, values, said in zip(one, all_values, all_said, strict=True):
+            for row in sharing[read[n]]:
+                wanted = torch.tensor(rows[row][1], device=values.device)
+                total = values.gather(1, wanted[:, None]).sum()
+                scored[row] = float(total), torch.equal(said, wanted)
+    return scored
+
+
+def in_passes(lengths: Sequence[int]) -> list[list[int]]:
+    """Which rows of such lengths to read in one forward pass, so that padding and passes cost least; longest first."""
+    order = sorted(range(len(lengths)), key=lengths.__getitem__)
+    cost, cut = {0: 0}, {0: 0}
+    for end in range(1, len(order) + 1):
+        longest = lengths[order[end - 1]]
+        if end < len(order) and lengths[order[end]] == longest:
+            continue  # rows of one length stay together
+        of_cut = {start: before + (end - start) * longest + PASS for start, before in cost.items()}
+        cut[end] = min(of_cut, key=of_cut.__getitem__)
+        cost[end] = of_cut[cut[end]]
+    passes, end = [], len(order)
+    while end:
+        passes.append(order[cut[end] : end])
+        end = cut[end]
+    return passes
+
+
+def _read_behind(
+    model: Any, past: Past, rows: Sequence[Tokens], dtype: torch.dtype | None
+) -> tuple[Sequence[torch.Tensor], Sequence[torch.Tensor]]:
+    """The log-probabilities behind each token of each row, [tokens, V], and the likeliest next tokens, [tokens]."""
+    ids, behind = pad(rows, model.device, left=False)
     options: dict[str, Any] = {}
     if past.width:
-        past = compose(past.pieces(n for n, _ in read), spend=True)
         whole = torch.cat([past.mask, behind], dim=1)
         positions = (whole.cumsum(1) - 1).clamp(min=0)[:, past.width :]
         options = {"past_key_values": past.cache, "attention_mask": whole, "position_ids": positions}
-    lengths = [len(tokens) + 1 for _, tokens in read]
+    lengths = [len(row) for row in rows]
     logits = logits_at(model, ids, lengths, options)
     said = logits.argmax(-1)
     # In place where it may be: pages that are touched for the first time cost more than what is written there.
     in_place = dtype in (None, logits.dtype)
     values = torch.log_softmax(logits, -1, out=logits) if in_place else F.log_softmax(logits, -1, dtype=dtype)
-    starts = [0, *accumulate(lengths)]
-    scored = []
-    for context, choice in rows:
-        start = starts[place[number[context], choice[:-1]]]
-        at, wanted = slice(start, start + len(choice)), torch.tensor(choice, device=model.device)
-        total = values[at].gather(1, wanted[:, None]).sum()
-        scored.append((float(total), bool((said[at] == wanted).all())))
-    return scored
+    return torch.split(values, lengths), torch.split(said, lengths)
 
 
 def logits_at(model: Any, ids: torch.Tensor, lengths: Sequence[int], options: dict[str, Any]) -> torch.Tensor:
