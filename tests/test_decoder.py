@@ -11,9 +11,8 @@ from lm_eval.models.huggingface import HFLM
 from transformers import AutoModelForCausalLM, JambaConfig, MambaConfig
 
 from deepsuper.evaluation.batching import ENOUGH
-from deepsuper.evaluation.choices import PASS, in_passes
 from deepsuper.evaluation.decoder import Decoder
-from deepsuper.evaluation.past import ROOM, Past, Piece, RoomyLayer, compose
+from deepsuper.evaluation.past import PASS, ROOM, Past, Piece, RoomyLayer, compose, in_passes
 from deepsuper.evaluation.prefixes import keeps_keys, shared_prefixes
 from tiny import CONFIGS, make_model, make_tokenizer
 
@@ -259,3 +258,15 @@ def test_one_long_choice_does_not_lengthen_the_others(monkeypatch):
     expected = theirs.loglikelihood(asked("loglikelihood", *pairs), disable_tqdm=True)
     assert [value for value, _ in got] == pytest.approx([value for value, _ in expected], abs=2e-4)
     assert [greedy for _, greedy in got] == [greedy for _, greedy in expected]
+
+
+def test_one_long_context_does_not_lengthen_the_others(monkeypatch):
+    theirs, ours = both("llama", 8)
+    pairs = [("Q" * 200, " a"), ("Who?", " a"), ("What?", " b")]
+    read = []
+    original = ours.model.forward
+    monkeypatch.setattr(ours.model, "forward", lambda ids, **k: read.append(ids.shape) or original(ids, **k))
+    got = ours.loglikelihood(asked("loglikelihood", *pairs), disable_tqdm=True)
+    assert read[:-1] == [(1, 200), (2, 5)]  # BOS and all but the last letter
+    expected = theirs.loglikelihood(asked("loglikelihood", *pairs), disable_tqdm=True)
+    assert [value for value, _ in got] == pytest.approx([value for value, _ in expected], abs=2e-4)

@@ -8,16 +8,12 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from deepsuper.evaluation.past import Past, compose, pad
+from deepsuper.evaluation.past import Past, compose, in_passes, pad
 from deepsuper.evaluation.prefixes import PrefixCache, Tokens
 
 Scored = tuple[float, bool]
 Choice = tuple[Tokens, Tokens]
 """A context and what may stand behind it."""
-PASS = 128
-"""Tokens that a model reads in about the time that a forward pass takes beside its tokens: less padding than that is
-cheaper than one more pass.
-"""
 
 
 def trim(context: Sequence[int], choice: Sequence[int], max_length: int) -> tuple[Tokens, Tokens]:
@@ -53,24 +49,6 @@ def score_choices(cache: PrefixCache, rows: Sequence[Choice], dtype: torch.dtype
                 total = values.gather(1, wanted[:, None]).sum()
                 scored[row] = float(total), torch.equal(said, wanted)
     return scored
-
-
-def in_passes(lengths: Sequence[int]) -> list[list[int]]:
-    """Which rows of such lengths to read in one forward pass, so that padding and passes cost least; longest first."""
-    order = sorted(range(len(lengths)), key=lengths.__getitem__)
-    cost, cut = {0: 0}, {0: 0}
-    for end in range(1, len(order) + 1):
-        longest = lengths[order[end - 1]]
-        if end < len(order) and lengths[order[end]] == longest:
-            continue  # rows of one length stay together
-        of_cut = {start: before + (end - start) * longest + PASS for start, before in cost.items()}
-        cut[end] = min(of_cut, key=of_cut.__getitem__)
-        cost[end] = of_cut[cut[end]]
-    passes, end = [], len(order)
-    while end:
-        passes.append(order[cut[end] : end])
-        end = cut[end]
-    return passes
 
 
 def _read_behind(

@@ -14,6 +14,10 @@ from transformers.cache_utils import DynamicLayer
 
 ROOM = 64
 """Tokens for which there is room behind those of a batch, each time it is laid out anew."""
+PASS = 128
+"""Tokens that a model reads in about the time that a forward pass takes beside its tokens: less padding than that is
+cheaper than one more pass.
+"""
 
 
 class Room:
@@ -129,3 +133,21 @@ def pad(rows: Sequence[Sequence[int]], device: Any, *, left: bool, token: int = 
     padded = pad_sequence(ids, batch_first=True, padding_value=token, padding_side=side)
     mask = pad_sequence([torch.ones_like(row) for row in ids], batch_first=True, padding_side=side)
     return padded.to(device), mask.to(device)
+
+
+def in_passes(lengths: Sequence[int]) -> list[list[int]]:
+    """Which rows of such lengths to read in one forward pass, so that padding and passes cost least; longest first."""
+    order = sorted(range(len(lengths)), key=lengths.__getitem__)
+    cost, cut = {0: 0}, {0: 0}
+    for end in range(1, len(order) + 1):
+        longest = lengths[order[end - 1]]
+        if end < len(order) and lengths[order[end]] == longest:
+            continue  # rows of one length stay together
+        of_cut = {start: before + (end - start) * longest + PASS for start, before in cost.items()}
+        cut[end] = min(of_cut, key=of_cut.__getitem__)
+        cost[end] = of_cut[cut[end]]
+    passes, end = [], len(order)
+    while end:
+        passes.append(order[cut[end] : end])
+        end = cut[end]
+    return passes

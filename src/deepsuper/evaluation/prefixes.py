@@ -10,7 +10,7 @@ import torch
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
-from deepsuper.evaluation.past import Past, Piece, compose, pad
+from deepsuper.evaluation.past import Past, Piece, compose, in_passes, pad
 
 Tokens = tuple[int, ...]
 
@@ -79,19 +79,26 @@ class PrefixCache:
         shared = list(dict.fromkeys(prefix.tokens for prefix in prefixes if prefix is not None))
         if not shared:
             self._kept = {}
-            return self._go_on(prompts, Past.empty(len(prompts), self.model.device))
+            return compose(self._begin(prompts), spend=True)
         fresh = [head for head in dict.fromkeys(heads) if head not in self._kept]
-        past = self._go_on(fresh, Past.empty(len(fresh), self.model.device))
-        read = self._kept | dict(zip(fresh, past.pieces(range(len(fresh))), strict=True))
+        read = self._kept | dict(zip(fresh, self._begin(fresh), strict=True))
         kept = compose([read[head] for head in shared])
         self._kept = dict(zip(shared, kept.pieces(range(len(shared))), strict=True))
         behind = max(len(prompt) - len(head) for prompt, head in zip(prompts, heads, strict=True))
         parts = [replace(read[h], length=max(0, len(p) - behind)) for p, h in zip(prompts, heads, strict=True)]
         return self._go_on([prompt[-behind:] if behind else () for prompt in prompts], compose(parts, spend=True))
 
+    def _begin(self, prompts: Sequence[Tokens]) -> list[Piece]:
+        """What the model remembers of each prompt, read from its first token on; those of like length together."""
+        pieces: dict[int, Piece] = {}
+        for one in in_passes([len(prompt) for prompt in prompts]):
+            past = self._go_on([prompts[n] for n in one], Past.empty(len(one), self.model.device))
+            pieces |= zip(one, past.pieces(range(len(one))), strict=True)
+        return [pieces[n] for n in range(len(prompts))]
+
     def _go_on(self, prompts: Sequence[Tokens], past: Past) -> Past:
         """`past` and the keys and values of some prompts: all are kept, sliding windows or not."""
-        ids, mask = pad(prompts, self.model.device, left=True) if prompts else (past.mask, past.mask)
+        ids, mask = pad(prompts, self.model.device, left=True)
         mask = torch.cat([past.mask, mask], dim=1)
         positions = (mask.cumsum(1) - 1).clamp(min=0)[:, past.width :]
         if ids.shape[1]:
