@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -61,24 +61,21 @@ def check_own(option: str, files: Sequence[Path], manifest: Path, mark: str, mak
     hold a field `mark`.
     """
     there = next((path for path in (*files, manifest) if os.path.lexists(path)), None)
-    if there is not None and not _holds(manifest.read_bytes, mark):
+    if there is not None and not _holds(manifest, mark):
         raise _not_own(option, there, maker)
 
 
 def check_own_rows(option: str, path: Path, mark: str, maker: str) -> None:
     """Raises: ValueError where `path` holds something, and not a row of `maker` first, whose rows hold `mark`."""
-
-    def first_line() -> bytes:
-        with path.open("rb") as file:
-            return file.readline(1 << 24)  # no row is longer
-
-    if path.exists() and path.stat().st_size and not _holds(first_line, mark):
+    if path.exists() and path.stat().st_size and not _holds(path, mark, first_line=True):
         raise _not_own(option, path, maker)
 
 
-def _holds(read: Callable[[], bytes], mark: str) -> bool:
+def _holds(path: Path, mark: str, *, first_line: bool = False) -> bool:
+    """Whether the JSON of a file, or of its first line, is an object with such a field."""
     try:
-        record = json.loads(read())
+        with path.open("rb") as file:
+            record = json.loads(file.readline(1 << 24) if first_line else file.read())  # no row is longer
     except (OSError, ValueError, RecursionError):
         return False
     return isinstance(record, dict) and mark in record
