@@ -260,6 +260,8 @@ class CompareConfig:
 
     runs: tuple[str, ...]
     format: CompareFormat = "text"
+    transpose: bool = False
+    """A column for each run and a row for each benchmark and language."""
     output: str | None = None
     """The file to write; None: print."""
     picture: str | None = None

@@ -144,7 +144,7 @@ def _eval(parsed: Namespace, line: list[str]) -> None:
 def _compare(parsed: Namespace, line: list[str]) -> None:
     from deepsuper.compare import run_compare
 
-    names = ("format", "output", "picture", "baseline", "paper", "correction", "resamples", "seed")
+    names = ("format", "transpose", "output", "picture", "baseline", "paper", "correction", "resamples", "seed")
     run_compare(CompareConfig(tuple(parsed.runs), **{name: parsed[name] for name in names}))
 
 

@@ -139,6 +139,9 @@ def _compare_parser() -> ArgumentParser:
     )
     parser.add_argument("runs", nargs="*", type=str, help="folders that eval wrote, or NAME=FOLDER")
     parser.add_argument("--format", choices=get_args(CompareFormat), default=CompareConfig.format)
+    parser.add_argument(
+        "--transpose", action="store_true", help="a column for each run, a row for each benchmark and language"
+    )
     parser.add_argument("--output", type=str, default=None, help="the file to write (default: print)")
     parser.add_argument("--picture", type=str, default=None, help="a PNG of the differences with their intervals")
     parser.add_argument(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import accumulate, groupby
+from itertools import accumulate, chain, groupby
 
 from deepsuper.compare.layout import Column
 from deepsuper.compare.paired import Difference
@@ -43,7 +43,7 @@ class Grid:
     groups: tuple[tuple[str, int], ...]
     rows: tuple[tuple[Text, ...], ...]
     rules: tuple[int, ...] = ()
-    """Rows with a line above: the first of each block that is compared."""
+    """Rows with a line above: the first of each block that is compared, or transposed of each benchmark."""
 
 
 def grids(comparison: Comparison) -> list[Grid]:
@@ -54,6 +54,8 @@ def grids(comparison: Comparison) -> list[Grid]:
         spoken = tuple(c for c in table.columns if any(c in r.cells and _speaks(r.cells[c]) for r in table.rows))
         if spoken:
             found.append(_spoken(table, spoken))
+    if comparison.transposed:
+        found = [_transposed(grid) for grid in found]
     for table in comparison.tables:
         for baseline, group in groupby(table.differences(), key=lambda one: one[0].baseline):
             title = f"{table.title}: differences to {baseline} in points"
@@ -66,6 +68,26 @@ def _groups(columns: tuple[Column, ...]) -> tuple[tuple[str, int], ...]:
         (f"{benchmark} ({measure})", len(list(group)))
         for (benchmark, measure), group in groupby(columns, key=lambda c: (c.benchmark, c.measure))
     )
+
+
+def _transposed(grid: Grid) -> Grid:
+    """A column for each run, a row for each benchmark and language, or several, where a run has several."""
+    over = chain.from_iterable([title] * count for title, count in grid.groups)
+    labels = [
+        (title or name, name if title else "") for title, name in zip(over, grid.header[grid.names :], strict=True)
+    ]
+    runs = [row[0].text for row in grid.rows if row[0].text]
+    each = len(grid.rows) // len(runs)
+    rows: list[tuple[Text, ...]] = []
+    rules = []
+    for n, label in enumerate(labels):
+        if rows and (each > 1 or label[0] != labels[n - 1][0]):
+            rules.append(len(rows))
+        for k, first in enumerate(grid.rows[:each]):
+            named = [Text("" if k else word) for word in label]
+            rows.append((*named, *first[1 : grid.names], *(row[grid.names + n] for row in grid.rows[k::each])))
+    header = ("benchmark", "language", *grid.header[1 : grid.names], *[""] * len(runs))
+    return Grid(grid.title, grid.names + 1, header, tuple((run, 1) for run in runs), tuple(rows), tuple(rules))
 
 
 def _scores(table: Table) -> Grid:
@@ -152,7 +174,8 @@ def notes(comparison: Comparison, intervals: str | None = "Below") -> list[str]:
 
 def _about_tables(comparison: Comparison, intervals: str | None) -> Iterator[str]:
     among = " among a profile's runs" if len(comparison.baselines) > 1 else ""
-    yield f"Best of a column{among}: bold (plain text: *), with all that show the same number."
+    column, line = ("row", "column") if comparison.transposed else ("column", "row")
+    yield f"Best of a {column}{among}: bold (plain text: *), with all that show the same number."
     if any(cell.score.low is not None for table in comparison.tables for r in table.rows for cell in r.cells.values()):
         yield (
             "The scores' own intervals have no room here: the other formats show them."
@@ -163,10 +186,10 @@ def _about_tables(comparison: Comparison, intervals: str | None) -> Iterator[str
         yield "In the language: of the answers whose language can be told (not numbers or short names). Empty: of all."
     for table in comparison.tables:
         if any(row.average is not None for row in table.rows):
-            among = f"{len(table.averaged)} of {len(table.columns)} columns"
+            among = f"{len(table.averaged)} of {len(table.columns)} {column}s"
             beside = ", without second measures of a benchmark" if any(c.beside for c in table.columns) else ""
             all_but = f" that is not {APART} throughout" if any(row.apart for row in table.rows) else ""
-            yield f"{table.title}: the average is over the {among} that every row has{all_but}{beside}."
+            yield f"{table.title}: the average is over the {among} that every {line} has{all_but}{beside}."
     if any(row.reported for table in comparison.tables for row in table.rows):
         yield "(reported): as the paper reports it, on its prompts and harness: no test, bold among themselves."
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -21,7 +22,7 @@ from deepsuper.run_folder import write_text
 def check_compare(config: CompareConfig) -> None:
     """Raises: ValueError naming the first option out of range, before a file is read."""
     corrections, papers = get_args(Correction), get_args(PaperTable)
-    picture = config.picture
+    picture, csv = config.picture, config.format == "csv"
     check_ranges(
         [
             ("runs", config.runs, "at least one folder that `deepsuper eval` wrote", len(config.runs) > 0),
@@ -30,6 +31,12 @@ def check_compare(config: CompareConfig) -> None:
             ("correction", config.correction, f"one of {', '.join(corrections)}", config.correction in corrections),
             ("resamples", config.resamples, "100 to 1000000", 100 <= config.resamples <= 1_000_000),
             ("seed", config.seed, "0 <= seed < 2**32", 0 <= config.seed < 2**32),
+            (
+                "transpose",
+                config.transpose,
+                "none with csv, which has a row for each score",
+                not (config.transpose and csv),
+            ),
             ("picture", picture, "a file that ends in .png", picture is None or picture.lower().endswith(".png")),
         ]
     )
@@ -49,6 +56,7 @@ def run_compare(config: CompareConfig) -> Comparison:
         resamples=config.resamples,
         seed=config.seed,
     )
+    comparison = replace(comparison, transposed=config.transpose)
     if config.picture is not None and not any(comparison.differences()):
         baselines = " or ".join(comparison.baselines)
         raise ValueError(f"picture {config.picture}: no run can be compared with {baselines}: nothing to draw")

@@ -95,6 +95,8 @@ class Comparison:
     seed: int
     limits: tuple[str, ...]
     """Runs that were scored on the first items only, in words."""
+    transposed: bool = False
+    """Whether a run is a column and a benchmark in a language a row; the paper has it the other way round."""
 
     def differences(self) -> Iterator[tuple[Row, Column, Difference]]:
         """Every test, table by table."""
