@@ -10,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+import sacrebleu
 
 from deepsuper.cli import main
 from deepsuper.config import ModelConfig
@@ -164,7 +165,10 @@ def test_translations_get_their_spbleu_when_its_tokenizer_is_at_hand(tmp_path, d
 
     monkeypatch.setitem(MEASURES, "spbleu", replace(MEASURES["bleu"], numbers=interval))
     before = run()
-    assert before["spbleu"] is None and before["bleu"]["mean"] >= 0.0
+    items = read_items(tmp_path, "flores/en-zh")
+    said, right = ([item[name] for item in items] for name in ("prediction", "gold"))
+    assert before["spbleu"] is None
+    assert before["bleu"]["mean"] == pytest.approx(sacrebleu.corpus_bleu(said, [right], tokenize="zh").score / 100)
     monkeypatch.setitem(MEASURES, "spbleu", MEASURES["bleu"])
     monkeypatch.setattr("deepsuper.evaluation.run.load_harness_model", lambda *_, **__: pytest.fail("loaded again"))
     assert run() == {**before, "spbleu": before["bleu"]}

@@ -155,6 +155,15 @@ def test_a_start_that_fails_leaves_the_folder_free(tmp_path):
     train(replace(run, objective=replace(run.objective, alignment="positional")))
 
 
+def test_a_run_without_a_checkpoint_starts_over_and_says_so(tmp_path, caplog):
+    run = make_run(tmp_path, max_steps=1, save_every=0)
+    out = RunFolder(train(run))
+    before = losses(out.path)
+    train(run, resume=True)
+    assert f"{out.path}: has no checkpoint (training.save_every is 0): starting from step 0" in caplog.text
+    assert losses(out.path) == before
+
+
 @pytest.mark.parametrize("changed", ["rows.jsonl", "base-llama/model.safetensors"])
 def test_a_run_is_not_resumed_on_other_data_or_another_base_model(tmp_path, monkeypatch, changed):
     run = make_run(tmp_path, max_steps=2, save_every=1)

@@ -19,7 +19,10 @@ import yaml
 from deepsuper.config import RunConfig
 from deepsuper.outputs import check_folder
 
-PACKAGES = ("deepsuper", "torch", "transformers", "accelerate", "peft", "datasets", "tokenizers", "numpy")
+PACKAGES = (
+    "deepsuper", "torch", "transformers", "accelerate", "peft", "datasets", "tokenizers", "numpy", "liger-kernel",
+)  # fmt: skip
+"""Those that a result may hang on, installed or not."""
 
 END = "train_runtime"
 """In the record that ends training; a last evaluation may follow it."""

@@ -147,6 +147,9 @@ def train(config: RunConfig, *, resume: bool = False, command: Sequence[str] | N
     set_seed(config.training.seed)
     trainer = make_trainer(config, prepared, arguments, folder)
     checkpoint = folder.last_checkpoint() if resume else None
+    if resume and checkpoint is None:
+        every = config.training.save_every
+        log.warning("%s: has no checkpoint (training.save_every is %d): starting from step 0", folder.path, every)
     if is_main():
         # Not earlier: a model that is refused leaves no run behind, which would be in the way of the next one.
         if not resume:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deepsuper.compare.paired import Test
-from deepsuper.evaluation.measures import MEASURES
+from deepsuper.evaluation.measures import title_of
 
 TABLES = {
     "Question answering": ("xquad", "mlqa", "truthfulqa", "mkqa"),
@@ -44,7 +44,7 @@ class Column:
     @property
     def measure(self) -> str:
         """What its numbers are called."""
-        return "MC1" if self.benchmark == "truthfulqa" and self.metric == "acc" else MEASURES[self.metric].title
+        return title_of(self.benchmark, self.metric)
 
     @property
     def test(self) -> Test:

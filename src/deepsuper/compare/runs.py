@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from deepsuper.evaluation.items import AGAIN, items_file, read_item_lines
-from deepsuper.evaluation.measures import MEASURES, Item, Numbers
+from deepsuper.evaluation.measures import BESIDE, MEASURES, Item, Numbers, measures_of
 from deepsuper.evaluation.record import with_limits
 
 log = logging.getLogger("deepsuper")
@@ -148,16 +148,6 @@ def read_items(run: Run, key: str) -> Items:
         if not math.isclose(told, found, abs_tol=1e-6):
             raise ValueError(f"{file}: the items give {metric} {found:.6f}, results.json says {told:.6f}: {AGAIN}")
     return Items(ids, numbers)
-
-
-BESIDE = ("answerable_f1", "spbleu", "comet")
-"""Measures that are compared too, where a score has them: of MKQA, and of translations."""
-
-
-def measures_of(score: Mapping[str, Any]) -> Iterator[str]:
-    """The measures that are compared: the score's own first."""
-    yield score["metric"]
-    yield from (name for name in BESIDE if score.get(name) is not None)
 
 
 def score_of(score: Mapping[str, Any], metric: str) -> Mapping[str, Any]:

@@ -12,9 +12,9 @@ import numpy as np
 from deepsuper.compare.layout import Column, in_order, paper_rows
 from deepsuper.compare.obstacles import aligned, comet_obstacle, obstacle
 from deepsuper.compare.paired import Difference, corrected, difference
-from deepsuper.compare.runs import Items, Run, measures_of, read_items, score_of
+from deepsuper.compare.runs import Items, Run, read_items, score_of
 from deepsuper.config import Correction
-from deepsuper.evaluation.measures import MEASURES
+from deepsuper.evaluation.measures import MEASURES, measures_of
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ depends on the order of the items. All scores are in [0, 1].
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -150,3 +150,16 @@ MEASURES: dict[str, Measure] = {
     "spbleu": _translation("spBLEU", "bleu", lambda item: "flores200"),
     "comet": _mean("COMET", lambda item: item.get("comet")),
 }
+BESIDE = ("answerable_f1", "spbleu", "comet")
+"""Measures that stand beside a score's own, where it has them: of MKQA, and of translations."""
+
+
+def title_of(benchmark: str, metric: str) -> str:
+    """What the numbers of a measure are called on a benchmark."""
+    return "MC1" if benchmark == "truthfulqa" and metric == "acc" else MEASURES[metric].title
+
+
+def measures_of(score: Mapping[str, Any]) -> Iterator[str]:
+    """The measures of a score, as results.json holds it, that are shown and compared: its own first."""
+    yield score["metric"]
+    yield from (name for name in BESIDE if score.get(name) is not None)

@@ -8,10 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from deepsuper.evaluation.measures import MEASURES
-
-BESIDE = ("answerable_f1", "spbleu", "comet")
-"""Measures that have a row of their own below the main one."""
+from deepsuper.evaluation.measures import measures_of, title_of
 
 
 def print_table(console: Console, results: Mapping[str, Mapping[str, Any]]) -> None:
@@ -20,15 +17,14 @@ def print_table(console: Console, results: Mapping[str, Mapping[str, Any]]) -> N
     table = Table("benchmark", "score", *results, title="score in percent (95%)")
     for key, measure in rows:
         cells = (_cell(scores.get(key), measure) for scores in results.values())
-        table.add_row(key, MEASURES[measure].title, *cells)
+        table.add_row(key, title_of(key.partition("/")[0], measure), *cells)
     console.print(table)
 
 
 def _rows(scores: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Benchmark and measure of each score."""
     for key, score in scores.items():
-        yield key, score["metric"]
-        yield from ((key, name) for name in BESIDE if score.get(name) is not None)
+        yield from ((key, measure) for measure in measures_of(score))
 
 
 def _cell(score: Mapping[str, Any] | None, measure: str) -> str:
