@@ -1,4 +1,8 @@
-"""Scores of short answers: F1 and exact match as for XQuAD and MLQA, and whether one is in the target language."""
+"""Scores of the demo's short answers: F1 and exact match by rules of its own, and whether one is in the target language.
+
+The rules are like MLQA's, which `deepsuper.evaluation.scorers` has to the letter, but part Chinese words at punctuation
+and take the Arabic article off where a word begins: docs/results.md says what that does to the scores.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,7 @@ _ARTICLES = {"en": r"\b(a|an|the)\b", "ar": r"\bال", "vi": r"\b(của|là|cái
 
 
 def tokens(text: str, language: str) -> list[str]:
-    """Lower-case words without punctuation and articles; each Chinese character is a word (MLQA's evaluation)."""
+    """Lower-case words without punctuation and articles; each Chinese character is a word."""
     text = unicodedata.normalize("NFC", text).lower()
     text = "".join(" " if unicodedata.category(c)[0] == "P" and language == "zh" else c for c in text)
     text = "".join(c for c in text if unicodedata.category(c)[0] != "P")
