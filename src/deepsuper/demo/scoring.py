@@ -1,4 +1,4 @@
-"""Scores of the demo's short answers: F1 and exact match by rules of its own, and whether one is in the target language.
+"""Scores of the demo's short answers: F1 and exact match by rules of its own, and which are in the target language.
 
 The rules are like MLQA's, which `deepsuper.evaluation.scorers` has to the letter, but part Chinese words at punctuation
 and take the Arabic article off where a word begins: docs/results.md says what that does to the scores.
