@@ -51,7 +51,7 @@ def make_parser() -> ArgumentParser:
     data = ArgumentParser(description="Parallel rows, and benchmark files for `eval --data_dir`.")
     commands.add_subcommand("data", data, help="make, check and combine parallel rows; lay out benchmarks")
     add_data_commands(data)
-    commands.add_subcommand("demo", _demo_parser(), help="fine-tune a real model on real rows in ten minutes")
+    commands.add_subcommand("demo", _demo_parser(), help="fine-tune a real model on real rows in ten to thirty minutes")
     return parser
 
 
@@ -72,7 +72,7 @@ def _layers_parser() -> ArgumentParser:
         "the target language, as in the paper, and by two independent criteria. Writes layers.json, layers.png and the "
         "lines for a recipe, layers.yaml."
     )
-    _add_reading_arguments(parser, LayersConfig.sentences)
+    _add_reading_arguments(parser, LayersConfig.sentences, "of the bootstrap")
     parser.add_argument("--criteria", type=str, default="entropy", help="of entropy,language,alignment; with commas")
     _add_positions(parser, LayersConfig.positions, "tokens that count")
     parser.add_argument("--lens_norm", type=bool, default=True, help="the final norm before the head at inner layers")
@@ -101,7 +101,7 @@ def _align_parser() -> ArgumentParser:
         description="Measure how alike the states of parallel sentences are, at each layer, in one model or before and "
         "after tuning: cosine, retrieval, CKA, t-SNE (the paper's figure 4). Writes align.json, align.png and tsne.png."
     )
-    _add_reading_arguments(parser, AlignConfig.sentences)
+    _add_reading_arguments(parser, AlignConfig.sentences, "of the t-SNE pictures")
     parser.add_argument("tuned", nargs="?", type=str, default=None, help="the model after tuning, or its run folder")
     parser.add_argument("--layer", type=int, default=None, help="the layer of the t-SNE pictures (default: the last)")
     parser.add_argument("--layer_et", type=int, default=None, help="j of equation 7 (default: the paper's share)")
@@ -154,8 +154,8 @@ def _compare_parser() -> ArgumentParser:
     return parser
 
 
-def _add_reading_arguments(parser: ArgumentParser, sentences: int | None) -> None:
-    """What every command that reads sentences with a model asks for."""
+def _add_reading_arguments(parser: ArgumentParser, sentences: int | None, seed: str) -> None:
+    """What every command that reads sentences with a model asks for; `seed`: what is drawn by it."""
     parser.add_argument("model", type=str, help="a hub name, a folder, a run folder or a packaged model")
     parser.add_argument("--lang", type=str, default="zh", help="the target language: zh, vi, ar, or any with --data")
     parser.add_argument("--data", type=str, default=None, help="a file of sentences (default: packaged FLORES-200)")
@@ -163,7 +163,7 @@ def _add_reading_arguments(parser: ArgumentParser, sentences: int | None) -> Non
     parser.add_argument("--max_length", type=int, default=512, help="tokens of one sentence")
     add_weights_arguments(parser)
     parser.add_argument("--bf16", type=Bf16, default="auto", help="bf16 autocast over the weights; auto: if it is fast")
-    parser.add_argument("--seed", type=int, default=0, help="of the bootstrap")
+    parser.add_argument("--seed", type=int, default=0, help=seed)
     parser.add_argument("--output_dir", type=str, default=None, help="the folder to write")
 
 
