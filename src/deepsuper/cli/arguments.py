@@ -8,7 +8,7 @@ from dataclasses import is_dataclass
 from functools import partial
 from typing import Any, TypeVar, get_origin, get_type_hints
 
-from jsonargparse import ArgumentParser, Namespace
+from jsonargparse import ArgumentParser, Namespace, set_parsing_settings
 
 from deepsuper.cli.messages import need_options
 from deepsuper.config import ModelConfig, RunConfig
@@ -18,7 +18,8 @@ Config = TypeVar("Config")
 
 
 def class_parser(config: type[Any], description: str) -> ArgumentParser:
-    """A parser whose options are the fields of a configuration, also read from a YAML file."""
+    """A parser whose options are the fields of a configuration, with their docstrings, also read from a YAML file."""
+    set_parsing_settings(docstring_parse_attribute_docstrings=True)
     parser = ArgumentParser(description=description, allow_abbrev=False)
     parser.add_argument("--config", action="config", help="the recipe: a YAML file; RECIPE.yaml alone means the same")
     parser.add_class_arguments(config)
