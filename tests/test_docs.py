@@ -34,6 +34,12 @@ def test_the_cli_page_is_what_the_commands_print():
     assert page == (ROOT / "docs" / "cli.md").read_text(encoding="utf-8"), "run: make docs"
 
 
+def test_every_option_of_the_cli_page_has_a_meaning():
+    name, kind = r"^  (\S(?:(?!  )[^\n])*)", r"\((?:type:|required, type:|default:)"
+    page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    assert not re.findall(rf"{name}(?:  +|\n +){kind}", page, re.MULTILINE)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):

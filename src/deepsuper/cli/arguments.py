@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import is_dataclass
 from functools import partial
 from typing import Any, TypeVar, get_origin, get_type_hints
 
-from jsonargparse import ArgumentParser, Namespace
+from jsonargparse import ArgumentParser, Namespace, set_parsing_settings
 
 from deepsuper.cli.messages import need_options
 from deepsuper.config import ModelConfig, RunConfig
@@ -18,7 +18,8 @@ Config = TypeVar("Config")
 
 
 def class_parser(config: type[Any], description: str) -> ArgumentParser:
-    """A parser whose options are the fields of a configuration, also read from a YAML file."""
+    """A parser whose options are the fields of a configuration, with their docstrings, also read from a YAML file."""
+    set_parsing_settings(docstring_parse_attribute_docstrings=True)
     parser = ArgumentParser(description=description, allow_abbrev=False)
     parser.add_argument("--config", action="config", help="the recipe: a YAML file; RECIPE.yaml alone means the same")
     parser.add_class_arguments(config)
@@ -82,11 +83,15 @@ def recipe_parser(description: str) -> ArgumentParser:
     return class_parser(RunConfig, f"{description} {EPILOG}")
 
 
+def add_fields(parser: ArgumentParser, config: type[Any], but: Set[str]) -> None:
+    """The fields of a configuration as options, but those of these names: with their types, defaults and docstrings."""
+    set_parsing_settings(docstring_parse_attribute_docstrings=True)
+    parser.add_class_arguments(config, as_group=False, skip=set(but))
+
+
 def add_weights_arguments(parser: ArgumentParser) -> None:
     """How a model's weights are read; `model_config` reads the values."""
-    parser.add_argument("--dtype", choices=["float32", "bfloat16", "float16"], default="float32", help="of the weights")
-    parser.add_argument("--revision", type=str, default=None, help="of a hub model")
-    parser.add_argument("--trust_remote_code", type=bool, default=False, help="run code that comes with the model")
+    add_fields(parser, ModelConfig, but={"name", "attention"})
 
 
 def model_config(name: str, parsed: Namespace) -> ModelConfig:

@@ -6,11 +6,11 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
 
 from jsonargparse import ArgumentParser, Namespace
 
 from deepsuper.cli.arguments import (
+    add_fields,
     add_weights_arguments,
     class_parser,
     from_values,
@@ -22,9 +22,9 @@ from deepsuper.config import RunConfig
 from deepsuper.doctor.config import CheckConfig
 from deepsuper.evaluation.benchmarks import BENCHMARKS
 from deepsuper.mixing.config import MixConfig
-from deepsuper.pairing import By, Compare, JoinConfig, Sentences
+from deepsuper.pairing import JoinConfig
 from deepsuper.sets import READERS
-from deepsuper.translation.config import Side, TranslateConfig
+from deepsuper.translation.config import TranslateConfig
 
 
 @dataclass(frozen=True)
@@ -94,27 +94,11 @@ def _sdrrl(parsed: Namespace, line: list[str]) -> None:
 
 def _join_parser() -> ArgumentParser:
     parser = ArgumentParser(description="Pair the rows of one set in English and in another language.")
-    source = "a file (JSON array, JSON lines or two columns, plain or gzip), a folder, or a hub name"
-    parser.add_argument("--en", type=str, required=True, help=f"the English side: {source}")
-    parser.add_argument("--tgt", type=str, required=True, help="the other side, likewise")
-    parser.add_argument("--lang", type=str, required=True, help="its language: zh, vi, ar ...")
-    parser.add_argument(
-        "--output", type=str, required=True, help="the .jsonl file to write; *.aside.jsonl gets the rest"
-    )
-    how = "how rows find each other; auto: the surest way"
-    parser.add_argument("--by", choices=get_args(By), default="auto", help=how)
+    parser.add_argument("--lang", type=str, required=True, help="the other side's language: zh, vi, ar ...")
+    add_fields(parser, JoinConfig, but={"language", "format_en", "format_tgt"})
     for side in ("en", "tgt"):
-        formats, subset = ["auto", *READERS], "the subset of a hub data set, such as zh"
-        parser.add_argument(
-            f"--format_{side}", choices=formats, default="auto", help="what the set is; auto: by its fields"
-        )
-        parser.add_argument(f"--subset_{side}", type=str | None, default=None, help=subset)
-    parser.add_argument("--split", type=str, default="train", help="the split of a hub data set")
-    made = "of sentences: rows that ask for a translation, or the sentences"
-    parser.add_argument("--sentences", choices=get_args(Sentences), default="translate", help=made)
-    compared = "what is compared; questions: where each language has answers of its own"
-    parser.add_argument("--compare", choices=get_args(Compare), default="rows", help=compared)
-    parser.add_argument("--seed", type=int, default=0, help="of the rows that are drawn to compare with")
+        formats, meaning = ["auto", *READERS], "what the set is; auto: by its fields"
+        parser.add_argument(f"--format_{side}", choices=formats, default="auto", help=meaning)
     return parser
 
 
@@ -146,27 +130,13 @@ def _translate_parser() -> ArgumentParser:
         "and beside it the rows that failed, with the reason (.aside.jsonl), a manifest and a cache: run again, it "
         "goes on. The key of an endpoint is read from OPENAI_API_KEY."
     )
-    default = TranslateConfig
     parser.add_argument("file", type=str, help="JSON lines, plain or gzip; English fields with or without _en")
     parser.add_argument("--lang", type=str, required=True, help="the target language, such as zh")
-    parser.add_argument("--output", type=str, required=True, help="the file to write")
-    parser.add_argument("--to", choices=get_args(Side), default=default.to, help="the side to make")
     parser.add_argument("--model", type=str, default=None, help="a hub name, folder or run folder: translation or chat")
-    parser.add_argument("--endpoint", type=str, default=None, help="instead: http://.../v1 of the OpenAI protocol")
-    parser.add_argument("--endpoint_model", type=str, default=None, help="the model's name there")
+    # Not by its type, text or null: a prompt that begins with # would be a comment of YAML, and so null.
     meaning = "what is asked, with {text} and, if wanted, {source} and {target} (default: of chat models, a plain one)"
     parser.add_argument("--prompt", type=str, default=None, help=meaning)
-    for side in ("source", "target"):
-        meaning = f"what a many-language model calls the {side} language (default: found by --lang)"
-        parser.add_argument(f"--{side}_code", type=str, default=None, help=meaning)
-    parser.add_argument("--batch_size", type=int, default=default.batch_size, help="texts in one pass of a model")
-    parser.add_argument("--beams", type=int, default=default.beams, help="of a model's search; 1: greedy")
-    parser.add_argument("--max_new_tokens", type=int, default=default.max_new_tokens, help="longer answers are cut")
-    parser.add_argument("--retries", type=int, default=default.retries, help="of a translation that does not hold")
-    parser.add_argument("--concurrency", type=int, default=default.concurrency, help="questions to an endpoint at once")
-    parser.add_argument("--http_retries", type=int, default=default.http_retries, help="of 429, 5xx, lost connections")
-    parser.add_argument("--timeout", type=float, default=default.timeout, help="seconds for one answer of an endpoint")
-    parser.add_argument("--cache", type=str, default=None, help="the file of translations (default: beside OUTPUT)")
+    add_fields(parser, TranslateConfig, but={"path", "language", "model", "prompt"})
     meaning = "run `data check` on what came back; its report goes to OUTPUT with .check for .jsonl"
     parser.add_argument("--check", type=bool, default=True, help=meaning)
     parser.add_argument("--data_dir", type=str, default=None, help="evaluation sets that the check compares with")
@@ -201,35 +171,19 @@ def _check_parser() -> ArgumentParser:
     parser.add_argument("--fix", action="store_true", help="write NAME.kept.jsonl and NAME.removed.jsonl too")
     parser.add_argument("--reasons", type=str, default="", help="what --fix removes for (default: errors); all; commas")
     parser.add_argument("--ignore", type=str, default="", help="checks to leave out; with commas")
-    meaning = "evaluation sets that no row may hold, beside the packaged ones; see `data layout`"
-    parser.add_argument("--data_dir", type=str, default=None, help=meaning)
-    for name, meaning in CHECK_THRESHOLDS.items():
-        default = CheckConfig.__dataclass_fields__[name].default
-        parser.add_argument(f"--{name}", type=type(default), default=default, help=meaning)
-    parser.add_argument("--limit", type=int, default=CheckConfig.limit, help="rows of each reason on the page")
-    parser.add_argument("--workers", type=int | None, default=None, help="processes (default: a core each, up to 4)")
+    add_fields(parser, CheckConfig, but={"files", "language", "fix", "reasons", "ignore"})
     parser.add_argument("--strict", action="store_true", help="exit with status 1 where a row has an error")
     parser.add_argument("--output_dir", type=str, default="runs/check", help="the folder to write")
-    parser.add_argument("--seed", type=int, default=CheckConfig.seed, help="of the rows that are shown")
     return parser
-
-
-CHECK_THRESHOLDS = {
-    "length_distance": "standard deviations from the usual ratio of lengths",
-    "score_distance": "standard deviations below the usual alignment score",
-    "similarity": "of near-duplicates: shared runs of words",
-    "word_gram": "words in a row that an evaluation text must share",
-    "character_gram": "the same, for languages without spaces",
-}
 
 
 def _check(parsed: Namespace, line: list[str]) -> None:
     from deepsuper.doctor.run import run_check
 
-    names = ("fix", "data_dir", "limit", "workers", "seed", *CHECK_THRESHOLDS)
     reasons, ignore = (split_names(parsed[name]) if parsed[name] else () for name in ("reasons", "ignore"))
-    options = {name: parsed[name] for name in names}
-    config = CheckConfig(tuple(parsed.files), parsed.lang, reasons=reasons, ignore=ignore, **options)
+    own = {name: parsed[name] for name in CheckConfig.__dataclass_fields__ if name in parsed}
+    own |= {"files": tuple(parsed.files), "language": parsed.lang, "reasons": reasons, "ignore": ignore}
+    config = CheckConfig(**own)
     checked = run_check(config, Path(parsed.output_dir))
     if parsed.strict and any(one.failed for one in checked):
         sys.exit(1)

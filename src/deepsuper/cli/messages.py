@@ -7,7 +7,7 @@ import re
 KEY = re.compile(r'Parser key "([^"]+)":?')
 VALUE = re.compile(r"(?:(?:Given|Got) value:|Unable to load config|Expected a dot import path string:) (.*)")
 NESTED = re.compile(r"NestedArg\(key=.*, val='(.*)'\)")
-NEED = re.compile(r"Expected an? (?:<class '(\w+)'>|typing\.Literal\[(.*?)\](?=[.\n]|$))")
+NEED = re.compile(r"Expected (?:an? )?(?:<class '(\w+)'>|typing\.Literal\[(.*?)\](?=[.\n]|$))")
 GROUP = re.compile(r"Unable to load config|Expected a dot import path|Not a valid subclass of")
 UNKNOWN = re.compile(r"Option (.*) is not accepted")
 NAMES = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "a text", "NoneType": "null"}

@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-from typing import get_args
-
 from jsonargparse import SUPPRESS, ArgumentParser
 
-from deepsuper.cli.arguments import EPILOG, add_weights_arguments, recipe_parser
+from deepsuper.cli.arguments import EPILOG, add_fields, add_weights_arguments, recipe_parser
 from deepsuper.cli.data import add_data_commands
-from deepsuper.config import (
-    AlignConfig,
-    Bf16,
-    CompareConfig,
-    CompareFormat,
-    Correction,
-    EvalConfig,
-    LayersConfig,
-    PaperTable,
-    Positions,
-)
+from deepsuper.config import AlignConfig, CompareConfig, EvalConfig, LayersConfig
 from deepsuper.evaluation.benchmarks import BENCHMARKS
 from deepsuper.evaluation.profiles import PROFILES
 
@@ -51,7 +39,7 @@ def make_parser() -> ArgumentParser:
     data = ArgumentParser(description="Parallel rows, and benchmark files for `eval --data_dir`.")
     commands.add_subcommand("data", data, help="make, check and combine parallel rows; lay out benchmarks")
     add_data_commands(data)
-    commands.add_subcommand("demo", _demo_parser(), help="fine-tune a real model on real rows in ten minutes")
+    commands.add_subcommand("demo", _demo_parser(), help="fine-tune a real model on real rows in ten to thirty minutes")
     return parser
 
 
@@ -72,11 +60,9 @@ def _layers_parser() -> ArgumentParser:
         "the target language, as in the paper, and by two independent criteria. Writes layers.json, layers.png and the "
         "lines for a recipe, layers.yaml."
     )
-    _add_reading_arguments(parser, LayersConfig.sentences)
+    _add_reading_arguments(parser)
     parser.add_argument("--criteria", type=str, default="entropy", help="of entropy,language,alignment; with commas")
-    _add_positions(parser, LayersConfig.positions, "tokens that count")
-    parser.add_argument("--lens_norm", type=bool, default=True, help="the final norm before the head at inner layers")
-    parser.add_argument("--resamples", type=int, default=300, help="bootstrap samples of the sentences")
+    add_fields(parser, LayersConfig, but={"model", "language", "criteria"})
     return parser
 
 
@@ -101,11 +87,9 @@ def _align_parser() -> ArgumentParser:
         description="Measure how alike the states of parallel sentences are, at each layer, in one model or before and "
         "after tuning: cosine, retrieval, CKA, t-SNE (the paper's figure 4). Writes align.json, align.png and tsne.png."
     )
-    _add_reading_arguments(parser, AlignConfig.sentences)
+    _add_reading_arguments(parser)
     parser.add_argument("tuned", nargs="?", type=str, default=None, help="the model after tuning, or its run folder")
-    parser.add_argument("--layer", type=int, default=None, help="the layer of the t-SNE pictures (default: the last)")
-    parser.add_argument("--layer_et", type=int, default=None, help="j of equation 7 (default: the paper's share)")
-    _add_positions(parser, AlignConfig.positions, "tokens that are pooled")
+    add_fields(parser, AlignConfig, but={"model", "language", "tuned"})
     return parser
 
 
@@ -119,14 +103,8 @@ def _eval_parser() -> ArgumentParser:
     parser.add_argument("--benchmarks", type=str, default=",".join(BENCHMARKS), help="with commas")
     meaning = "paper: the harness's own tasks; corrected: its faults mended; both with a comma"
     parser.add_argument("--profile", type=str, default=PROFILES[0], help=meaning)
-    parser.add_argument("--data_dir", type=str, default=None, help="local files (default: the hub); see `data layout`")
     parser.add_argument("--strict", action="store_true", help="a file that is absent is an error")
-    parser.add_argument("--limit", type=int | None, default=None, help="the first items of each benchmark only")
-    parser.add_argument("--batch_size", type=int, default=16)
-    parser.add_argument("--backend", type=str, default="hf", help="a model class of the harness: hf, vllm, ...")
-    parser.add_argument("--backend_args", type=str, default="", help="the backend's own: name=value with commas")
-    meaning = "a hub name or checkpoint for translations, scored where `make comet` was run; none: without"
-    parser.add_argument("--comet_model", type=str, default=EvalConfig.comet_model, help=meaning)
+    add_fields(parser, EvalConfig, but={"models", "model", "languages", "benchmarks", "profiles", "strict"})
     parser.add_argument("--output_dir", type=str, default="runs/eval", help="MODEL/PROFILE in it for each")
     add_weights_arguments(parser)
     return parser
@@ -138,35 +116,16 @@ def _compare_parser() -> ArgumentParser:
         "paired bootstrap intervals and tests (McNemar for accuracies), corrected for their number."
     )
     parser.add_argument("runs", nargs="*", type=str, help="folders that eval wrote, or NAME=FOLDER")
-    parser.add_argument("--format", choices=get_args(CompareFormat), default=CompareConfig.format)
     parser.add_argument(
         "--transpose", action="store_true", help="a column for each run, a row for each benchmark and language"
     )
-    parser.add_argument("--output", type=str, default=None, help="the file to write (default: print)")
-    parser.add_argument("--picture", type=str, default=None, help="a PNG of the differences with their intervals")
-    parser.add_argument(
-        "--baseline", type=str, default=None, help="a run's name or folder (default: the first of each profile)"
-    )
-    parser.add_argument("--paper", choices=get_args(PaperTable), default=None, help="the paper's numbers beside")
-    parser.add_argument("--correction", choices=get_args(Correction), default=CompareConfig.correction)
-    parser.add_argument("--resamples", type=int, default=CompareConfig.resamples, help="bootstrap samples of the items")
-    parser.add_argument("--seed", type=int, default=CompareConfig.seed, help="of the bootstrap")
+    add_fields(parser, CompareConfig, but={"runs", "transpose"})
     return parser
 
 
-def _add_reading_arguments(parser: ArgumentParser, sentences: int | None) -> None:
+def _add_reading_arguments(parser: ArgumentParser) -> None:
     """What every command that reads sentences with a model asks for."""
     parser.add_argument("model", type=str, help="a hub name, a folder, a run folder or a packaged model")
     parser.add_argument("--lang", type=str, default="zh", help="the target language: zh, vi, ar, or any with --data")
-    parser.add_argument("--data", type=str, default=None, help="a file of sentences (default: packaged FLORES-200)")
-    parser.add_argument("--sentences", type=int | None, default=sentences, help="how many: the first ones; null: all")
-    parser.add_argument("--max_length", type=int, default=512, help="tokens of one sentence")
-    add_weights_arguments(parser)
-    parser.add_argument("--bf16", type=Bf16, default="auto", help="bf16 autocast over the weights; auto: if it is fast")
-    parser.add_argument("--seed", type=int, default=0, help="of the bootstrap")
     parser.add_argument("--output_dir", type=str, default=None, help="the folder to write")
-
-
-def _add_positions(parser: ArgumentParser, default: str, what: str) -> None:
-    meaning = f"{what}: all but special ones, all but those and the first, or all"
-    parser.add_argument("--positions", choices=get_args(Positions), default=default, help=meaning)
+    add_weights_arguments(parser)

@@ -1,4 +1,4 @@
-"""The main job on real rows in ten minutes: untouched model, TFT and deep supervision on held-out articles."""
+"""The main job on real rows in ten to thirty minutes: untouched, TFT and deep supervision on held-out articles."""
 
 from deepsuper.demo.run import run_demo
 

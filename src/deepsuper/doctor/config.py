@@ -19,7 +19,7 @@ class CheckConfig:
     ignore: tuple[str, ...] = ()
     """Checks that do not run."""
     data_dir: str | None = None
-    """Evaluation sets in the layout of `deepsuper data layout`, beside the packaged ones."""
+    """Evaluation sets that no row may hold, beside the packaged ones; see `data layout`."""
     length_distance: float = 6.0
     """Robust standard deviations from the usual ratio of lengths."""
     score_distance: float = 3.5
@@ -33,5 +33,6 @@ class CheckConfig:
     limit: int = 20
     """Rows of each reason, and rows without one, to read side by side."""
     workers: int | None = None
-    """Processes that check; None: one for each core, up to 4."""
+    """Processes that check; null: one for each core, up to 4."""
     seed: int = 0
+    """Of the rows that are shown."""

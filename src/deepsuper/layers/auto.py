@@ -17,7 +17,7 @@ log = logging.getLogger("deepsuper")
 
 
 def choose_for_run(config: RunConfig, questions: Mapping[str, Sequence[str]], folder: Path) -> None:
-    """Measures i and j of the base model on text of the run's languages; writes layers.json and .png into `folder`.
+    """Measures i and j of the base model on text of the run's languages; `folder` gets layers.json, .yaml and .png.
 
     The text is the packaged one where there is any, else the run's own `questions` (language -> texts).
     """
