@@ -14,6 +14,7 @@ LEVELS = {
     "metrics": 0,
     "cross_entropy": 0,
     "drops": 0,
+    "files": 0,
     "figures": 0,
     "languages": 0,
     "lines": 0,

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from deepsuper.config import DataConfig, SourceConfig
+from deepsuper.files import write_json_lines
 from deepsuper.lines import SHOWN, Record, file_records
 
 CorpusKind = Literal["english", "translated", "parallel"]
@@ -77,18 +78,9 @@ class Skipper:
         self.skipped.append(SkippedRow(where, problem, text[:shown]))
 
 
-LINE_ENDS = {0x85: "\\u0085", 0x2028: "\\u2028", 0x2029: "\\u2029"}
-"""Some readers take these for line ends; inside JSON strings they may be escaped."""
-
-
 def write_skipped(skipped: Iterable[SkippedRow], path: Path) -> None:
     """Writes one JSON line for each row that was left out, aside and then renamed."""
-    aside = path.with_name(path.name + ".partial")
-    # Half of a surrogate pair, which UTF-8 cannot write, becomes \udXXX, as JSON writes it.
-    with aside.open("w", encoding="utf-8", errors="backslashreplace") as file:
-        for row in skipped:
-            file.write(json.dumps(asdict(row), ensure_ascii=False).translate(LINE_ENDS) + "\n")
-    aside.replace(path)
+    write_json_lines(path, map(asdict, skipped))
 
 
 def load_corpus(sources: Sequence[SourceConfig], data: DataConfig, *, kind: CorpusKind, seed: int = 0) -> Corpus:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import platform
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,6 +15,7 @@ from typing import Any
 import yaml
 
 from deepsuper.config import RunConfig
+from deepsuper.files import model_hashes, sha256, whole_lines, write_json, write_text
 from deepsuper.outputs import check_folder
 
 PACKAGES = ("deepsuper", "torch", "transformers", "accelerate", "peft", "datasets", "tokenizers", "numpy")
@@ -91,7 +90,7 @@ class RunFolder:
     def start(self, config: RunConfig, manifest: Mapping[str, Any]) -> None:
         """Writes the configuration and the manifest."""
         self.path.mkdir(parents=True, exist_ok=True)
-        write_text(self.manifest, json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
+        write_json(self.manifest, manifest)
         write_text(self.config, dump(config))
 
     def last_checkpoint(self) -> Path | None:
@@ -129,32 +128,6 @@ def dump(config: RunConfig) -> str:
     return text
 
 
-def write_text(path: Path, text: str) -> None:
-    """Writes aside and renames: a reader sees the old file or the new one."""
-    aside = path.with_name(path.name + ".partial")
-    aside.write_text(text, encoding="utf-8")
-    os.replace(aside, path)
-
-
-def write_json_lines(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
-    """Writes one line of JSON for each record, aside and renamed; the folder is made if it is missing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_text(path, "".join(map(json_line, records)))
-
-
-def json_line(record: Mapping[str, Any]) -> str:
-    """One line of JSON that any text survives: a lone surrogate, which UTF-8 cannot write, is escaped."""
-    line = json.dumps(record, ensure_ascii=False)
-    try:
-        line.encode("utf-8")
-    except UnicodeEncodeError:
-        line = json.dumps(record)
-    # Some readers take these for line ends; inside JSON strings they may be escaped.
-    for character in "\x85\u2028\u2029":
-        line = line.replace(character, f"\\u{ord(character):04x}")
-    return line + "\n"
-
-
 def make_manifest(
     config: RunConfig,
     source: str,
@@ -185,17 +158,6 @@ def _data_files(config: RunConfig) -> list[str]:
     return list(dict.fromkeys(path for _, path in config.data.row_files()))
 
 
-def sha256(path: Path) -> str:
-    """The file's SHA-256, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def model_hashes(source: str) -> dict[str, str]:
-    """Hashes of the weights of a local folder; a hub model is named by its commit."""
-    return {p.name: sha256(p) for p in sorted(Path(source).glob("*.safetensors"))} if Path(source).is_dir() else {}
-
-
 def versions() -> dict[str, str | None]:
     """The versions of the packages that a result may hang on; null: not installed."""
     return {name: _version(name) for name in PACKAGES}
@@ -214,12 +176,6 @@ def _flat(value: Any, name: str = "") -> Iterable[tuple[str, Any]]:
             yield from _flat(inner, f"{name}.{key}" if name else str(key))
     else:
         yield name, value
-
-
-def whole_lines(path: Path) -> list[str]:
-    """The lines that were written to their end; a killed run may leave half of one."""
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
-    return text.split("\n")[:-1]
 
 
 def _reads(path: Path) -> bool:

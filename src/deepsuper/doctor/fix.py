@@ -10,8 +10,8 @@ from itertools import groupby
 from pathlib import Path
 
 from deepsuper.doctor.findings import Finding
+from deepsuper.files import json_line
 from deepsuper.lines import numbered_lines
-from deepsuper.run_folder import json_line
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ from deepsuper.doctor.config import CheckConfig
 from deepsuper.doctor.findings import Finding
 from deepsuper.doctor.report import by_reason, contamination, lengths, quantiles, summary
 from deepsuper.doctor.table import REASONS
+from deepsuper.files import write_text
 from deepsuper.lines import numbered_lines
 from deepsuper.pages import policy_hash
-from deepsuper.run_folder import write_text
 
 if TYPE_CHECKING:
     from deepsuper.doctor.run import Checked

@@ -25,9 +25,9 @@ from deepsuper.evaluation.items import as_item, items_file, measured, read_item_
 from deepsuper.evaluation.plan import Planned, plan
 from deepsuper.evaluation.record import Record, identity, rows_identity
 from deepsuper.evaluation.terminal import print_table
+from deepsuper.files import model_hashes
 from deepsuper.models import base_of, commit_of, inside_run, load_config, source_of
 from deepsuper.outputs import check_folder
-from deepsuper.run_folder import model_hashes
 
 log = logging.getLogger("deepsuper")
 

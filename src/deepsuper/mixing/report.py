@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -14,10 +13,11 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
+from deepsuper.files import sha256, write_json, write_text
 from deepsuper.mixing.config import MixConfig
 from deepsuper.mixing.deal import Dealt
 from deepsuper.mixing.plan import Planned
-from deepsuper.run_folder import sha256, versions, write_text
+from deepsuper.run_folder import versions
 
 
 def counts(planned: Planned, dealt: Dealt) -> dict[str, int]:
@@ -82,7 +82,7 @@ def write_report(
         "sources": sources,
         "files": {name: {"rows": rows, "sha256": sha256(folder / name)} for name, rows in files.items()},
     }
-    write_text(folder / "manifest.json", json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
+    write_json(folder / "manifest.json", manifest)
     return [*files, *names]
 
 

@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from deepsuper.corpora import FIELDS, BadRow, CorpusKind, as_text, check_record
+from deepsuper.files import sha256
 from deepsuper.lines import json_records, numbered_lines
 from deepsuper.mixing.buckets import Buckets
 from deepsuper.mixing.skipped import SkippedFile
-from deepsuper.run_folder import sha256
 
 DIGEST = np.dtype([("a", "<u8"), ("b", "<u8"), ("line", "<i8")])
 """An id's hash of 128 bits, by which equal ids are found, and its line."""

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Literal
 
 from deepsuper.corpora import BadRow, SkippedRow
+from deepsuper.files import json_line
 from deepsuper.lines import SHOWN
-from deepsuper.run_folder import json_line
 
 LONGEST = 1 << 20
 """Letters of a line in such a file: more than SHOWN of them escaped, with the longest path and problem."""

@@ -15,8 +15,9 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from deepsuper.files import json_line, sha256, write_json
 from deepsuper.outputs import check_folder
-from deepsuper.run_folder import json_line, sha256, versions, write_text
+from deepsuper.run_folder import versions
 from deepsuper.translation.cache import open_cache
 from deepsuper.translation.check import Files, check_translate
 from deepsuper.translation.config import TranslateConfig
@@ -103,7 +104,7 @@ def _write_manifest(
         "texts_translated": done.texts,
         "texts_known": done.known,
     }
-    write_text(files.manifest, json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
+    write_json(files.manifest, manifest)
 
 
 def _print(files: Files, done: Translated) -> None:
