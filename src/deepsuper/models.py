@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from deepsuper.config import LoraConfig, ModelConfig
+from deepsuper.files import replacing
 from deepsuper.model_card import write_merged_card
 from deepsuper.outputs import check_folder
 
@@ -194,12 +195,11 @@ def save_folder(
     model: nn.Module, tokenizer: Any, folder: Path, state_dict: dict[str, torch.Tensor] | None = None
 ) -> None:
     """Writes model and tokenizer aside, then renames: `folder` is whole or absent. `state_dict`: gathered weights."""
-    aside = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(aside, ignore_errors=True)
-    model.save_pretrained(aside, state_dict=state_dict)  # type: ignore[operator]
-    tokenizer.save_pretrained(aside)
-    shutil.rmtree(folder, ignore_errors=True)
-    aside.rename(folder)
+    with replacing(folder) as aside:
+        shutil.rmtree(aside, ignore_errors=True)
+        model.save_pretrained(aside, state_dict=state_dict)  # type: ignore[operator]
+        tokenizer.save_pretrained(aside)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def source_of(config: ModelConfig) -> str:

@@ -6,12 +6,14 @@ import logging
 import random
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from deepsuper.files import replacing
 from deepsuper.mixing.buckets import Buckets, shuffled
 from deepsuper.mixing.check import check_mix, work_folder
 from deepsuper.mixing.config import MixConfig, MixSource
@@ -78,13 +80,11 @@ def _write_rows(plan: Sequence[Planned], seed: int, bad: SkippedFile, work: Path
         lines = good_lines(path, planned.scan, twice)
         tick = counter.start(f"{planned.source.named}: dealt")
         dealt.append(deal(lines, planned.sampler(rng), planned.marks, buckets[planned.file], rng, tick))
-    folder = work.parent
-    for name, dealt_to in buckets.items():
-        with (folder / f"{name}.partial").open("wb") as file:
-            for rows in shuffled(dealt_to, rng):
-                file.writelines(rows)
-    for name in buckets:
-        (folder / f"{name}.partial").replace(folder / name)
+    with ExitStack() as renames:  # of all files, when all are written
+        for name, dealt_to in buckets.items():
+            with renames.enter_context(replacing(work.parent / name)).open("wb") as file:
+                for rows in shuffled(dealt_to, rng):
+                    file.writelines(rows)
     return dealt
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from deepsuper.corpora import BadRow, SkippedRow
-from deepsuper.files import json_line
+from deepsuper.files import aside_of, json_line
 from deepsuper.lines import SHOWN
 
 LONGEST = 1 << 20
@@ -39,7 +39,7 @@ class SkippedFile:
 @contextmanager
 def skipped_file(path: Path, on_bad_row: Literal["error", "skip"]) -> Iterator[SkippedFile]:
     """Writes the bad lines that it is told of, aside and then renamed; they are kept where a ValueError ends it."""
-    aside = path.with_name(path.name + ".partial")
+    aside = aside_of(path)
     try:
         with aside.open("w", encoding="utf-8") as file:
             skipped = SkippedFile(on_bad_row, file.write)

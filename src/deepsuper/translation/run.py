@@ -15,7 +15,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from deepsuper.files import json_line, sha256, write_json
+from deepsuper.files import json_line, replacing, sha256, write_json
 from deepsuper.outputs import check_folder
 from deepsuper.run_folder import versions
 from deepsuper.translation.cache import open_cache
@@ -80,10 +80,8 @@ def make_translator(config: TranslateConfig) -> Translator:
 @contextmanager
 def _writer(path: Path) -> Iterator[Writer]:
     """Writes rows aside; the file has its name when all are there."""
-    aside = path.with_name(path.name + ".partial")
-    with aside.open("w", encoding="utf-8") as file:
+    with replacing(path) as aside, aside.open("w", encoding="utf-8") as file:
         yield lambda row: file.write(json_line(row))
-    aside.replace(path)
 
 
 def _write_manifest(
