@@ -18,6 +18,7 @@ LEVELS = {
     "figures": 1,
     "languages": 0,
     "lines": 0,
+    "manifests": 0,
     "outputs": 1,
     "pages": 0,
     "vocabulary": 0,

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import platform
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +13,8 @@ import yaml
 
 from deepsuper.config import RunConfig
 from deepsuper.files import model_hashes, sha256, whole_lines, write_json, write_text
+from deepsuper.manifests import manifest_head
 from deepsuper.outputs import check_folder
-
-PACKAGES = ("deepsuper", "torch", "transformers", "accelerate", "peft", "datasets", "tokenizers", "numpy")
 
 END = "train_runtime"
 """In the record that ends training; a last evaluation may follow it."""
@@ -142,11 +138,8 @@ def make_manifest(
     """
     base = {"name": config.model.name, "revision": config.model.revision, "commit": commit}
     return {
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": list(sys.argv if command is None else command),
+        **manifest_head(sys.argv if command is None else command),
         "seed": config.training.seed,
-        "python": platform.python_version(),
-        "packages": versions(),
         "data": {path: sha256(Path(path)) for path in _data_files(config)} | dict(fingerprints),
         "base_model": {**base, "files": model_hashes(source)},
         **notes,
@@ -156,18 +149,6 @@ def make_manifest(
 def _data_files(config: RunConfig) -> list[str]:
     """The files of rows, each once."""
     return list(dict.fromkeys(path for _, path in config.data.row_files()))
-
-
-def versions() -> dict[str, str | None]:
-    """The versions of the packages that a result may hang on; null: not installed."""
-    return {name: _version(name) for name in PACKAGES}
-
-
-def _version(name: str) -> str | None:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def _flat(value: Any, name: str = "") -> Iterable[tuple[str, Any]]:

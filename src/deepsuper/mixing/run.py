@@ -7,13 +7,13 @@ import random
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from deepsuper.files import replacing
+from deepsuper.manifests import manifest_head
 from deepsuper.mixing.buckets import Buckets, shuffled
 from deepsuper.mixing.check import check_mix, work_folder
 from deepsuper.mixing.config import MixConfig, MixSource
@@ -39,7 +39,7 @@ def run_mix(config: MixConfig, command: Sequence[str] = ()) -> list[Dealt]:
     work = work_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(work, ignore_errors=True)  # of a mix that was killed
-    notes = {"started": datetime.now(UTC).isoformat(timespec="seconds"), "command": list(command)}
+    head = manifest_head(command)
     try:
         with skipped_file(folder / "skipped.jsonl", config.on_bad_row) as bad, _progress() as progress:
             counter = _Counter(progress)
@@ -48,7 +48,7 @@ def run_mix(config: MixConfig, command: Sequence[str] = ()) -> list[Dealt]:
             dealt = _write_rows(plan, config.seed, bad, work, counter)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    names = write_report(folder, config, plan, dealt, notes)
+    names = write_report(folder, config, plan, dealt, head)
     print_mix(Console(), plan, dealt)
     log.info("%s: %s", folder, ", ".join([*names, "skipped.jsonl"]))
     return dealt

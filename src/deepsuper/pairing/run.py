@@ -6,13 +6,13 @@ import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from deepsuper.checks import Range, check_ranges
 from deepsuper.files import sha256, write_json, write_json_lines
 from deepsuper.languages import is_code, nearest_code
+from deepsuper.manifests import manifest_head
 from deepsuper.outputs import check_file, check_not_read, check_own
 from deepsuper.pairing.config import JoinConfig
 from deepsuper.pairing.pairs import NoMatch, Pairing, Sides, align_sides, pair_by_alignment, pair_by_id, pair_by_order
@@ -141,8 +141,7 @@ def _manifest(
     pairing: Pairing, english: Side, target: Side, config: JoinConfig, command: Sequence[str]
 ) -> dict[str, Any]:
     return {
-        "written": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": list(command),
+        **manifest_head(command, "written"),
         "language": config.language,
         "by": config.by,
         "compare": config.compare,
