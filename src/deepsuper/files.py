@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written aside and renamed, a JSON object on each line, known by their hash."""
+"""Files that are whole or not there: written aside and renamed, in JSON lines, known by their hash; and the cache."""
 
 from __future__ import annotations
 
@@ -59,6 +59,12 @@ def whole_lines(path: Path) -> list[str]:
     """The lines that were written to their end; a killed run may leave half of one."""
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     return text.split("\n")[:-1]
+
+
+def cache_folder() -> Path:
+    """Where what can be made again is kept: DEEPSUPER_CACHE, or a folder in the user's cache. Empty is not set."""
+    default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "deepsuper"
+    return Path(os.environ.get("DEEPSUPER_CACHE") or default)
 
 
 def sha256(path: Path) -> str:
