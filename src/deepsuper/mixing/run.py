@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from deepsuper.corpora import Skipper
 from deepsuper.files import replacing
 from deepsuper.manifests import manifest_head
 from deepsuper.mixing.buckets import Buckets, shuffled
@@ -21,7 +22,7 @@ from deepsuper.mixing.deal import Dealt, deal
 from deepsuper.mixing.plan import Planned, make_plan
 from deepsuper.mixing.report import print_mix, write_report
 from deepsuper.mixing.scan import Scan, good_lines, said_twice, scan
-from deepsuper.mixing.skipped import SkippedFile, skipped_file
+from deepsuper.mixing.skipped import skipped_file
 
 log = logging.getLogger(__name__)
 BUCKET = 32 << 20
@@ -54,8 +55,8 @@ def run_mix(config: MixConfig, command: Sequence[str] = ()) -> list[Dealt]:
     return dealt
 
 
-def _scan(source: MixSource, config: MixConfig, bad: SkippedFile, work: Path, counter: _Counter) -> Scan:
-    bad.first = ""
+def _scan(source: MixSource, config: MixConfig, bad: Skipper, work: Path, counter: _Counter) -> Scan:
+    bad.first = ""  # of this source
     scanned = scan(Path(source.path), config.kind, bad, work / "ids", counter.start(f"{source.named}: checked"))
     if not scanned.rows:
         told = f", the first: {bad.first}; all are in {work.parent / 'skipped.jsonl'}" if scanned.skipped else ""
@@ -63,7 +64,7 @@ def _scan(source: MixSource, config: MixConfig, bad: SkippedFile, work: Path, co
     return scanned
 
 
-def _write_rows(plan: Sequence[Planned], seed: int, bad: SkippedFile, work: Path, counter: _Counter) -> list[Dealt]:
+def _write_rows(plan: Sequence[Planned], seed: int, bad: Skipper, work: Path, counter: _Counter) -> list[Dealt]:
     """Deals every source to its file's buckets, then writes each file, bucket after bucket."""
     rng = random.Random(seed)
     sizes: dict[str, int] = {}
