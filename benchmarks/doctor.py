@@ -27,7 +27,7 @@ from deepsuper.doctor.reading import read_source
 from deepsuper.doctor.run import check_file
 from deepsuper.doctor.scores import alignment
 from deepsuper.doctor.table import REASONS
-from deepsuper.run_folder import write_json_lines
+from deepsuper.files import write_json_lines
 
 VERDICTS = Path(__file__).with_name("doctor")
 

@@ -24,8 +24,8 @@ from deepsuper.config import ModelConfig
 from deepsuper.evaluation.benchmarks import BENCHMARKS
 from deepsuper.evaluation.local import local_file, read_rows
 from deepsuper.evaluation.tasks import write_task
+from deepsuper.files import write_json_lines
 from deepsuper.models import source_of
-from deepsuper.run_folder import write_json_lines
 
 PEER = (
     "from deepsuper.evaluation.harness import provide_squad_metrics; provide_squad_metrics(); "

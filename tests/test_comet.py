@@ -92,6 +92,7 @@ def program(path: Path, script: str) -> Path:
 
 def test_what_makes_the_environment_is_told_in_one_line(monkeypatch, tmp_path):
     monkeypatch.delenv(comet.VARIABLE, raising=False)
+    monkeypatch.delenv("DEEPSUPER_CACHE", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     found, message = comet_python()
     assert found is None and "\n" not in message
@@ -106,6 +107,21 @@ def test_what_makes_the_environment_is_told_in_one_line(monkeypatch, tmp_path):
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert comet.default_python() == tmp_path / ".cache/deepsuper/comet/bin/python"
+
+
+@pytest.mark.parametrize("own", [None, "", "own"])
+@pytest.mark.parametrize("user", [None, "", "user"])
+def test_make_comet_and_the_commands_mean_one_cache_folder(monkeypatch, tmp_path, own, user):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name, folder in (("DEEPSUPER_CACHE", own), ("XDG_CACHE_HOME", user)):
+        monkeypatch.delenv(name, raising=False)
+        if folder is not None:
+            monkeypatch.setenv(name, str(tmp_path / folder) if folder else "")
+    expected = tmp_path / own if own else tmp_path / (user or ".cache") / "deepsuper"
+    assert comet.default_python() == expected / "comet/bin/python"
+    makefile = Path(__file__).parents[1] / "Makefile"
+    told = subprocess.run(["make", "-f", makefile, "-n", "comet"], cwd=makefile.parent, capture_output=True, text=True)
+    assert f"-m venv {expected}/comet\n" in told.stdout
 
 
 def test_the_variable_names_the_python_and_a_wrong_one_is_told(monkeypatch, tmp_path):

@@ -46,7 +46,7 @@ def test_a_changed_prompt_or_score_is_evaluated_anew_and_the_rest_keeps_its_own_
 ):
     options = ("--benchmarks", "xcopa,xquad")
     before = evaluate(tmp_path, data, *options, profile="corrected")["scores"]
-    monkeypatch.setattr("deepsuper.evaluation.run._versions", lambda: {"lm_eval": "9"})
+    monkeypatch.setattr("deepsuper.evaluation.run.versions", lambda packages: {"lm_eval": "9"})
     if change == "scoring":
         monkeypatch.setattr("deepsuper.evaluation.plan.SCORING", 0)
     else:

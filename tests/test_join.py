@@ -59,6 +59,7 @@ def test_rows_without_ids_are_paired_though_some_are_gone_and_some_have_moved(
     assert all(record["reason"] for record in aside)
     manifest = json.loads((tmp_path / "out.manifest.json").read_text())
     assert sum(manifest["pairs"].values()) == len(rows) and len(manifest["inputs"]["en"]["sha256"]) == 64
+    assert manifest["written"] and manifest["command"] and manifest["python"] and "numpy" in manifest["packages"]
 
 
 def test_rows_in_order_are_paired_by_order(tmp_path):

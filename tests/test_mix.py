@@ -20,13 +20,14 @@ from scipy.stats import chisquare
 from deepsuper.cli import main, parse_recipe
 from deepsuper.config import DataConfig, SourceConfig
 from deepsuper.corpora import load_corpus
+from deepsuper.files import sha256
 from deepsuper.mixing import buckets as buckets_module
 from deepsuper.mixing import run as run_module
 from deepsuper.mixing.buckets import Buckets, shuffled
 from deepsuper.mixing.config import MixConfig, MixSource
 from deepsuper.mixing.quotas import Sampler, Stock, quotas
 from deepsuper.mixing.run import run_mix
-from deepsuper.run_folder import dump, sha256
+from deepsuper.run_folder import dump
 from runs import make_run
 from shared import SHARED, needs_shared
 from test_cli import fail

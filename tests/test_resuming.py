@@ -15,7 +15,8 @@ import torch
 from transformers import AutoModelForCausalLM, GPT2Config
 
 from deepsuper.config import LoraConfig
-from deepsuper.run_folder import RunFolder, sha256
+from deepsuper.files import sha256
+from deepsuper.run_folder import RunFolder
 from deepsuper.training import train
 from runs import centered, close, finish, losses, make_run, start
 from tiny import make_tokenizer

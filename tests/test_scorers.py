@@ -18,7 +18,7 @@ from deepsuper.evaluation.items import read_item_lines, summarise
 from deepsuper.evaluation.measures import MEASURES
 from deepsuper.evaluation.scorers import best, exact_match, f1, mkqa_f1, mkqa_rules, mlqa_rules, squad_rules
 from deepsuper.evaluation.terminal import print_table
-from deepsuper.run_folder import json_line, write_json_lines
+from deepsuper.files import json_line, write_json_lines
 
 OFFICIAL = json.loads(r"""[
 ["zh", "巴黎 (Paris)", "Paris 巴黎！", 1.0, 0.0, 0.933333, 0.0],

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import random
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from deepsuper.config import DataConfig, SourceConfig
+from deepsuper.files import write_json_lines
 from deepsuper.lines import SHOWN, Record, file_records
 
 CorpusKind = Literal["english", "translated", "parallel"]
@@ -65,30 +66,27 @@ class BadRow(ValueError):
 
 @dataclass
 class Skipper:
-    """Raises on a bad row, or keeps account of it: the two values of `on_bad_row`."""
+    """Raises on a bad row, or hands it to `keep`: the two values of `on_bad_row`, which users know as `option`."""
 
     on_bad_row: Literal["error", "skip"]
-    skipped: list[SkippedRow] = field(default_factory=list)
+    keep: Callable[[SkippedRow], object]
+    option: str = "data.on_bad_row"
+    count: int = 0
+    first: str = ""
+    """Where the first bad row is, and why."""
 
     def __call__(self, where: str, problem: str, text: str, *, shown: int | None = SHOWN) -> None:
         """Keeps the first `shown` letters (None: all). Raises: BadRow with the remedy, unless bad rows are skipped."""
         if self.on_bad_row == "error":
-            raise BadRow(f"{where}: {problem}, or leave such rows out with data.on_bad_row: skip")
-        self.skipped.append(SkippedRow(where, problem, text[:shown]))
-
-
-LINE_ENDS = {0x85: "\\u0085", 0x2028: "\\u2028", 0x2029: "\\u2029"}
-"""Some readers take these for line ends; inside JSON strings they may be escaped."""
+            raise BadRow(f"{where}: {problem}, or leave such rows out with {self.option}: skip")
+        self.keep(SkippedRow(where, problem, text[:shown]))
+        self.count += 1
+        self.first = self.first or f"{where}: {problem}"
 
 
 def write_skipped(skipped: Iterable[SkippedRow], path: Path) -> None:
     """Writes one JSON line for each row that was left out, aside and then renamed."""
-    aside = path.with_name(path.name + ".partial")
-    # Half of a surrogate pair, which UTF-8 cannot write, becomes \udXXX, as JSON writes it.
-    with aside.open("w", encoding="utf-8", errors="backslashreplace") as file:
-        for row in skipped:
-            file.write(json.dumps(asdict(row), ensure_ascii=False).translate(LINE_ENDS) + "\n")
-    aside.replace(path)
+    write_json_lines(path, map(asdict, skipped))
 
 
 def load_corpus(sources: Sequence[SourceConfig], data: DataConfig, *, kind: CorpusKind, seed: int = 0) -> Corpus:
@@ -115,21 +113,22 @@ def load_source(source: SourceConfig, data: DataConfig, *, kind: CorpusKind) -> 
     Raises: ValueError naming file, line, value and remedy at the first bad row (unless `data.on_bad_row` is skip),
     or where no row is left.
     """
-    bad, fingerprints = Skipper(data.on_bad_row), {}
+    corpus = Corpus()
+    bad = Skipper(data.on_bad_row, corpus.skipped.append)
     if source.hub is not None:
         dataset = load_hub(source.hub, source.split)
-        fingerprints[f"{source.hub}[{source.split}]"] = str(dataset._fingerprint)
+        corpus.fingerprints[f"{source.hub}[{source.split}]"] = str(dataset._fingerprint)
         named, records = source.hub, list(_numbered(dataset, source.hub, source.split))
     elif source.path is not None and source.path_en is not None:
         named, records = source.path, _join(Path(source.path), Path(source.path_en), bad)
     else:
         assert source.path is not None, "config.check asks for a path or a hub name"
         named, records = source.path, list(file_records(Path(source.path), bad))
-    rows = _checked(records, source.language, FIELDS[kind], data.normalization, bad)
-    if not rows:
-        first = f", the first: {bad.skipped[0].where}: {bad.skipped[0].reason}" if bad.skipped else ""
-        raise ValueError(f"{named}: no row to train on ({len(bad.skipped)} were skipped{first})")
-    return Corpus(rows, bad.skipped, fingerprints)
+    corpus.rows = _checked(records, source.language, FIELDS[kind], data.normalization, bad)
+    if not corpus.rows:
+        first = f", the first: {bad.first}" if bad.count else ""
+        raise ValueError(f"{named}: no row to train on ({bad.count} were skipped{first})")
+    return corpus
 
 
 def _join(path: Path, path_en: Path, bad: Skipper) -> list[Record]:

@@ -8,6 +8,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from deepsuper.files import replacing
+
 
 @contextmanager
 def figure(path: Path, **options: Any) -> Iterator[Any]:
@@ -20,9 +22,8 @@ def figure(path: Path, **options: Any) -> Iterator[Any]:
     made = pyplot.figure(layout="constrained", **options)
     try:
         yield made
-        aside = path.with_name("partial-" + path.name)
-        made.savefig(aside, dpi=130)
-        aside.replace(path)
+        with replacing(path) as aside:
+            made.savefig(aside, dpi=130, format="png")
     finally:
         pyplot.close(made)
 

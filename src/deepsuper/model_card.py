@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from deepsuper.config import RunConfig
-from deepsuper.run_folder import write_text
+from deepsuper.files import write_text
 
 BODY = """# {base}, tuned with {method}
 

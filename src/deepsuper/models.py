@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import os
 import shutil
 import tempfile
 from collections.abc import Iterable
@@ -16,6 +15,7 @@ import torch
 from torch import nn
 
 from deepsuper.config import LoraConfig, ModelConfig
+from deepsuper.files import cache_folder, replacing
 from deepsuper.model_card import write_merged_card
 from deepsuper.outputs import check_folder
 
@@ -194,12 +194,11 @@ def save_folder(
     model: nn.Module, tokenizer: Any, folder: Path, state_dict: dict[str, torch.Tensor] | None = None
 ) -> None:
     """Writes model and tokenizer aside, then renames: `folder` is whole or absent. `state_dict`: gathered weights."""
-    aside = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(aside, ignore_errors=True)
-    model.save_pretrained(aside, state_dict=state_dict)  # type: ignore[operator]
-    tokenizer.save_pretrained(aside)
-    shutil.rmtree(folder, ignore_errors=True)
-    aside.rename(folder)
+    with replacing(folder) as aside:
+        shutil.rmtree(aside, ignore_errors=True)
+        model.save_pretrained(aside, state_dict=state_dict)  # type: ignore[operator]
+        tokenizer.save_pretrained(aside)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def source_of(config: ModelConfig) -> str:
@@ -219,12 +218,6 @@ def _load(load: Any, config: ModelConfig, **kwargs: Any) -> Any:
         first = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
         known = ", ".join(PACKAGED)
         raise ValueError(f"model.name {config.name!r} cannot be loaded: {first} (packaged models: {known})") from error
-
-
-def cache_folder() -> Path:
-    """Where packaged models are unpacked to: DEEPSUPER_CACHE, or the user's cache folder."""
-    default = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "deepsuper"
-    return Path(os.environ.get("DEEPSUPER_CACHE", default))
 
 
 def unpack(name: str) -> Path:

@@ -9,6 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from deepsuper.files import aside_of
+
 
 def check_folder(option: str, folder: Path) -> None:
     """Raises: ValueError where `folder` is none, or can be neither made nor written in. Nothing is left behind."""
@@ -51,7 +53,7 @@ def check_not_read(option: str, written: Iterable[Path], read: Iterable[Path]) -
     """Raises: ValueError where a file that will be written, aside or under its name, is one that is read."""
     inputs = {path.resolve() for path in read}
     for path in written:
-        for name in (path, path.with_name(path.name + ".partial")):
+        for name in (path, aside_of(path)):
             if name.resolve() in inputs:
                 raise ValueError(f"{option} {name}: would be written over a file that is read: choose another {option}")
 

@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import platform
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from deepsuper.config import RunConfig
+from deepsuper.files import model_hashes, sha256, whole_lines, write_json, write_text
+from deepsuper.manifests import manifest_head
 from deepsuper.outputs import check_folder
-
-PACKAGES = (
-    "deepsuper", "torch", "transformers", "accelerate", "peft", "datasets", "tokenizers", "numpy", "liger-kernel",
-)  # fmt: skip
-"""Those that a result may hang on, installed or not."""
 
 END = "train_runtime"
 """In the record that ends training; a last evaluation may follow it."""
@@ -94,7 +86,7 @@ class RunFolder:
     def start(self, config: RunConfig, manifest: Mapping[str, Any]) -> None:
         """Writes the configuration and the manifest."""
         self.path.mkdir(parents=True, exist_ok=True)
-        write_text(self.manifest, json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
+        write_json(self.manifest, manifest)
         write_text(self.config, dump(config))
 
     def last_checkpoint(self) -> Path | None:
@@ -132,32 +124,6 @@ def dump(config: RunConfig) -> str:
     return text
 
 
-def write_text(path: Path, text: str) -> None:
-    """Writes aside and renames: a reader sees the old file or the new one."""
-    aside = path.with_name(path.name + ".partial")
-    aside.write_text(text, encoding="utf-8")
-    os.replace(aside, path)
-
-
-def write_json_lines(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
-    """Writes one line of JSON for each record, aside and renamed; the folder is made if it is missing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_text(path, "".join(map(json_line, records)))
-
-
-def json_line(record: Mapping[str, Any]) -> str:
-    """One line of JSON that any text survives: a lone surrogate, which UTF-8 cannot write, is escaped."""
-    line = json.dumps(record, ensure_ascii=False)
-    try:
-        line.encode("utf-8")
-    except UnicodeEncodeError:
-        line = json.dumps(record)
-    # Some readers take these for line ends; inside JSON strings they may be escaped.
-    for character in "\x85\u2028\u2029":
-        line = line.replace(character, f"\\u{ord(character):04x}")
-    return line + "\n"
-
-
 def make_manifest(
     config: RunConfig,
     source: str,
@@ -172,11 +138,8 @@ def make_manifest(
     """
     base = {"name": config.model.name, "revision": config.model.revision, "commit": commit}
     return {
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": list(sys.argv if command is None else command),
+        **manifest_head(sys.argv if command is None else command),
         "seed": config.training.seed,
-        "python": platform.python_version(),
-        "packages": versions(),
         "data": {path: sha256(Path(path)) for path in _data_files(config)} | dict(fingerprints),
         "base_model": {**base, "files": model_hashes(source)},
         **notes,
@@ -188,41 +151,12 @@ def _data_files(config: RunConfig) -> list[str]:
     return list(dict.fromkeys(path for _, path in config.data.row_files()))
 
 
-def sha256(path: Path) -> str:
-    """The file's SHA-256, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def model_hashes(source: str) -> dict[str, str]:
-    """Hashes of the weights of a local folder; a hub model is named by its commit."""
-    return {p.name: sha256(p) for p in sorted(Path(source).glob("*.safetensors"))} if Path(source).is_dir() else {}
-
-
-def versions() -> dict[str, str | None]:
-    """The versions of the packages that a result may hang on; null: not installed."""
-    return {name: _version(name) for name in PACKAGES}
-
-
-def _version(name: str) -> str | None:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None
-
-
 def _flat(value: Any, name: str = "") -> Iterable[tuple[str, Any]]:
     if isinstance(value, dict) and value:
         for key, inner in value.items():
             yield from _flat(inner, f"{name}.{key}" if name else str(key))
     else:
         yield name, value
-
-
-def whole_lines(path: Path) -> list[str]:
-    """The lines that were written to their end; a killed run may leave half of one."""
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
-    return text.split("\n")[:-1]
 
 
 def _reads(path: Path) -> bool:

@@ -94,8 +94,8 @@ def encode_rows(
     In an `english` corpus the English side is the one that is trained on. Raises: ValueError naming file and line
     where a prompt alone fills the limit, unless `data.on_bad_row` is skip.
     """
-    template, bad = Template(data.template, tokenizer), Skipper(data.on_bad_row)
-    encoded = Encoded(skipped=bad.skipped)
+    template, encoded = Template(data.template, tokenizer), Encoded()
+    bad = Skipper(data.on_bad_row, encoded.skipped.append)
     encode = _encoder(template, data.max_length, encoded.cut)
     batches = [rows[n : n + 500] for n in range(0, len(rows), 500)]
     for batch in track(batches, "Tokenizing", disable=not progress, transient=True):

@@ -13,8 +13,8 @@ from rich.table import Table
 
 from deepsuper.align.run import Aligned, ModelAlignment
 from deepsuper.config import AlignConfig
+from deepsuper.files import write_text
 from deepsuper.metrics import Interval
-from deepsuper.run_folder import write_text
 from deepsuper.texts import Texts
 
 Changes = Sequence[Mapping[str, Interval]]

@@ -19,7 +19,7 @@ from rich.text import Text as Styled
 
 from deepsuper.compare.grids import MISSING, Grid, Text, grids, notes
 from deepsuper.compare.tables import Cell, Comparison, Row, Score
-from deepsuper.pages import policy_hash
+from deepsuper.pages import static_page
 
 FILE_WIDTH = 160
 COLORS: dict[bool, Literal["auto"] | None] = {True: "auto", False: None}
@@ -187,15 +187,9 @@ def _latex_number(cell: Text) -> str:
 def as_html(comparison: Comparison) -> str:
     """One page without anything from outside and without scripts; its style runs by its hash alone."""
     style = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
-    policy = f"default-src 'none'; style-src '{policy_hash(style)}'; base-uri 'none'; form-action 'none'"
     tables = "".join(map(_html_table, grids(comparison)))
     told = "".join(f'<li dir="auto">{html_escape(note)}</li>\n' for note in notes(comparison))
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>Comparison</title>\n'
-        f"<style>{style}</style>\n</head>\n<body>\n<h1>Comparison</h1>\n{tables}<ul>\n{told}</ul>\n</body>\n</html>\n"
-    )
+    return static_page("Comparison", style, f"{tables}<ul>\n{told}</ul>\n")
 
 
 def _html_table(grid: Grid) -> str:

@@ -15,8 +15,8 @@ from deepsuper.compare.pictures import draw_differences
 from deepsuper.compare.runs import Run, by_profile, find_runs
 from deepsuper.compare.tables import Comparison, build
 from deepsuper.config import CompareConfig, Correction, PaperTable
+from deepsuper.files import write_text
 from deepsuper.outputs import check_file
-from deepsuper.run_folder import write_text
 
 
 def check_compare(config: CompareConfig) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,11 +16,12 @@ from deepsuper.demo.answers import answer
 from deepsuper.demo.dataset import data_config, load_rows
 from deepsuper.demo.pictures import draw
 from deepsuper.demo.scoring import exact_match, f1, in_language
+from deepsuper.files import write_json, write_json_lines
 from deepsuper.metrics import Interval, mean_interval, paired_interval
 from deepsuper.models import load_model, load_tokenizer
 from deepsuper.outputs import check_folder
 from deepsuper.precision import fast_bf16
-from deepsuper.run_folder import RunFolder, write_text
+from deepsuper.run_folder import RunFolder
 from deepsuper.training import train
 
 MODEL = "gemma-3-270m"
@@ -130,12 +130,12 @@ def report(
     record["deep supervision - TFT, F1"] = asdict(difference)
     console.print(table)
     console.print(f"deep supervision - TFT, F1, question by question: {_percent(difference)}")
-    write_text(output_dir / "scores.json", json.dumps(record, indent=2, ensure_ascii=False) + "\n")
+    write_json(output_dir / "scores.json", record)
     lines = [
         {"id": r.id, "question": r.instruction, "right": r.output, **{k: s.answers[n] for k, s in scored.items()}}
         for n, r in enumerate(rows)
     ]
-    write_text(output_dir / "answers.jsonl", "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
+    write_json_lines(output_dir / "answers.jsonl", lines)
 
 
 def _show_answers(console: Console, rows: Sequence[Row], scored: Mapping[str, Scored]) -> None:

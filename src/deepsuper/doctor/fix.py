@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import base64
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
 from deepsuper.doctor.findings import Finding
+from deepsuper.files import json_line, replacing
 from deepsuper.lines import numbered_lines
-from deepsuper.run_folder import json_line
 
 
 @dataclass(frozen=True)
@@ -48,17 +47,19 @@ def write_fixed(path: Path, findings: Iterable[Finding], reasons: Iterable[str],
     A record holds `where`, `reasons`, `details` and the `line` itself, or `line_base64` where it is not UTF-8.
     """
     against = _against(findings, set(reasons))
-    asides = [name.with_name(name.name + ".partial") for name in names]
     counts = [0, 0]
-    with asides[0].open("wb") as kept, asides[1].open("wb") as removed:
+    with (
+        replacing(names[1]) as aside_removed,
+        replacing(names[0]) as aside_kept,
+        aside_kept.open("wb") as kept,
+        aside_removed.open("wb") as removed,
+    ):
         for number, line in numbered_lines(path):
             if number in against:
                 removed.write(json_line(_record(f"{path}:{number}", against[number], line)).encode("utf-8"))
             else:
                 kept.write(line)
             counts[number in against] += 1
-    for aside, name in zip(asides, names, strict=True):
-        os.replace(aside, name)
     return Fixed(*names, *counts)
 
 

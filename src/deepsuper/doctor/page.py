@@ -16,9 +16,9 @@ from deepsuper.doctor.config import CheckConfig
 from deepsuper.doctor.findings import Finding
 from deepsuper.doctor.report import by_reason, contamination, lengths, quantiles, summary
 from deepsuper.doctor.table import REASONS
+from deepsuper.files import write_text
 from deepsuper.lines import numbered_lines
-from deepsuper.pages import policy_hash
-from deepsuper.run_folder import write_text
+from deepsuper.pages import static_page
 
 if TYPE_CHECKING:
     from deepsuper.doctor.run import Checked
@@ -35,14 +35,7 @@ def write_page(path: Path, checked: Sequence[Checked], config: CheckConfig) -> N
 def make_page(checked: Sequence[Checked], config: CheckConfig) -> str:
     """The page's HTML: for each file counts, charts, evaluation sets, and rows to read side by side."""
     style = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
-    policy = f"default-src 'none'; style-src '{policy_hash(style)}'; base-uri 'none'; form-action 'none'"
-    files = "".join(_file(one, config) for one in checked)
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>Check of parallel rows</title>\n'
-        f"<style>{style}</style>\n</head>\n<body>\n<h1>Check of parallel rows</h1>\n{files}</body>\n</html>\n"
-    )
+    return static_page("Check of parallel rows", style, "".join(_file(one, config) for one in checked))
 
 
 def _file(one: Checked, config: CheckConfig) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -19,7 +18,7 @@ from deepsuper.doctor.config import CheckConfig
 from deepsuper.doctor.findings import Finding, shortened, sides
 from deepsuper.doctor.lengths import log_ratios, measured
 from deepsuper.doctor.table import REASONS
-from deepsuper.run_folder import write_json_lines, write_text
+from deepsuper.files import write_json, write_json_lines
 
 if TYPE_CHECKING:
     from deepsuper.doctor.run import Checked
@@ -126,7 +125,7 @@ def quantiles(values: Sequence[float]) -> dict[str, float]:
 def write_records(folder: Path, checked: Sequence[Checked], config: CheckConfig) -> None:
     """Writes report.json, and findings.jsonl with a line for each reason against a line."""
     record = {"config": asdict(config), "files": [_as_record(one) for one in checked]}
-    write_text(folder / "report.json", json.dumps(record, indent=2, ensure_ascii=False) + "\n")
+    write_json(folder / "report.json", record)
     write_json_lines(
         folder / "findings.jsonl",
         (

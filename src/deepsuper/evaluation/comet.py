@@ -18,6 +18,7 @@ from typing import Any
 from deepsuper.checks import check_ranges
 from deepsuper.config import EvalConfig
 from deepsuper.evaluation import comet_worker
+from deepsuper.files import cache_folder
 
 log = logging.getLogger("deepsuper")
 
@@ -40,8 +41,7 @@ _REMEDIES = {
 
 def default_python() -> Path:
     """The python that `make comet` leaves."""
-    cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(cache) / "deepsuper" / "comet" / "bin" / "python"
+    return cache_folder() / "comet" / "bin" / "python"
 
 
 def comet_python() -> tuple[Path | None, str]:

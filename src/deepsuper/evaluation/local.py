@@ -7,8 +7,8 @@ from typing import Any
 
 from deepsuper.evaluation.benchmarks import BENCHMARKS, Benchmark, file_language
 from deepsuper.evaluation.official import checked_rows, read_official
+from deepsuper.files import cache_folder
 from deepsuper.lines import file_records, refuse
-from deepsuper.models import cache_folder
 
 
 def local_file(data_dir: Path, benchmark: str, language: str) -> Path | None:

@@ -16,7 +16,7 @@ from deepsuper.evaluation.harness import load_task
 from deepsuper.evaluation.local import fetch_rows, local_file, read_rows
 from deepsuper.evaluation.profiles import SCORING
 from deepsuper.evaluation.tasks import write_task
-from deepsuper.run_folder import sha256, write_json_lines
+from deepsuper.files import sha256, write_json_lines
 
 log = logging.getLogger("deepsuper")
 

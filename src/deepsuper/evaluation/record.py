@@ -11,7 +11,7 @@ from typing import Any
 
 from deepsuper.config import EvalConfig, ModelConfig
 from deepsuper.evaluation.items import items_file
-from deepsuper.run_folder import write_json_lines, write_text
+from deepsuper.files import write_json_lines, write_text
 
 log = logging.getLogger("deepsuper")
 

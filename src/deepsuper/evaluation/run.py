@@ -9,7 +9,6 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, replace
-from importlib import metadata
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -25,11 +24,14 @@ from deepsuper.evaluation.items import as_item, items_file, measured, read_item_
 from deepsuper.evaluation.plan import Planned, plan
 from deepsuper.evaluation.record import Record, identity, rows_identity
 from deepsuper.evaluation.terminal import print_table
+from deepsuper.files import model_hashes
+from deepsuper.manifests import versions
 from deepsuper.models import base_of, commit_of, inside_run, load_config, source_of
 from deepsuper.outputs import check_folder
-from deepsuper.run_folder import model_hashes
 
 log = logging.getLogger("deepsuper")
+PACKAGES = ("deepsuper", "lm_eval", "transformers", "torch", "datasets", "sacrebleu")
+"""Their versions are kept with each score."""
 
 
 def run_eval(config: EvalConfig, output_dir: Path, command: Sequence[str] = ()) -> dict[str, Any]:
@@ -114,7 +116,7 @@ class Evaluated:
         if comet is not None:
             score["comet"] |= comet
         score |= {"data": one.data, "limit": self.config.limit, "task_version": version, "asks": asks}
-        record.keep(one.key, items, {**score, "versions": _versions(), "command": self.command})
+        record.keep(one.key, items, {**score, "versions": versions(PACKAGES), "command": self.command})
 
     def _catch_up(self, one: Planned, record: Record, done: Mapping[str, Any]) -> None:
         """Scores translations by what was not at hand when they were made: COMET or another model of it, spBLEU."""
@@ -145,8 +147,3 @@ def _identity(model: ModelConfig) -> dict[str, str]:
         return model_hashes(source_of(model))
     load_config(model)
     return {"commit": str(commit_of(model))}
-
-
-def _versions() -> dict[str, str]:
-    names = ("deepsuper", "lm_eval", "transformers", "torch", "datasets", "sacrebleu")
-    return {name: metadata.version(name) for name in names}

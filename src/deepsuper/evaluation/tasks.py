@@ -8,7 +8,7 @@ from pathlib import Path
 from deepsuper.evaluation.benchmarks import Benchmark
 from deepsuper.evaluation.harness import task_file
 from deepsuper.evaluation.profiles import prompt_changes
-from deepsuper.run_folder import write_text
+from deepsuper.files import write_text
 
 
 def write_task(path: Path, benchmark: Benchmark, variant: str, profile: str, rows: Path | None) -> str:

@@ -11,9 +11,9 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from deepsuper.files import write_text
 from deepsuper.layers.criteria import Verdict
 from deepsuper.layers.run import LayersReport
-from deepsuper.run_folder import write_text
 
 
 def print_report(console: Console, report: LayersReport) -> None:

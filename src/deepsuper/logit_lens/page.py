@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from deepsuper.files import write_text
 from deepsuper.logit_lens.view import View
 from deepsuper.pages import policy_hash
-from deepsuper.run_folder import write_text
 
 FOLDER = Path(__file__).parent
 

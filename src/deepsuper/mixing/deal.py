@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from deepsuper.files import json_line
 from deepsuper.lines import read_object
 from deepsuper.mixing.buckets import Buckets
 from deepsuper.mixing.quotas import Sampler
-from deepsuper.run_folder import json_line
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import platform
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -14,10 +12,10 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
+from deepsuper.files import sha256, write_json, write_text
 from deepsuper.mixing.config import MixConfig
 from deepsuper.mixing.deal import Dealt
 from deepsuper.mixing.plan import Planned
-from deepsuper.run_folder import sha256, versions, write_text
 
 
 def counts(planned: Planned, dealt: Dealt) -> dict[str, int]:
@@ -51,7 +49,7 @@ def print_mix(console: Console, plan: Sequence[Planned], dealt: Sequence[Dealt])
 
 
 def write_report(
-    folder: Path, config: MixConfig, plan: Sequence[Planned], dealt: Sequence[Dealt], notes: Mapping[str, Any]
+    folder: Path, config: MixConfig, plan: Sequence[Planned], dealt: Sequence[Dealt], head: Mapping[str, Any]
 ) -> list[str]:
     """Writes what stands beside the rows, the manifest last, and returns the names of the files."""
     files: Counter[str] = Counter()
@@ -74,15 +72,13 @@ def write_report(
         for planned, out in zip(plan, dealt, strict=True)
     ]
     manifest = {
-        **notes,
+        **head,
         "seed": config.seed,
         "temperature": config.temperature,
-        "python": platform.python_version(),
-        "packages": versions(),
         "sources": sources,
         "files": {name: {"rows": rows, "sha256": sha256(folder / name)} for name, rows in files.items()},
     }
-    write_text(folder / "manifest.json", json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
+    write_json(folder / "manifest.json", manifest)
     return [*files, *names]
 
 

@@ -6,12 +6,15 @@ import logging
 import random
 import shutil
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from contextlib import ExitStack
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from deepsuper.corpora import Skipper
+from deepsuper.files import replacing
+from deepsuper.manifests import manifest_head
 from deepsuper.mixing.buckets import Buckets, shuffled
 from deepsuper.mixing.check import check_mix, work_folder
 from deepsuper.mixing.config import MixConfig, MixSource
@@ -19,7 +22,7 @@ from deepsuper.mixing.deal import Dealt, deal
 from deepsuper.mixing.plan import Planned, make_plan
 from deepsuper.mixing.report import print_mix, write_report
 from deepsuper.mixing.scan import Scan, good_lines, said_twice, scan
-from deepsuper.mixing.skipped import SkippedFile, skipped_file
+from deepsuper.mixing.skipped import skipped_file
 
 log = logging.getLogger(__name__)
 BUCKET = 32 << 20
@@ -37,7 +40,7 @@ def run_mix(config: MixConfig, command: Sequence[str] = ()) -> list[Dealt]:
     work = work_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(work, ignore_errors=True)  # of a mix that was killed
-    notes = {"started": datetime.now(UTC).isoformat(timespec="seconds"), "command": list(command)}
+    head = manifest_head(command)
     try:
         with skipped_file(folder / "skipped.jsonl", config.on_bad_row) as bad, _progress() as progress:
             counter = _Counter(progress)
@@ -46,14 +49,14 @@ def run_mix(config: MixConfig, command: Sequence[str] = ()) -> list[Dealt]:
             dealt = _write_rows(plan, config.seed, bad, work, counter)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    names = write_report(folder, config, plan, dealt, notes)
+    names = write_report(folder, config, plan, dealt, head)
     print_mix(Console(), plan, dealt)
     log.info("%s: %s", folder, ", ".join([*names, "skipped.jsonl"]))
     return dealt
 
 
-def _scan(source: MixSource, config: MixConfig, bad: SkippedFile, work: Path, counter: _Counter) -> Scan:
-    bad.first = ""
+def _scan(source: MixSource, config: MixConfig, bad: Skipper, work: Path, counter: _Counter) -> Scan:
+    bad.first = ""  # of this source
     scanned = scan(Path(source.path), config.kind, bad, work / "ids", counter.start(f"{source.named}: checked"))
     if not scanned.rows:
         told = f", the first: {bad.first}; all are in {work.parent / 'skipped.jsonl'}" if scanned.skipped else ""
@@ -61,7 +64,7 @@ def _scan(source: MixSource, config: MixConfig, bad: SkippedFile, work: Path, co
     return scanned
 
 
-def _write_rows(plan: Sequence[Planned], seed: int, bad: SkippedFile, work: Path, counter: _Counter) -> list[Dealt]:
+def _write_rows(plan: Sequence[Planned], seed: int, bad: Skipper, work: Path, counter: _Counter) -> list[Dealt]:
     """Deals every source to its file's buckets, then writes each file, bucket after bucket."""
     rng = random.Random(seed)
     sizes: dict[str, int] = {}
@@ -78,13 +81,11 @@ def _write_rows(plan: Sequence[Planned], seed: int, bad: SkippedFile, work: Path
         lines = good_lines(path, planned.scan, twice)
         tick = counter.start(f"{planned.source.named}: dealt")
         dealt.append(deal(lines, planned.sampler(rng), planned.marks, buckets[planned.file], rng, tick))
-    folder = work.parent
-    for name, dealt_to in buckets.items():
-        with (folder / f"{name}.partial").open("wb") as file:
-            for rows in shuffled(dealt_to, rng):
-                file.writelines(rows)
-    for name in buckets:
-        (folder / f"{name}.partial").replace(folder / name)
+    with ExitStack() as renames:  # of all files, when all are written
+        for name, dealt_to in buckets.items():
+            with renames.enter_context(replacing(work.parent / name)).open("wb") as file:
+                for rows in shuffled(dealt_to, rng):
+                    file.writelines(rows)
     return dealt
 
 

@@ -11,11 +11,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from deepsuper.corpora import FIELDS, BadRow, CorpusKind, as_text, check_record
+from deepsuper.corpora import FIELDS, BadRow, CorpusKind, Skipper, as_text, check_record
+from deepsuper.files import sha256
 from deepsuper.lines import json_records, numbered_lines
 from deepsuper.mixing.buckets import Buckets
-from deepsuper.mixing.skipped import SkippedFile
-from deepsuper.run_folder import sha256
 
 DIGEST = np.dtype([("a", "<u8"), ("b", "<u8"), ("line", "<i8")])
 """An id's hash of 128 bits, by which equal ids are found, and its line."""
@@ -55,7 +54,7 @@ class _Tap:
             yield number, line
 
 
-def scan(path: Path, kind: CorpusKind, bad: SkippedFile, folder: Path, tick: Callable[[], None]) -> Scan:
+def scan(path: Path, kind: CorpusKind, bad: Skipper, folder: Path, tick: Callable[[], None]) -> Scan:
     """Reads and checks every row of a file. `folder`: for what does not fit in memory; `tick`: called for each row.
 
     Raises: BadRow where `bad` does; ValueError naming the file where it cannot be read.

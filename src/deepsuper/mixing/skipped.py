@@ -3,46 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
-from deepsuper.corpora import BadRow, SkippedRow
-from deepsuper.lines import SHOWN
-from deepsuper.run_folder import json_line
+from deepsuper.corpora import SkippedRow, Skipper
+from deepsuper.files import aside_of, json_line
 
 LONGEST = 1 << 20
 """Letters of a line in such a file: more than SHOWN of them escaped, with the longest path and problem."""
 
 
-@dataclass
-class SkippedFile:
-    """Told of a bad line: raises, or writes it down at once, so that it needs no memory."""
-
-    on_bad_row: Literal["error", "skip"]
-    write: Callable[[str], object]
-    count: int = 0
-    first: str = ""
-    """Where the first bad line is, and why; `_scan` of `run.py` forgets it before each source."""
-
-    def __call__(self, where: str, problem: str, text: str) -> None:
-        """Raises: BadRow naming `where` and the remedy, unless bad rows are skipped."""
-        if self.on_bad_row == "error":
-            raise BadRow(f"{where}: {problem}, or leave such rows out with on_bad_row: skip")
-        self.write(json_line(asdict(SkippedRow(where, problem, text[:SHOWN]))))
-        self.count += 1
-        self.first = self.first or f"{where}: {problem}"
-
-
 @contextmanager
-def skipped_file(path: Path, on_bad_row: Literal["error", "skip"]) -> Iterator[SkippedFile]:
+def skipped_file(path: Path, on_bad_row: Literal["error", "skip"]) -> Iterator[Skipper]:
     """Writes the bad lines that it is told of, aside and then renamed; they are kept where a ValueError ends it."""
-    aside = path.with_name(path.name + ".partial")
+    aside = aside_of(path)
     try:
         with aside.open("w", encoding="utf-8") as file:
-            skipped = SkippedFile(on_bad_row, file.write)
+            # At once, so that it needs no memory.
+            skipped = Skipper(on_bad_row, lambda row: file.write(json_line(asdict(row))), "on_bad_row")
             yield skipped
         aside.replace(path)
     except ValueError:

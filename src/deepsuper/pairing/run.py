@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from deepsuper.checks import Range, check_ranges
+from deepsuper.files import sha256, write_json, write_json_lines
 from deepsuper.languages import is_code, nearest_code
+from deepsuper.manifests import manifest_head
 from deepsuper.outputs import check_file, check_not_read, check_own
 from deepsuper.pairing.config import JoinConfig
 from deepsuper.pairing.pairs import NoMatch, Pairing, Sides, align_sides, pair_by_alignment, pair_by_id, pair_by_order
 from deepsuper.pairing.rows import TRANSLATE, check_complete, joined_rows, pairs_by_how, rows_aside
-from deepsuper.run_folder import sha256, write_json_lines, write_text
 from deepsuper.sets import READERS, Side, read_side
 
 log = logging.getLogger("deepsuper")
@@ -135,17 +134,14 @@ def write(pairing: Pairing, english: Side, target: Side, config: JoinConfig, com
     rows, aside, manifest = written_files(Path(config.output))
     write_json_lines(aside, rows_aside(pairing, english, target))
     write_json_lines(rows, joined_rows(pairing, english, target, config.sentences))
-    write_text(
-        manifest, json.dumps(_manifest(pairing, english, target, config, command), indent=2, ensure_ascii=False) + "\n"
-    )
+    write_json(manifest, _manifest(pairing, english, target, config, command))
 
 
 def _manifest(
     pairing: Pairing, english: Side, target: Side, config: JoinConfig, command: Sequence[str]
 ) -> dict[str, Any]:
     return {
-        "written": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": list(command),
+        **manifest_head(command, "written"),
         "language": config.language,
         "by": config.by,
         "compare": config.compare,

@@ -15,10 +15,10 @@ from rich.progress import track
 
 from deepsuper.config import ModelConfig, RunConfig, SdrrlConfig
 from deepsuper.corpora import Row
+from deepsuper.files import cache_folder, json_line, model_hashes, whole_lines, write_text
 from deepsuper.generation import Decoding, Written, batches_by_length, write
-from deepsuper.models import cache_folder, inside_run, load_for_reading, load_tokenizer, source_of
+from deepsuper.models import inside_run, load_for_reading, load_tokenizer, source_of
 from deepsuper.precision import use_bf16
-from deepsuper.run_folder import json_line, model_hashes, whole_lines, write_text
 from deepsuper.templates import Template
 
 STOPS = {"plain": "\n", "alpaca": "\n###", "chat": None}

@@ -15,9 +15,9 @@ from rich.table import Table
 from deepsuper.checks import check, data_files
 from deepsuper.config import RunConfig, SdrrlConfig
 from deepsuper.corpora import Row, SkippedRow, load_corpus, make_row, write_skipped
+from deepsuper.files import write_json, write_json_lines
 from deepsuper.lines import file_records, refuse
 from deepsuper.outputs import check_file, check_not_read, check_own_rows
-from deepsuper.run_folder import write_json_lines, write_text
 from deepsuper.sdrrl.completion import completion_rows
 from deepsuper.sdrrl.corpus import FIELDS, Synthesis, make_rows
 from deepsuper.sdrrl.distil import distil
@@ -45,7 +45,7 @@ def synthesise_for_run(config: RunConfig, folder: Path) -> None:
     """Makes the rows of a run and leaves them, and what was counted, in its folder."""
     made = synthesise(config)
     folder.mkdir(parents=True, exist_ok=True)
-    write_text(folder / COUNTS, json.dumps(made.counts, indent=2) + "\n")
+    write_json(folder / COUNTS, made.counts)
     write_json_lines(folder / ROWS, records_of(made))
 
 

@@ -10,10 +10,10 @@ from typing import Any
 import torch
 
 from deepsuper.config import ModelConfig
+from deepsuper.files import model_hashes
 from deepsuper.generation import end_tokens
 from deepsuper.languages import codes_of, name_of
 from deepsuper.models import inside_run, load_config, load_for_reading, load_model, load_tokenizer, source_of
-from deepsuper.run_folder import model_hashes
 from deepsuper.translation.answers import Answer
 from deepsuper.translation.config import PROMPT, TranslateConfig
 from deepsuper.translation.translators import Batch, clean, fill

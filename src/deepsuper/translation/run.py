@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 import logging
-import platform
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from deepsuper.files import json_line, replacing, sha256, write_json
+from deepsuper.manifests import manifest_head
 from deepsuper.outputs import check_folder
-from deepsuper.run_folder import json_line, sha256, versions, write_text
 from deepsuper.translation.cache import open_cache
 from deepsuper.translation.check import Files, check_translate
 from deepsuper.translation.config import TranslateConfig
@@ -35,7 +34,7 @@ def run_translate(config: TranslateConfig, command: Sequence[str] = (), report: 
     files = check_translate(config)
     if report is not None:
         check_folder("output", report)
-    notes = {"started": datetime.now(UTC).isoformat(timespec="seconds"), "command": list(command)}
+    head = manifest_head(command)
     files.output.parent.mkdir(parents=True, exist_ok=True)
     translator = make_translator(config)
     done = Translated()
@@ -55,7 +54,7 @@ def run_translate(config: TranslateConfig, command: Sequence[str] = (), report: 
 
         job = Job(config, translator, cache, done, keep, put_aside, tick)
         job.run(files.source)
-    _write_manifest(config, files, maker, done, notes)
+    _write_manifest(config, files, maker, done, head)
     _print(files, done)
     if done.rows_out and done.whole == done.rows_out:
         side = f"the {config.language} side" if config.to == "target" else "the English side"
@@ -79,21 +78,17 @@ def make_translator(config: TranslateConfig) -> Translator:
 @contextmanager
 def _writer(path: Path) -> Iterator[Writer]:
     """Writes rows aside; the file has its name when all are there."""
-    aside = path.with_name(path.name + ".partial")
-    with aside.open("w", encoding="utf-8") as file:
+    with replacing(path) as aside, aside.open("w", encoding="utf-8") as file:
         yield lambda row: file.write(json_line(row))
-    aside.replace(path)
 
 
 def _write_manifest(
-    config: TranslateConfig, files: Files, maker: str, done: Translated, notes: Mapping[str, Any]
+    config: TranslateConfig, files: Files, maker: str, done: Translated, head: Mapping[str, Any]
 ) -> None:
     manifest = {
-        **notes,
+        **head,
         "config": asdict(config),
         "maker": json.loads(maker),
-        "python": platform.python_version(),
-        "packages": versions(),
         "files": {str(path): sha256(path) for path in (files.source, files.output, files.aside)},
         "rows_in": done.rows_out + done.rows_aside,
         "rows_out": done.rows_out,
@@ -103,7 +98,7 @@ def _write_manifest(
         "texts_translated": done.texts,
         "texts_known": done.known,
     }
-    write_text(files.manifest, json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
+    write_json(files.manifest, manifest)
 
 
 def _print(files: Files, done: Translated) -> None:

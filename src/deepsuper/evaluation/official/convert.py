@@ -12,9 +12,9 @@ from deepsuper.evaluation.benchmarks import BENCHMARKS, Row
 from deepsuper.evaluation.official.readers import READERS, paired_lines
 from deepsuper.evaluation.official.rows import ROWS
 from deepsuper.evaluation.official.sources import Member, members
+from deepsuper.files import write_json_lines
 from deepsuper.lines import Record
 from deepsuper.outputs import check_folder
-from deepsuper.run_folder import write_json_lines
 
 log = logging.getLogger("deepsuper")
 
