@@ -25,7 +25,7 @@ def test_the_command_writes_what_it_says_and_a_picture(tmp_path, capsys):
     assert (
         "by Holm" in said
         and "McNemar's exact test for xnli" in said
-        and "200 resamples can find nothing among 24 tests" in said
+        and "200 resamples can find nothing among 14 bootstrap tests" in said
     )
     assert (tmp_path / "new" / "p.png").read_bytes().startswith(b"\x89PNG")
     for name in FORMATS:

@@ -82,12 +82,12 @@ def test_results_of_another_model_or_of_more_items_are_not_replaced(tmp_path, da
     file = tmp_path / "out" / "tft" / "paper" / "results.json"
     main(line("demo-zh/tft", "--limit", "2"))
     whole = file.read_text()
-    assert json.loads(whole)["scores"]["xcopa/zh"]["limit"] == 2
+    assert json.loads(whole)["scores"]["xcopa/zh"]["limit"] is None  # there are two rows
     monkeypatch.setattr("deepsuper.evaluation.run.load_harness_model", lambda *_, **__: pytest.fail("loaded"))
     for options, words in (
         (["demo-vi/tft"], "holds results of model demo-zh/tft, backend dummy, and asked is model demo-vi"),
-        (["demo-zh/tft", "--limit", "1"], "holds xcopa/zh with limit 2, and asked is limit 1: choose another"),
-        (["demo-zh/tft", "--dtype", "float16"], "and asked is model demo-zh/tft, dtype float16"),
+        (["demo-zh/tft", "--limit", "1"], "holds xcopa/zh with limit None, and asked is limit 1: choose another"),
+        (["demo-zh/tft", "--backend_args", "a=1"], "and asked is model demo-zh/tft, backend dummy, backend_args a=1"),
     ):
         said = fail(capsys, *line(*options))
         assert words in said and f"output_dir {file.parent}: " in said and file.read_text() == whole

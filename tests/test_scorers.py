@@ -14,6 +14,7 @@ from rich.console import Console
 
 from deepsuper.evaluation.benchmarks import BENCHMARKS
 from deepsuper.evaluation.fidelity import in_language
+from deepsuper.evaluation.harness import provide_squad_metrics
 from deepsuper.evaluation.items import read_item_lines, summarise
 from deepsuper.evaluation.measures import MEASURES
 from deepsuper.evaluation.scorers import best, exact_match, f1, mkqa_f1, mkqa_rules, mlqa_rules, squad_rules
@@ -68,6 +69,38 @@ def test_scores_are_the_official_scripts(language, said, gold, mlqa, mlqa_em, mk
     assert exact_match(said, gold, mlqa_rules(language)) == mlqa_em
     assert mkqa_f1(said, gold, mkqa_rules(language)) == pytest.approx(mkqa, abs=1e-6)
     assert exact_match(said, gold, mkqa_rules(language)) == mkqa_em
+
+
+SQUAD = json.loads(r"""[
+["a tall tower in Paris", "the tower", 0.4, 0],
+["The Eiffel Tower!", "eiffel tower", 1.0, 1],
+["", "the", 1, 1],
+["", "Paris", 0, 0],
+["Paris", "the", 0, 0],
+["the", "a", 1, 1],
+["in the year 1889 by Gustave Eiffel", "Gustave Eiffel", 0.5, 0],
+["one two three four five six seven", "seven six eight", 0.4, 0],
+["法国巴黎", "巴黎", 0, 0],
+["巴黎，法国", "巴黎", 0, 0],
+["thủ đô của Pháp là Paris", "Paris", 0.2857142857142857, 0],
+["Denver Broncos’ defense", "the Denver Broncos", 0.4, 0],
+["it's 1,000 km", "1000 km", 0.8, 0],
+["to to be be or not", "to be or to", 0.8, 0],
+["العاصمة هي باريس", "باريس", 0.5, 0],
+["x y z w v u t s r q p", "p q r", 0.42857142857142855, 0]
+]""")
+"""Said, gold, F1 and exact match as `compute_f1` and `compute_exact` of transformers 4 give them, run aside: the scorer
+that the harness's XQuAD imports.
+"""
+
+
+@pytest.mark.parametrize(("said", "gold", "wanted", "exact"), SQUAD)
+def test_what_the_harness_imports_scores_as_transformers_4_did_to_the_last_digit(said, gold, wanted, exact):
+    provide_squad_metrics()
+    from transformers.data.metrics import squad_metrics
+
+    assert squad_metrics.compute_f1(gold, said) == wanted
+    assert squad_metrics.compute_exact(gold, said) == exact
 
 
 def test_squad_by_hand_and_the_best_of_all_answers():

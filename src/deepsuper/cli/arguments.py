@@ -100,5 +100,5 @@ def model_config(name: str, parsed: Namespace) -> ModelConfig:
 
 
 def split_names(text: str) -> tuple[Any, ...]:
-    """`a, b` as a tuple."""
-    return tuple(name.strip() for name in text.split(","))
+    """`a, b` as a tuple, each name once."""
+    return tuple(dict.fromkeys(name.strip() for name in text.split(",")))

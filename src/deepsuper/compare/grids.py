@@ -221,9 +221,9 @@ def _warnings(comparison: Comparison) -> Iterator[str]:
     few = sorted({c.key for c, cell in cells if cell.items is not None and cell.items < FEW})
     if few:
         yield f"Fewer than {FEW} items, so intervals are too narrow: {', '.join(few)}."
-    tests = len(list(comparison.differences()))
+    tests = sum(found.test == "bootstrap" for _, _, found in comparison.differences())
     if comparison.correction == "holm" and 2 * tests / (1 + comparison.resamples) > 0.05:
-        yield f"{comparison.resamples} resamples can find nothing among {tests} tests: raise --resamples."
+        yield f"{comparison.resamples} resamples can find nothing among {tests} bootstrap tests: raise --resamples."
     yield from _apart(comparison)
 
 

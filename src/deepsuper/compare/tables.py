@@ -191,7 +191,7 @@ def _compare_key(
 
 def _cell(score: Mapping[str, Any], metric: str) -> Cell:
     part = score_of(score, metric)
-    cell = Cell(_score(part), score["items"])
+    cell = Cell(_score(part), part.get("items", score["items"]))
     if metric != score["metric"] or "in_language" not in score:
         return cell
     # No share of none: then the language of no answer can be told.

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from deepsuper.checks import check_ranges
-from deepsuper.config import EvalConfig
+from deepsuper.config import EvalConfig, ModelConfig
 from deepsuper.evaluation.benchmarks import BENCHMARKS, file_language
 from deepsuper.evaluation.harness import backend
 from deepsuper.evaluation.profiles import PROFILES
@@ -23,7 +23,7 @@ def check_eval(config: EvalConfig) -> None:
         for name in given:
             if name not in known:
                 raise ValueError(f"{option}: need some of {','.join(known)}, got {name!r}")
-    names = [Path(name).name for name in config.models]
+    names = [folder_name(name) for name in config.models]
     twice = next((name for name in names if names.count(name) > 1), None)
     named = all("=" in part for part in config.backend_args.split(",") if part)
     check_ranges(
@@ -39,3 +39,17 @@ def check_eval(config: EvalConfig) -> None:
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise ValueError("eval runs in one process: start it without accelerate launch or torchrun, once per GPU")
     backend(config.backend)
+    if config.backend != EvalConfig.backend:
+        usual = ModelConfig(name="")
+        for option in ("revision", "dtype", "trust_remote_code"):
+            if (value := getattr(config.model, option)) != getattr(usual, option):
+                raise ValueError(
+                    f"{option}: backend {config.backend!r} loads the model itself: give it as --backend_args "
+                    f"{option}={value}, in its own words"
+                )
+
+
+def folder_name(model: str) -> str:
+    """The folder of a model's results in `output_dir`: the last part of its name, or of the folder that it names."""
+    path = Path(model)
+    return path.resolve().name if path.is_dir() else path.name

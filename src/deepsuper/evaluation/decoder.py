@@ -55,7 +55,10 @@ class Decoder(HFLM):  # type: ignore[misc]
             return
         room = self.max_length - asked.max_tokens
         if room < 1:
-            raise ValueError(f"max_gen_toks {asked.max_tokens}: need fewer than max_length, {self.max_length} tokens")
+            raise ValueError(
+                f"the model reads {self.max_length} tokens at most, and an answer may have {asked.max_tokens}: leave "
+                "out the benchmarks that are answered in words (xquad, mlqa, mkqa, flores)"
+            )
         waiting = [Answer(n, self._encode(request.args[0])[-room:]) for n, request in enumerate(requests)]
         for answer in decode(self.model, self.tokenizer, waiting, asked, self.batch_size):
             text = postprocess_generated_text(self.tok_decode(asked.cut(answer.said)), asked.stops, None)

@@ -12,7 +12,7 @@ from typing import Any
 
 from deepsuper.evaluation.benchmarks import Benchmark, answer_language
 from deepsuper.evaluation.fidelity import in_language
-from deepsuper.evaluation.measures import MEASURES
+from deepsuper.evaluation.measures import MEASURES, unanswerable
 from deepsuper.evaluation.profiles import answer_scores
 
 log = logging.getLogger("deepsuper")
@@ -45,12 +45,14 @@ def as_item(sample: dict[str, Any], benchmark: Benchmark, variant: str, profile:
 
 def summarise(items: Sequence[dict[str, Any]], benchmark: Benchmark) -> dict[str, Any]:
     """The score with its interval and standard error, and the measures beside it (None where no item counts);
-    `in_language` with how many answers it could be told of.
+    `in_language` and `answerable_f1` with the number of the items that they are of.
     """
     intervals = {name: measured(name, items) for name in (benchmark.metric, *benchmark.also)}
     main, *beside = intervals
     if (spoken := intervals.get("in_language")) is not None:
         spoken["items"] = sum(item["in_language"] is not None for item in items)
+    if (answerable := intervals.get("answerable_f1")) is not None:
+        answerable["items"] = sum(not unanswerable(item) for item in items)
     return {
         "items": len(items),
         "metric": main,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from deepsuper.evaluation.harness import load_task
 from deepsuper.evaluation.local import fetch_rows, local_file, read_rows
 from deepsuper.evaluation.profiles import SCORING
 from deepsuper.evaluation.tasks import write_task
-from deepsuper.files import sha256, write_json_lines
+from deepsuper.files import json_line, sha256, write_text
 
 log = logging.getLogger("deepsuper")
 
@@ -30,12 +32,13 @@ ASKS = (
 
 @dataclass(frozen=True)
 class Planned:
-    """One benchmark in one variant: the harness's task in each profile, and where the rows are from."""
+    """One benchmark in one variant: the harness's task in each profile, where the rows are from, and their number."""
 
     benchmark: Benchmark
     variant: str
     tasks: Mapping[str, Any]
     data: Mapping[str, Any]
+    rows: int
 
     @property
     def key(self) -> str:
@@ -44,15 +47,20 @@ class Planned:
 
     def asks(self, profile: str) -> str:
         """A hash of how a profile asks and scores: where either changes, here or in the harness, it is another."""
-        config = self.tasks[profile].dump_config()
-        asked = {
-            "task": {name: config[name] for name in ASKS if name in config},
-            "version": (config.get("metadata") or {}).get("version"),
-            "scoring": SCORING,
-        }
-        # A function's repr holds its address; the harness gives the source of those that matter.
-        text = json.dumps(asked, sort_keys=True, default=lambda value: getattr(value, "__qualname__", ""))
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        return hashlib.sha256(how_asked(self.tasks[profile]).encode()).hexdigest()[:12]
+
+
+def how_asked(task: Any) -> str:
+    """How a task asks and scores, as text that is the same in every process: no address of a function is in it."""
+    config = task.dump_config()  # the harness gives functions by their source, but a partial one by its address
+    partials = {name: value for name in ASKS if isinstance(value := getattr(task.config, name, None), partial)}
+    told = {name: [inspect.getsource(value.func), value.args, value.keywords] for name, value in partials.items()}
+    text = {
+        "task": {name: config[name] for name in ASKS if name in config} | told,
+        "version": (config.get("metadata") or {}).get("version"),
+        "scoring": SCORING,
+    }
+    return json.dumps(text, sort_keys=True, default=lambda value: getattr(value, "__qualname__", ""))
 
 
 def plan(config: EvalConfig, work: Path) -> list[Planned]:
@@ -64,15 +72,19 @@ def plan(config: EvalConfig, work: Path) -> list[Planned]:
     """
     planned: list[Planned] = []
     absent: list[str] = []
+    unknown: list[str] = []
     for benchmark, language in (
         (BENCHMARKS[name], language) for name in config.benchmarks for language in config.languages
     ):
         if not benchmark.variants(language):
+            unknown.append(f"{benchmark.name}/{language}")
             continue
         try:
             planned += _planned(config, benchmark, language, work)
         except Absent as error:
             absent.append(str(error))
+    if unknown:
+        log.info("%s: no such language in the benchmark: left out", ", ".join(unknown))
     if absent:
         if config.data_dir is not None:
             message, remedy = f"data_dir {config.data_dir}: has no {'; no '.join(absent)}", "fetch them"
@@ -106,8 +118,18 @@ def _planned(config: EvalConfig, benchmark: Benchmark, language: str, work: Path
                 if rows is not None:
                     raise
                 raise Absent(f"{benchmark.name}/{language} ({_first_line(error)})") from error
-        planned.append(Planned(benchmark, variant, tasks, data))
+        docs = next(iter(tasks.values())).eval_docs
+        told = data if rows is not None else data | {"sha256": _rows_hash(docs)}
+        planned.append(Planned(benchmark, variant, tasks, told, len(docs)))
     return planned
+
+
+def _rows_hash(docs: Iterable[Mapping[str, Any]]) -> str:
+    """A hash of rows that the harness fetched: the hub's may change."""
+    hashed = hashlib.sha256()
+    for doc in docs:
+        hashed.update((json.dumps(doc, sort_keys=True, default=str) + "\n").encode())
+    return hashed.hexdigest()
 
 
 def _gather(config: EvalConfig, benchmark: Benchmark, language: str, path: Path) -> tuple[dict[str, str], Path | None]:
@@ -118,15 +140,24 @@ def _gather(config: EvalConfig, benchmark: Benchmark, language: str, path: Path)
         file = local_file(Path(config.data_dir), benchmark.name, language)
         if file is None:
             raise Absent(f"{benchmark.name}/{language}.jsonl ({benchmark.source})")
-        write_json_lines(path, read_rows(file, benchmark, language))
-        return {"file": str(file), "sha256": sha256(path)}, path
+        return {"file": str(file), "sha256": _write_rows(path, read_rows(file, benchmark, language))}, path
     if benchmark.own:
         try:
-            write_json_lines(path, fetch_rows(benchmark, language))
+            written = _write_rows(path, fetch_rows(benchmark, language))
         except ValueError as error:
             raise Absent(f"{benchmark.name}/{language} ({_first_line(error)})") from error
-        return {"url": benchmark.source, "sha256": sha256(path)}, path
+        return {"url": benchmark.source, "sha256": written}, path
     return {"hub": benchmark.tasks[benchmark.variants(language)[0]]}, None
+
+
+def _write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> str:
+    """Writes the rows, and gives their hash. A file that holds them stays as it is: `datasets` copies each new one."""
+    text = "".join(map(json_line, rows))
+    written = hashlib.sha256(text.encode()).hexdigest()
+    if not path.is_file() or sha256(path) != written:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, text)
+    return written
 
 
 def _first_line(error: Exception) -> str:

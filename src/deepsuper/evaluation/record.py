@@ -47,8 +47,8 @@ class Record:
         for key in keys:
             if key not in before["scores"] or limit is None:
                 continue
-            there = before["scores"][key]["limit"]
-            if there is None or there > limit:
+            there, items = (before["scores"][key][name] for name in ("limit", "items"))
+            if items > limit:
                 raise ValueError(
                     f"output_dir {self.folder}: holds {key} with limit {there}, and asked is limit {limit}: {ANOTHER}"
                 )

@@ -17,7 +17,7 @@ from rich.console import Console
 
 from deepsuper.config import EvalConfig, ModelConfig
 from deepsuper.evaluation.benchmarks import BENCHMARKS
-from deepsuper.evaluation.check import check_eval
+from deepsuper.evaluation.check import check_eval, folder_name
 from deepsuper.evaluation.comet import Comet
 from deepsuper.evaluation.harness import load_harness_model, run_task
 from deepsuper.evaluation.items import as_item, items_file, measured, read_item_lines, summarise
@@ -42,12 +42,12 @@ def run_eval(config: EvalConfig, output_dir: Path, command: Sequence[str] = ()) 
     """
     check_eval(config)
     for name in config.models:
-        check_folder("output_dir", output_dir / Path(name).name)
+        check_folder("output_dir", output_dir / folder_name(name))
     comet = Comet(config.comet_model)
-    models = [Evaluated(config, name, output_dir / Path(name).name, comet, command) for name in config.models]
+    models = [Evaluated(config, name, output_dir / folder_name(name), comet, command) for name in config.models]
     for model in models:
         model.check_folder()
-    planned = plan(config, output_dir / "tasks")
+    planned = plan(config, output_dir / ".tasks")
     results: dict[str, Any] = {}
     for model in models:
         for n, (one, profile) in enumerate(product(planned, config.profiles), start=1):
@@ -102,20 +102,22 @@ class Evaluated:
         done = record.results()["scores"].get(one.key, {})
         asks = one.asks(profile)
         # Scores of before that hash was kept stand.
-        same = done.get("asks", asks) == asks and done.get("limit") == self.config.limit
+        asked = self.config.limit
+        limit = None if asked is None or asked >= one.rows else asked
+        same = done.get("asks", asks) == asks and done.get("limit") == limit
         if done and same and rows_identity(done["data"]) == rows_identity(one.data):
             log.info("%s, %s, %s: done before", self.name, one.key, profile)
             self._catch_up(one, record, done)
             return
         if self._harness is None:
             self._harness = load_harness_model(self.model, self.config)
-        samples, version = run_task(self._harness, one.tasks[profile], self.config.limit, self.answers)
+        samples, version = run_task(self._harness, one.tasks[profile], limit, self.answers)
         items = [as_item(sample, one.benchmark, one.variant, profile) for sample in samples]
         comet = self.comet.add(items) if one.benchmark.name == "flores" else None
         score = summarise(items, one.benchmark)
         if comet is not None:
             score["comet"] |= comet
-        score |= {"data": one.data, "limit": self.config.limit, "task_version": version, "asks": asks}
+        score |= {"data": one.data, "limit": limit, "task_version": version, "asks": asks}
         record.keep(one.key, items, {**score, "versions": versions(PACKAGES), "command": self.command})
 
     def _catch_up(self, one: Planned, record: Record, done: Mapping[str, Any]) -> None:

@@ -77,7 +77,11 @@ def f1(prediction: str, gold: str, rules: Rules) -> float:
     """Harmonic mean of precision and recall over words, in [0, 1]; 0 where nothing is shared."""
     said, right = Counter(rules.words(prediction)), Counter(rules.words(gold))
     shared = (said & right).total()
-    return 2.0 * shared / (said.total() + right.total()) if shared else 0.0
+    if not shared:
+        return 0.0
+    # In the official scripts' order of operations: the same to the last digit.
+    precision, recall = shared / said.total(), shared / right.total()
+    return 2.0 * precision * recall / (precision + recall)
 
 
 def exact_match(prediction: str, gold: str, rules: Rules) -> float:

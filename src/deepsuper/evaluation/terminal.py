@@ -6,19 +6,41 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
+from rich.text import Text
 
 from deepsuper.evaluation.measures import measures_of, title_of
 
 
 def print_table(console: Console, results: Mapping[str, Mapping[str, Any]]) -> None:
-    """Rows: benchmarks, languages and measures; columns: `results`, the scores of each model by its name."""
+    """Rows: benchmarks, languages and measures; columns: `results`, the scores of each model by its name.
+
+    Where the console has no room for all models, each has a table of its own; nothing is ever cut.
+    """
+    whole = _table(results)
+    tables = [whole]
+    if _width(console, whole) > console.width:
+        tables = [_table({name: scores}) for name, scores in results.items()]
+    for table in tables:
+        # A terminal that is still too narrow wraps a line; rich would cut it.
+        wide = Console(file=console.file, width=max(_width(console, table), console.width))
+        wide.print(table, crop=False)
+
+
+def _width(console: Console, table: Table) -> int:
+    return Measurement.get(console, console.options.update(max_width=10_000), table).maximum
+
+
+def _table(results: Mapping[str, Mapping[str, Any]]) -> Table:
     rows = dict.fromkeys(row for scores in results.values() for row in _rows(scores))
-    table = Table("benchmark", "score", *results, title="score in percent (95%)")
+    table = Table(title="score in percent (95%)", title_justify="left")
+    for name in ("benchmark", "score", *results):
+        table.add_column(Text(name), no_wrap=True)
     for key, measure in rows:
         cells = (_cell(scores.get(key), measure) for scores in results.values())
         table.add_row(key, title_of(key.partition("/")[0], measure), *cells)
-    console.print(table)
+    return table
 
 
 def _rows(scores: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -134,7 +134,9 @@ def _choose(benchmark: str, source: Path, found: Sequence[Member], language: str
     if has := has - ({"en"} if benchmark == "flores" else set()):
         raise ValueError(f"{source}: no {benchmark} in {language!r}: it has {', '.join(sorted(has))}")
     code = codes.get(language, language)
-    shown = [p.replace("LANG", code).replace("\\", "") for p in OFFICIAL[benchmark].files[:3] if "[" not in p]
+    without = [re.sub(r"(\([^)]*\)|.)\?", "", p) for p in OFFICIAL[benchmark].files[:3] if "[" not in p]
+    plain = [p.replace("\\", "") for p in without]
+    shown = [name.replace("en-LANG", f"en-{language}").replace("LANG", code) for name in plain]
     raise ValueError(f"{source}: no file of {benchmark}: need one named such as {' or '.join(shown)}")
 
 
