@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from deepsuper.demo.dataset import load_rows
 from deepsuper.demo.run import MODEL, STEPS, ask, make_config
-from deepsuper.metrics import mean_interval, paired_interval
+from deepsuper.intervals import mean_interval, paired_interval
 from deepsuper.training import train
 from study import VARIANTS, Record, make_parser, run_study
 

@@ -21,9 +21,9 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from deepsuper.entropy import ROWS, WORDS
 from deepsuper.layers.measure import measure
 from deepsuper.lens import Lens, find_blocks
-from deepsuper.reading import ROWS, WORDS
 from deepsuper.states import EncodedText, encode_texts, layer_states, make_batches
 from deepsuper.texts import load_texts
 from workload import load_base, peak_resident

@@ -9,8 +9,8 @@ import pytest
 
 from deepsuper.align import compare_sides
 from deepsuper.align.run import difference, tsne
-from deepsuper.alignment import cloud_distance
 from deepsuper.cli import main
+from deepsuper.similarity import cloud_distance
 from runs import make_run
 from test_cli import fail
 from tiny import make_model

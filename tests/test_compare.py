@@ -21,7 +21,7 @@ from deepsuper.compare.layout import PAPER_TABLES, Column, in_order, paper_rows
 from deepsuper.compare.paired import drawn_differences
 from deepsuper.compare.tables import Score, mean_of, shown
 from deepsuper.evaluation.measures import MEASURES
-from deepsuper.metrics import mean_interval, paired_interval
+from deepsuper.intervals import mean_interval, paired_interval
 from result_folders import SCORES, compared, made_up, numbered, only_difference, write_run
 from shared import SHARED
 from test_compare_formats import unlatex

@@ -12,7 +12,7 @@ from deepsuper.demo.dataset import LANGUAGES, load_rows, rows_file
 from deepsuper.demo.make_rows import make_rows, sentence_with
 from deepsuper.demo.run import DEMO_OBJECTIVE, make_config
 from deepsuper.demo.scoring import exact_match, f1, in_language, tokens
-from deepsuper.metrics import mean_interval, paired_interval
+from deepsuper.intervals import mean_interval, paired_interval
 from deepsuper.run_folder import RunFolder
 from deepsuper.training import make_trainer, prepare
 from deepsuper.training_arguments import make_arguments

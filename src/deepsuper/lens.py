@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from deepsuper.cross_entropy import Give, cross_entropy, matrix_dtype
-from deepsuper.reading import Reading, read
+from deepsuper.entropy import Reading, read
 
 _NORMS = ("norm", "final_layernorm", "final_layer_norm", "ln_f", "final_norm", "layer_norm", "norm_f")
 

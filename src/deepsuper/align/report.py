@@ -14,7 +14,7 @@ from rich.table import Table
 from deepsuper.align.run import Aligned, ModelAlignment
 from deepsuper.config import AlignConfig
 from deepsuper.files import write_text
-from deepsuper.metrics import Interval
+from deepsuper.intervals import Interval
 from deepsuper.texts import Texts
 
 Changes = Sequence[Mapping[str, Interval]]

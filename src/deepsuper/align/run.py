@@ -12,7 +12,13 @@ import numpy as np
 import numpy.typing as npt
 from rich.console import Console
 
-from deepsuper.alignment import (
+from deepsuper.checks import check_ranges, reading_ranges
+from deepsuper.config import AlignConfig, ModelConfig
+from deepsuper.intervals import Interval, mean_interval, paired_interval
+from deepsuper.methods import default_layer
+from deepsuper.models import inside_run, load_config, load_for_reading, load_tokenizer, num_layers
+from deepsuper.outputs import check_folder
+from deepsuper.similarity import (
     centered,
     cka_interval,
     cloud_distance,
@@ -20,12 +26,6 @@ from deepsuper.alignment import (
     pair_cosines,
     retrieved,
 )
-from deepsuper.checks import check_ranges, reading_ranges
-from deepsuper.config import AlignConfig, ModelConfig
-from deepsuper.methods import default_layer
-from deepsuper.metrics import Interval, mean_interval, paired_interval
-from deepsuper.models import inside_run, load_config, load_for_reading, load_tokenizer, num_layers
-from deepsuper.outputs import check_folder
 from deepsuper.states import EncodedText, encode_texts, pooled_states
 from deepsuper.texts import Texts, load_texts
 

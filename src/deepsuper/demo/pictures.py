@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from deepsuper.figures import figure
-from deepsuper.metrics import Interval
+from deepsuper.intervals import Interval
 
 
 def draw(

@@ -17,7 +17,7 @@ from deepsuper.demo.dataset import data_config, load_rows
 from deepsuper.demo.pictures import draw
 from deepsuper.demo.scoring import exact_match, f1, in_language
 from deepsuper.files import write_json, write_json_lines
-from deepsuper.metrics import Interval, mean_interval, paired_interval
+from deepsuper.intervals import Interval, mean_interval, paired_interval
 from deepsuper.models import load_model, load_tokenizer
 from deepsuper.outputs import check_folder
 from deepsuper.precision import fast_bf16

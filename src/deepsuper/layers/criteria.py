@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from deepsuper.alignment import centered, retrieved
 from deepsuper.drops import Choice, choose, largest_fall
 from deepsuper.layers.measure import Curves
+from deepsuper.similarity import centered, retrieved
 from deepsuper.vocabulary import BYTES, ENGLISH, TARGET
 
 Array = npt.NDArray[np.float64]

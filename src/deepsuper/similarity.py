@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.metrics.pairwise import cosine_similarity
 
-from deepsuper.metrics import Interval, mean_interval
+from deepsuper.intervals import Interval, mean_interval
 
 Array = npt.NDArray[np.floating]
 BLOCKS = 20

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from deepsuper import reading
+from deepsuper import entropy
+from deepsuper.entropy import read
 from deepsuper.lens import Lens
-from deepsuper.reading import read
 from deepsuper.states import encode_texts, layer_states, make_batches
 from tiny import make_model, make_tokenizer
 
@@ -15,8 +15,8 @@ from tiny import make_model, make_tokenizer
 @pytest.mark.parametrize("softcap", [None, 3.0])
 @pytest.mark.parametrize("scale", [1.0, 0.5])
 def test_entropy_and_mass_equal_the_plain_ones(softcap, scale, monkeypatch):
-    monkeypatch.setattr(reading, "ROWS", 5)
-    monkeypatch.setattr(reading, "WORDS", 7)
+    monkeypatch.setattr(entropy, "ROWS", 5)
+    monkeypatch.setattr(entropy, "WORDS", 7)
     torch.manual_seed(0)
     h, weight = 3.0 * torch.randn(17, 8, dtype=torch.float64), torch.randn(50, 8, dtype=torch.float64)
     groups = torch.nn.functional.one_hot(torch.randint(3, (50,)), 3).double()
@@ -45,7 +45,7 @@ def test_no_row_of_logits_is_ever_whole(monkeypatch):
 
     monkeypatch.setattr(torch.Tensor, "amax", spy)
     read(torch.randn(600, 4), torch.randn(10_000, 4))
-    assert max(rows for rows, _ in sizes) == reading.ROWS and max(words for _, words in sizes) == reading.WORDS
+    assert max(rows for rows, _ in sizes) == entropy.ROWS and max(words for _, words in sizes) == entropy.WORDS
     assert sum(rows * words for rows, words in sizes) == 600 * 10_000
 
 

@@ -1,4 +1,4 @@
-"""Uncertainty of a mean over questions: bootstrap intervals, alone and paired. Thin, over scipy."""
+"""Uncertainty of a mean over questions: intervals by the bootstrap, alone and paired, and of shares by Wilson."""
 
 from __future__ import annotations
 

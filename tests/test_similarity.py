@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from deepsuper.alignment import (
+from deepsuper.similarity import (
     cka_interval,
     cloud_distance,
     linear_cka,
