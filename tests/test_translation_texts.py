@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from deepsuper.config import ModelConfig
 from deepsuper.corpora import BadRow
+from deepsuper.doctor.markup import ADDRESS, PLACEHOLDER, TAG
 from deepsuper.translation.answers import Answer, problem_of
 from deepsuper.translation.cache import open_cache
 from deepsuper.translation.config import TranslateConfig
@@ -60,6 +61,13 @@ def test_any_answer_is_a_translation_or_has_a_problem_on_one_line(source, answer
 def test_checks_let_translations_pass_and_name_what_is_none(source, answer, language, problem):
     said = problem_of(source, answer, language)
     assert said is None if problem is None else said is not None and said.startswith(problem)
+
+
+@pytest.mark.parametrize("text", ["{first name}", "{{a}}", "____", "a.b@c.org", "%s", "${x}", "<br>", "https://a.b/c"])
+def test_what_the_check_of_rows_would_flag_as_lost_is_no_translation(text):
+    assert any(pattern.fullmatch(text) for pattern in (PLACEHOLDER, TAG, ADDRESS))
+    assert problem_of(f"Write {text} here", "写在这里", "zh") == f"lost: {text}"
+    assert problem_of(f"Write {text} here", f"写 {text} 在这里", "zh") is None
 
 
 def test_braces_of_a_text_mean_nothing_in_a_prompt():

@@ -58,6 +58,10 @@ LANGUAGES = {
 }
 
 
+UNSPACED_SCRIPTS = ("Han", "Hiragana", "Katakana", "Thai", "Lao", "Khmer", "Myanmar")
+"""Scripts that put no spaces between words."""
+
+
 def name_of(code: str) -> str:
     """The language's English name for a prompt; a language that is not in the table goes by what the user calls it."""
     return LANGUAGES[code].name if code in LANGUAGES else code

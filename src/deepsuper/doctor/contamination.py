@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from deepsuper.corpora import Row
+from deepsuper.corpora import ENGLISH_FIELDS, TARGET_FIELDS, Row
 from deepsuper.doctor.config import CheckConfig
 from deepsuper.doctor.evaluation_texts import Item, evaluation_items
 from deepsuper.doctor.findings import Found, shortened
@@ -134,15 +134,12 @@ def contaminated(rows: Sequence[Row], config: CheckConfig) -> Iterable[Found]:
     remaining = iter(enumerate(rows))
     while chunk := list(islice(remaining, CHUNK)):
         found: dict[int, str] = {}
-        for index, names in ((english, ("instruction_en", "input_en", "output_en")), (target, FIELDS)):
+        for index, names in ((english, ENGLISH_FIELDS), (target, TARGET_FIELDS)):
             texts = [units(getattr(row, name)) for _, row in chunk for name in names]
             for owner, item, run in index.find(texts):
                 n, name = chunk[owner // len(names)][0], names[owner % len(names)]
                 found.setdefault(n, f"{item.where}: {shortened(run)!r} in {name}")
         yield from (Found(n, detail) for n, detail in sorted(found.items()))
-
-
-FIELDS = ("instruction", "input", "output")
 
 
 def is_dense(rows: Sequence[Row]) -> bool:

@@ -58,11 +58,6 @@ class Sampler:
         self._rows, self._taken = rows, min(taken, quota)
         self._whole, self._extra = divmod(quota, self._taken) if self._taken else (0, 0)
 
-    @property
-    def repeats(self) -> bool:
-        """Whether some row goes in more than once."""
-        return self._whole > 1 or (self._whole == 1 and self._extra > 0)
-
     def copies(self) -> int:
         """Copies of the next row."""
         rows, self._rows = self._rows, self._rows - 1

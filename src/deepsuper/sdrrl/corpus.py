@@ -6,20 +6,16 @@ import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 from rich.console import Console
 from rich.progress import track
 
 from deepsuper.config import SdrrlConfig
-from deepsuper.corpora import Row, SkippedRow
+from deepsuper.corpora import TARGET_FIELDS, Row, SkippedRow
 from deepsuper.sdrrl.completion import completion_rows
 from deepsuper.sdrrl.distil import Distilled
 from deepsuper.sdrrl.switch import choose, switch_english, switch_target, units
 from deepsuper.words import Lexicon, segment
-
-Side = Literal["en", "tgt"]
-FIELDS = ("instruction", "input", "output")
 
 
 @dataclass
@@ -63,7 +59,7 @@ def train_lexicon(rows: Sequence[Row]) -> Lexicon:
     return Lexicon.train(
         (segment(english, "en"), segment(target, row.language))
         for row in rows
-        for english, target in ((getattr(row, f"{name}_en"), getattr(row, name)) for name in FIELDS)
+        for english, target in ((getattr(row, f"{name}_en"), getattr(row, name)) for name in TARGET_FIELDS)
         if english and target
     )
 

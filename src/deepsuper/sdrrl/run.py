@@ -14,12 +14,12 @@ from rich.table import Table
 
 from deepsuper.checks import check, data_files
 from deepsuper.config import RunConfig, SdrrlConfig
-from deepsuper.corpora import Row, SkippedRow, load_corpus, make_row, write_skipped
+from deepsuper.corpora import TARGET_FIELDS, Row, SkippedRow, load_corpus, make_row, write_skipped
 from deepsuper.files import write_json, write_json_lines
 from deepsuper.lines import file_records, refuse
 from deepsuper.outputs import check_file, check_not_read, check_own_rows
 from deepsuper.sdrrl.completion import completion_rows
-from deepsuper.sdrrl.corpus import FIELDS, Synthesis, make_rows
+from deepsuper.sdrrl.corpus import Synthesis, make_rows
 from deepsuper.sdrrl.distil import distil
 
 ROWS, COUNTS = "sdrrl.jsonl", "sdrrl.json"
@@ -55,7 +55,7 @@ def synthesised_for_run(folder: Path) -> Synthesis:
     try:
         made.counts = Counter(json.loads((folder / COUNTS).read_text(encoding="utf-8")))
         for where, record in file_records(folder / ROWS, refuse):
-            row = make_row(record, record["language"], FIELDS)
+            row = make_row(record, record["language"], TARGET_FIELDS)
             made.add(record["part"], [Row(**{**vars(row), "where": record["where"] or where})])
     except (OSError, KeyError, ValueError) as error:
         raise ValueError(f"{folder}: its SDRRL rows cannot be read ({error}): start the run again") from error
@@ -66,7 +66,7 @@ def records_of(made: Synthesis) -> Iterator[Mapping[str, Any]]:
     """One JSON object for each row, with the part that it belongs to."""
     for part, rows in made.parts.items():
         for row in rows:
-            texts = {name: getattr(row, name) for name in FIELDS}
+            texts = {name: getattr(row, name) for name in TARGET_FIELDS}
             yield {"id": row.id, "part": part, "language": row.language, **texts, "where": row.where}
 
 

@@ -7,11 +7,11 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from deepsuper.languages import UNSPACED_SCRIPTS
 from deepsuper.vocabulary import script_of_character
 from deepsuper.words import Lexicon, Token, tokens
 
 ENGLISH = "en"
-UNSPACED = ("Han", "Hiragana", "Katakana", "Thai", "Lao", "Khmer")
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def _join(left: str, right: str) -> str:
 
 
 def _spaced(character: str) -> bool:
-    return character.isalnum() and script_of_character(character) not in UNSPACED
+    return character.isalnum() and script_of_character(character) not in UNSPACED_SCRIPTS
 
 
 def _groups(links: Sequence[tuple[int, int]]) -> list[tuple[list[int], list[int]]]:

@@ -22,10 +22,10 @@ class Answer:
 
 KEPT = re.compile(
     r"https?://[^\s<>()\"'，。；、）]+(?<![.,;:!?])"
-    r"|\{\{\w{1,40}\}\}|\$?\{\w{1,40}\}|</?[A-Za-z][^<>\n]{0,80}>"
-    r"|%(?:\(\w{1,40}\))?[sdif]\b|\[[A-Z][A-Z_ ]{1,30}\]|__\w{1,40}__"
+    r"|\{\{\w[\w .]{0,39}\}\}|\$?\{\w[\w .]{0,39}\}|</?[A-Za-z][^<>\n]{0,80}>"
+    r"|%(?:\(\w{1,40}\))?[sdif]\b|\[[A-Z][A-Z_ ]{1,30}\]|__\w{1,40}__|_{3,}|[\w.+-]{1,64}@[\w-]{1,63}\.\w{2,20}"
 )
-"""What a translation keeps as it is: addresses, placeholders, markup."""
+"""What a translation keeps as it is: addresses, placeholders, blanks to fill in, markup."""
 LOOP = re.compile(r"(.{1,20}?)\1{19,}", re.DOTALL)
 """One to twenty letters that come twenty times in a row, as models do that lost their thread."""
 _WORDS = (
