@@ -8,7 +8,7 @@ import random
 from itertools import islice
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from bilingual import damage, make_sides, write
@@ -153,6 +153,10 @@ RECORD = st.one_of(
 )
 
 
+def texts_of(record):
+    return [record.get(name) for name in ("instruction", "output")] if isinstance(record, dict) else record
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     english=st.lists(RECORD, min_size=1, max_size=7),
@@ -160,6 +164,8 @@ RECORD = st.one_of(
     by=st.sampled_from(["auto", "id", "order", "alignment"]),
 )
 def test_paired_and_set_aside_are_the_input_on_both_sides(tmp_path, english, target, by):
+    alike = sum(texts_of(one) == texts_of(other) for one, other in zip(english, target, strict=False))
+    assume(alike * 2 <= min(len(english), len(target)))  # a set beside itself is refused
     good = {"instruction": "one 2024", "output": "two"}
     files = []
     for name, side in (("en", [good, *english]), ("tgt", [{**good, "output": "zwei"}, *target])):
