@@ -77,7 +77,8 @@ def test_quotas_sum_to_what_is_asked_for(sources, temperature, total):
 @given(stocks)
 def test_at_temperature_one_a_weight_is_how_often_a_source_goes_in(sources):
     for stock, rows in zip(sources, quotas(sources), strict=True):
-        assert abs(rows - stock.weight * stock.taken) <= 1 + 1e-9 * rows
+        # The sum is rounded too, by at most a half, which the sources share.
+        assert abs(rows - stock.weight * stock.taken) <= 1.5 + 1e-9 * rows
 
 
 def test_shares_of_languages_are_powers_of_their_rows():
