@@ -14,6 +14,7 @@ from deepsuper.checks import check
 from deepsuper.cli import parse_recipe
 from deepsuper.methods import METHODS, build_objective, method_of
 from deepsuper.models import PACKAGED
+from deepsuper.training import prepare
 
 ROOT = Path(__file__).parents[1]
 RECIPES = sorted(p for p in (ROOT / "recipes").rglob("*.yaml") if p.name != "fsdp.yaml")
@@ -92,6 +93,14 @@ def test_every_row_of_the_papers_tables_has_a_recipe():
     }
     ablation = {f"llama-2-7b.zh.{method}" for method in METHODS if method[:2] in ("lc", "et")}
     assert names == main | ablation and len(ablation) == 4
+
+
+@pytest.mark.parametrize("path", [p for p in RECIPES if p not in PAPER], ids=lambda p: p.stem)
+def test_every_row_of_a_small_recipe_fits(path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    counts = prepare(parse_recipe([str(path)])).counts
+    assert counts["train_rows"] > 900
+    assert not any(count for name, count in counts.items() if name.endswith("cut") or name == "skipped_rows")
 
 
 def test_small_recipes_cover_both_packaged_models():
