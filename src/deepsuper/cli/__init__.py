@@ -14,7 +14,7 @@ from typing import Any
 
 from jsonargparse import Namespace
 
-from deepsuper.cli.arguments import expand_home, from_values, model_config, split_names
+from deepsuper.cli.arguments import expand_home, field_values, from_values, model_config, split_names
 from deepsuper.cli.data import DATA_COMMANDS, run_data
 from deepsuper.cli.messages import explain
 from deepsuper.cli.parsers import make_parser
@@ -144,8 +144,7 @@ def _eval(parsed: Namespace, line: list[str]) -> None:
 def _compare(parsed: Namespace, line: list[str]) -> None:
     from deepsuper.compare import run_compare
 
-    names = ("format", "transpose", "output", "picture", "baseline", "paper", "correction", "resamples", "seed")
-    run_compare(CompareConfig(tuple(parsed.runs), **{name: parsed[name] for name in names}))
+    run_compare(CompareConfig(**{**field_values(CompareConfig, parsed), "runs": tuple(parsed.runs)}))
 
 
 def _reading(parsed: Namespace) -> dict[str, Any]:

@@ -89,6 +89,11 @@ def add_fields(parser: ArgumentParser, config: type[Any], but: Set[str]) -> None
     parser.add_class_arguments(config, as_group=False, skip=set(but))
 
 
+def field_values(config: type[Any], parsed: Namespace) -> dict[str, Any]:
+    """The values of those options that are called as fields of a configuration are."""
+    return {name: parsed[name] for name in config.__dataclass_fields__ if name in parsed}
+
+
 def add_weights_arguments(parser: ArgumentParser) -> None:
     """How a model's weights are read; `model_config` reads the values."""
     add_fields(parser, ModelConfig, but={"name", "attention"})

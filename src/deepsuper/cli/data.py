@@ -13,6 +13,7 @@ from deepsuper.cli.arguments import (
     add_fields,
     add_weights_arguments,
     class_parser,
+    field_values,
     from_values,
     model_config,
     recipe_parser,
@@ -105,8 +106,7 @@ def _join_parser() -> ArgumentParser:
 def _join(parsed: Namespace, line: list[str]) -> None:
     from deepsuper.pairing.run import run_join
 
-    names = [name for name in JoinConfig.__dataclass_fields__ if name != "language"]
-    run_join(JoinConfig(language=parsed.lang, **{name: parsed[name] for name in names}), ["deepsuper", *line])
+    run_join(JoinConfig(language=parsed.lang, **field_values(JoinConfig, parsed)), ["deepsuper", *line])
 
 
 def _mix_parser() -> ArgumentParser:
@@ -152,7 +152,7 @@ def _translate(parsed: Namespace, line: list[str]) -> None:
     report = Path(parsed.output).parent / f"{Path(parsed.output).stem}.check" if parsed.check else None
     if parsed.check:
         check_tools(check)
-    own = {name: parsed[name] for name in TranslateConfig.__dataclass_fields__ if name in parsed}
+    own = field_values(TranslateConfig, parsed)
     if parsed.model is not None:
         own["model"] = model_config(parsed.model, parsed)
     config = TranslateConfig(path=parsed.file, language=parsed.lang, **own)
@@ -181,7 +181,7 @@ def _check(parsed: Namespace, line: list[str]) -> None:
     from deepsuper.doctor.run import run_check
 
     reasons, ignore = (split_names(parsed[name]) if parsed[name] else () for name in ("reasons", "ignore"))
-    own = {name: parsed[name] for name in CheckConfig.__dataclass_fields__ if name in parsed}
+    own = field_values(CheckConfig, parsed)
     own |= {"files": tuple(parsed.files), "language": parsed.lang, "reasons": reasons, "ignore": ignore}
     config = CheckConfig(**own)
     checked = run_check(config, Path(parsed.output_dir))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from html import escape as html_escape
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from rich import box
 from rich.cells import cell_len
@@ -19,10 +19,10 @@ from rich.text import Text as Styled
 
 from deepsuper.compare.grids import MISSING, Grid, Text, grids, notes
 from deepsuper.compare.tables import Cell, Comparison, Row, Score
+from deepsuper.evaluation.terminal import print_uncut
 from deepsuper.pages import static_page
 
 FILE_WIDTH = 160
-COLORS: dict[bool, Literal["auto"] | None] = {True: "auto", False: None}
 CSV_HEADER = (
     "run", "benchmark", "language", "metric", "mean", "low", "high", "stderr", "items",
     "told", "empty", "baseline", "difference", "diff_low", "diff_high", "p", "p_corrected", "test", "note",
@@ -32,16 +32,14 @@ CSV_HEADER = (
 def print_text(console: Console, comparison: Comparison) -> None:
     """Prints tables no wider than the console where a benchmark fits in it; no number is ever cut."""
     for grid in grids(comparison):
-        for piece, width in _pieces(grid, console.width):
-            # A terminal that is too narrow wraps a line; rich would cut it.
-            wide = Console(file=console.file, width=max(width, console.width), color_system=COLORS[console.is_terminal])
-            wide.print(piece, crop=False)
+        for piece in _pieces(grid, console.width):
+            print_uncut(console, piece)
     for note in notes(comparison):
         console.print(Styled(note))
 
 
-def _pieces(grid: Grid, width: int) -> Iterator[tuple[Table, int]]:
-    """The grid in pieces of whole benchmarks that fit into `width` if they can, each with the width that it needs."""
+def _pieces(grid: Grid, width: int) -> Iterator[Table]:
+    """The grid in pieces of whole benchmarks that fit into `width` if they can."""
     # Beside each cell stand a blank at both sides and a blank for the line between columns.
     sizes = [max(cell_len(line) for cell in column for line in cell.split("\n")) + 3 for column in _columns(grid)]
     bounds = [*accumulate((count for _, count in grid.groups), initial=grid.names)]
@@ -52,8 +50,7 @@ def _pieces(grid: Grid, width: int) -> Iterator[tuple[Table, int]]:
         while end < len(bounds) - 1 and sum(sizes[: grid.names] + sizes[bounds[start] : bounds[end + 1]]) <= width:
             end += 1
         chosen = range(bounds[start], bounds[end])
-        needed = sum(sizes[: grid.names]) + sum(sizes[n] for n in chosen)
-        yield _text_table(grid, chosen, "" if start == 0 else " (continued)"), needed
+        yield _text_table(grid, chosen, "" if start == 0 else " (continued)")
         start = end
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Console
 from rich.measure import Measurement
@@ -18,17 +18,22 @@ def print_table(console: Console, results: Mapping[str, Mapping[str, Any]]) -> N
 
     Where the console has no room for all models, each has a table of its own; nothing is ever cut.
     """
-    whole = _table(results)
-    tables = [whole]
-    if _width(console, whole) > console.width:
+    tables = [_table(results)]
+    if _width(console, tables[0]) > console.width:
         tables = [_table({name: scores}) for name, scores in results.items()]
     for table in tables:
-        # A terminal that is still too narrow wraps a line; rich would cut it.
-        wide = Console(file=console.file, width=max(_width(console, table), console.width))
-        wide.print(table, crop=False)
+        print_uncut(console, table)
+
+
+def print_uncut(console: Console, table: Table) -> None:
+    """Prints a table whole: a terminal that is too narrow wraps its lines, where rich would cut them."""
+    colors: Literal["auto"] | None = "auto" if console.is_terminal else None
+    wide = Console(file=console.file, width=max(_width(console, table), console.width), color_system=colors)
+    wide.print(table, crop=False)
 
 
 def _width(console: Console, table: Table) -> int:
+    """What a table needs, however narrow the console is."""
     return Measurement.get(console, console.options.update(max_width=10_000), table).maximum
 
 
