@@ -59,9 +59,13 @@ class ChatServer:
         return self.behave(text, before)
 
     def give(self) -> None:
-        """Counts an answer that was sent."""
+        """A question no longer waits: said before its answer goes out, since the next may come at once after it."""
         with self.lock:
             self.together -= 1
+
+    def gave(self) -> None:
+        """Counts an answer that was sent."""
+        with self.lock:
             self.answered += 1
 
 
@@ -77,6 +81,7 @@ def chat_server(behave: Callable[[str, int], Reply]) -> Iterator[ChatServer]:
             request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             reply = state.take(request, self.headers["Authorization"])
             time.sleep(reply.wait)
+            state.give()
             try:
                 self.send_response(reply.status)
                 for name, value in reply.headers:
@@ -88,7 +93,7 @@ def chat_server(behave: Callable[[str, int], Reply]) -> Iterator[ChatServer]:
             except OSError:
                 pass  # the one who asked did not wait
             finally:
-                state.give()
+                state.gave()
                 self.close_connection = True
 
         def log_message(self, *_: Any) -> None:
