@@ -31,7 +31,7 @@ QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 COLORS = {"error": "red", "warning": "yellow"}
 
 
-def print_report(console: Console, checked: Sequence[Checked], config: CheckConfig, folder: Path) -> None:
+def print_report(console: Console, checked: Sequence[Checked], folder: Path) -> None:
     """A table of each file's reasons, and where everything was written."""
     for one in checked:
         console.print(Text(summary(one), style="bold"), soft_wrap=True)

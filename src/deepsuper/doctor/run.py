@@ -75,7 +75,7 @@ def run_check(config: CheckConfig, folder: Path) -> list[Checked]:
             one.fixed = write_fixed(one.source.path, one.findings, removing(config), pair)
     write_records(folder, checked, config)
     write_page(folder / "report.html", checked, config)
-    print_report(Console(), checked, config, folder)
+    print_report(Console(), checked, folder)
     return checked
 
 

@@ -57,7 +57,7 @@ def unicode_punctuation() -> frozenset[str]:
     return frozenset(c for c in every if unicodedata.category(c)[0] == "P") | frozenset(string.punctuation)
 
 
-def squad_rules(language: str) -> Rules:
+def squad_rules() -> Rules:
     """SQuAD 1.1's, English for every language: what the harness uses for XQuAD."""
     return Rules(frozenset(string.punctuation), ENGLISH_ARTICLES, str.split)
 

@@ -55,7 +55,7 @@ def read_side(source: str, language: str, name: str = "auto", split: str = "trai
     if not slots:
         raise ValueError(f"{source}: no row: need at least one")
     if name == "auto":
-        name = "two-columns" if layout == "columns" else _detect(source, slots, language)
+        name = "two-columns" if layout == "columns" else _detect(slots, language)
     reader = READERS[name]
     entries = tuple(_entry(slot, reader, language) for slot in slots)
     side = Side(source, language, name, reader.sentences, entries)
@@ -67,7 +67,7 @@ def read_side(source: str, language: str, name: str = "auto", split: str = "trai
     return side
 
 
-def _detect(source: str, slots: list[Slot], language: str) -> str:
+def _detect(slots: list[Slot], language: str) -> str:
     """The reader that fits most of the first records: one that lacks a field does not decide."""
     first = [(slot.where, slot.record) for slot in slots if slot.record is not None][:LOOKED_AT]
     if not first:
