@@ -206,10 +206,7 @@ def check_record(record: Mapping[str, Any], fields: Sequence[str]) -> tuple[str,
 
     An absent `input` is empty; every other field must be there and hold more than white space.
     """
-    key = record.get("id")
-    if isinstance(key, bool) or not isinstance(key, str | int) or key == "":
-        raise BadRow(f"id is {_brief(key, 80)}: need a string or a whole number")
-    values = {"id": str(key)}
+    key, values = check_id(record.get("id")), {}
     for name in fields:
         value = record.get(name)
         optional = name.startswith("input")
@@ -225,7 +222,16 @@ def check_record(record: Mapping[str, Any], fields: Sequence[str]) -> tuple[str,
     if not is_unicode("".join(values.values())):
         name = next(name for name, text in values.items() if not is_unicode(text))
         raise BadRow(f"field {name!r} holds half of a surrogate pair: write the character itself")
-    return values.pop("id"), values
+    return key, values
+
+
+def check_id(value: Any) -> str:
+    """An id as text. Raises: BadRow where it is no string or whole number, is empty, or holds half a surrogate pair."""
+    if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
+        raise BadRow(f"id is {_brief(value, 80)}: need a string or a whole number")
+    if not is_unicode(str(value)):
+        raise BadRow("id holds half of a surrogate pair: write the character itself")
+    return str(value)
 
 
 def is_unicode(text: str) -> bool:

@@ -85,6 +85,14 @@ def _too_long(line: bytes, readline: Callable[[int], bytes]) -> tuple[str, str]:
     )
 
 
+def decode(data: bytes, remedy: str = "save the file as UTF-8") -> str:
+    """The text without its byte order mark. Raises: ValueError naming the first byte that is not UTF-8."""
+    try:
+        return data.decode("utf-8").removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"byte {data[error.start]:#04x} at position {error.start} is not UTF-8: {remedy}") from error
+
+
 def file_records(path: Path, bad: Bad) -> Iterator[Record]:
     """Where, and the object, of each line of JSON; `bad` is told where, problem and text of any other line."""
     return json_records(str(path), numbered_lines(path, bad), bad)
@@ -95,10 +103,9 @@ def json_records(name: str, lines: Iterable[tuple[int, bytes]], bad: Bad) -> Ite
     for number, line in lines:
         where = f"{name}:{number}"
         try:
-            text = line.decode("utf-8").removeprefix("\ufeff")
-        except UnicodeDecodeError as error:
-            problem = f"byte {line[error.start]:#04x} at position {error.start} is not UTF-8: save the file as UTF-8"
-            bad(where, problem, line.decode("utf-8", "replace"))
+            text = decode(line)
+        except ValueError as error:
+            bad(where, str(error), line.decode("utf-8", "replace"))
             continue
         if not text.strip():
             continue

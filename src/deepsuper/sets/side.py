@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from deepsuper.corpora import TARGET_FIELDS, BadRow, Row, make_row, normalize
+from deepsuper.corpora import TARGET_FIELDS, BadRow, Row, as_text, check_id, make_row, normalize
 from deepsuper.sets.readers import READERS, Reader, reader_of
 from deepsuper.sets.slots import Slot, read_slots
 
@@ -93,26 +92,13 @@ def _entry(slot: Slot, reader: Reader, language: str) -> Entry:
         needed = ("instruction",) if reader.sentences else TARGET_FIELDS
         row = make_row({**fields, "id": _NO_ID if key is None else key}, language, needed)
     except BadRow as error:
-        return Entry(slot.where, key, None, str(error), _as_text(slot.record))
+        return Entry(slot.where, key, None, str(error), as_text(slot.record))
     except RecursionError:
         return Entry(
-            slot.where, key, None, "nested too deep to be read: write such a field as text", _as_text(slot.record)
+            slot.where, key, None, "nested too deep to be read: write such a field as text", as_text(slot.record)
         )
     return Entry(slot.where, key, normalize(row))
 
 
 def _key(value: Any) -> str | None:
-    if value is None or value == "":
-        return None
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        raise BadRow(f"id is {value!r:.40}: need a string or a whole number")
-    if isinstance(value, str) and any("\ud800" <= letter <= "\udfff" for letter in value):
-        raise BadRow("id holds half of a surrogate pair: write the character itself")
-    return str(value)
-
-
-def _as_text(record: Any) -> str:
-    try:
-        return json.dumps(record, ensure_ascii=False, default=str)
-    except RecursionError:
-        return f"(fields {', '.join(record)}, one of them nested too deep to be written)"
+    return None if value is None or value == "" else check_id(value)

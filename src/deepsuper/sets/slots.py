@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from deepsuper.corpora import hub_records
 from deepsuper.languages import LANGUAGES
-from deepsuper.lines import array_items, file_records, numbered_lines
+from deepsuper.lines import array_items, decode, file_records, numbered_lines
 
 Layout = Literal["array", "lines", "columns", "text"]
 """A JSON array, one JSON object on each line, two columns parted by a tab, or one sentence on each line."""
@@ -114,11 +114,11 @@ def _array(path: Path) -> list[Slot]:
     if len(whole) > MAX_ARRAY:
         raise ValueError(f"{path}: a JSON array of more than {MAX_ARRAY} bytes: write one JSON object on each line")
     try:
-        items = list(array_items(whole.decode("utf-8").removeprefix("\ufeff")))
-    except UnicodeDecodeError as error:
-        raise ValueError(
-            f"{path}: byte {whole[error.start]:#04x} at position {error.start} is not UTF-8: save the file as UTF-8"
-        ) from error
+        text = decode(whole)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    try:
+        items = list(array_items(text))
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: not JSON ({error}): need an array of objects, or one object on each line") from error
     return [Slot(f"{path}[{n}]", *item) for n, item in enumerate(items, start=1)]
@@ -158,10 +158,9 @@ def _is_header(record: Mapping[str, str]) -> bool:
 
 def _text_slot(where: str, line: bytes, layout: Layout) -> Slot:
     try:
-        text = line.decode("utf-8").removeprefix("\ufeff").strip("\r\n")
-    except UnicodeDecodeError as error:
-        problem = f"byte {line[error.start]:#04x} at position {error.start} is not UTF-8: save the file as UTF-8"
-        return Slot(where, None, problem, line.decode("utf-8", "replace"))
+        text = decode(line).strip("\r\n")
+    except ValueError as error:
+        return Slot(where, None, str(error), line.decode("utf-8", "replace"))
     columns = text.split("\t")
     if not text.strip():
         return Slot(where, None, "the line is empty: write its text")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from deepsuper.corpora import is_unicode
-from deepsuper.lines import file_records, numbered_lines, refuse
+from deepsuper.lines import decode, file_records, numbered_lines, refuse
 
 LANGUAGES = ("zh", "vi", "ar")
 PACKAGED = Path(__file__).parent / "flores.jsonl.gz"
@@ -89,11 +89,8 @@ def _read(path: Path, language: str) -> Iterator[tuple[str, str | None]]:
 def _read_plain(path: Path) -> Iterator[tuple[str, str | None]]:
     for number, line in numbered_lines(path):
         try:
-            text = line.decode("utf-8").removeprefix("\ufeff").strip()
-        except UnicodeDecodeError as error:
-            raise ValueError(
-                f"{path}:{number}: byte {line[error.start]:#04x} at position {error.start} is not UTF-8: "
-                "save the file as UTF-8"
-            ) from error
+            text = decode(line).strip()
+        except ValueError as error:
+            raise ValueError(f"{path}:{number}: {error}") from error
         if text:
             yield text, None

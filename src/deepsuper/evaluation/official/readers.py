@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from deepsuper.evaluation.official.sources import Member
-from deepsuper.lines import Record, json_records, refuse
+from deepsuper.lines import Record, decode, json_records, refuse
 
 MMLU_COLUMNS = ("question", "A", "B", "C", "D", "answer")
 
@@ -24,11 +24,9 @@ def text_lines(member: Member) -> Iterator[tuple[str, str]]:
 
 def _decode(data: bytes, where: str) -> str:
     try:
-        return data.decode("utf-8").removeprefix("\ufeff")
-    except UnicodeDecodeError as error:
-        raise ValueError(
-            f"{where}: byte {data[error.start]:#04x} at position {error.start} is not UTF-8: fetch the file again"
-        ) from error
+        return decode(data, "fetch the file again")
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from error
 
 
 def json_lines(member: Member) -> Iterator[Record]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from deepsuper.corpora import is_unicode
 from deepsuper.evaluation.benchmarks import Row
 
 Record = Mapping[str, Any]
@@ -29,7 +30,7 @@ def _checked(value: Any, name: str, *, blank: bool = False) -> str:
         raise ValueError(f"{name} is a {type(value).__name__} ({str(value)[:40]}): need a string")
     if not value.strip() and not blank:
         raise ValueError(f"{name} is empty: need a text")
-    if any("\ud800" <= letter <= "\udfff" for letter in value):
+    if not is_unicode(value):
         raise ValueError(f"{name} holds half of a surrogate pair: need the character itself")
     return value
 
