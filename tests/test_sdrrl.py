@@ -16,7 +16,7 @@ from deepsuper.generation import Written
 from deepsuper.sdrrl.completion import completion_rows, in_halves
 from deepsuper.sdrrl.corpus import make_rows, train_lexicon
 from deepsuper.sdrrl.distil import Distilled
-from deepsuper.sdrrl.switch import choose, switch_english, switch_target, units
+from deepsuper.sdrrl.switch import Unit, choose, switch_english, switch_target, units
 from sdrrl_rows import OFF, ROWS
 
 LEXICON = train_lexicon(ROWS)
@@ -54,6 +54,14 @@ def test_all_but_the_chosen_words_stays_letter_for_letter(n, share, seed):
 def test_two_words_with_spaces_do_not_run_together():
     found = units(LEXICON, "The cat loves a dog, 17!", "猫爱狗！", "zh")
     assert switch_target("The cat loves a dog, 17!", "猫爱狗！", found) == "cat loves dog！"
+
+
+@pytest.mark.parametrize(
+    ("target", "mixed"), [("猫爱狗", "猫loves狗"), ("กขค", "กlovesค"), ("ကခဂ", "ကlovesဂ"), ("а б в", "а loves в")]
+)
+def test_no_space_comes_into_a_script_that_has_none(target, mixed):
+    place = (len(target) // 2, len(target) // 2 + 1)
+    assert switch_target("loves", target, [Unit((0, 5), place)]) == mixed
 
 
 @pytest.mark.parametrize("direction", ["en-en", "en-tgt", "tgt-en", "tgt-tgt"])

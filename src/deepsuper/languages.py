@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,17 @@ LANGUAGES = {
     "ur": Language("Urdu", "urd_Arab", "ur_PK", ("Arabic",)),
 }
 
+UNSPACED_SCRIPTS = {
+    "Hiragana": "\u3040-\u309f",
+    "Katakana": "\u30a0-\u30ff",
+    "Han": "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff",
+    "Thai": "\u0e00-\u0e7f",
+    "Lao": "\u0e80-\u0eff",
+    "Myanmar": "\u1000-\u109f",
+    "Khmer": "\u1780-\u17ff",
+}
+"""Scripts that put no spaces between words, by their names in Unicode, each with its letters as ranges of a pattern."""
+
 
 UNSPACED_SCRIPTS = ("Han", "Hiragana", "Katakana", "Thai", "Lao", "Khmer", "Myanmar")
 """Scripts that put no spaces between words."""
@@ -91,6 +104,19 @@ def names_in_data(code: str) -> tuple[str, ...]:
 def is_code(text: str) -> bool:
     """Whether a text can be the code of a language, in the table or not: `zh`, `pt-BR`, `zho_Hans`; no name."""
     return re.fullmatch(r"[a-z]{2,3}([-_][A-Za-z0-9]{2,8})*", text) is not None
+
+
+@lru_cache(maxsize=16)
+def identifier(languages: frozenset[str]) -> Any:
+    """A language identifier that chooses among these alone, those of them that it knows.
+
+    It is our own: what py3langid keeps for all is anybody's to change.
+    """
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+    made = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    made.set_languages(languages & set(made.labels))
+    return made
 
 
 def nearest_code(text: str) -> str:

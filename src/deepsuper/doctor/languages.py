@@ -5,19 +5,18 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
-from typing import Any
 
 from deepsuper.corpora import Row
 from deepsuper.doctor.config import CheckConfig
 from deepsuper.doctor.findings import Found, shortened, sides
 from deepsuper.doctor.normalise import units, words_as_written
+from deepsuper.languages import identifier
 from deepsuper.vocabulary import NONE, script_of_character
 
-WIDESPREAD = (
+WIDESPREAD = frozenset((
     "en", "zh", "es", "ar", "fr", "de", "pt", "ru", "ja", "it", "ko", "vi", "tr", "fa", "pl", "nl", "id", "th",
     "hi", "ur", "bn", "sv", "cs", "el", "he", "hu", "ro", "uk", "fi", "da", "sw", "ta", "te",
-)  # fmt: skip
+))  # fmt: skip
 """The identifier knows hundreds; of a short text it would name any. It chooses among these and the file's own."""
 CUT = 240
 """Characters that the identifier reads."""
@@ -28,8 +27,9 @@ SAMPLED, USUAL = 2000, 60
 LATIN = frozenset({"Latin"})
 QUOTED = 4
 """English words in a row that a prompt keeps: a task about English, whose answer may be English."""
-DENSE_SCRIPTS = frozenset({"Han", "Hiragana", "Katakana", "Hangul"})
-DENSE_WEIGHT = 3
+SYLLABIC_SCRIPTS = frozenset({"Han", "Hiragana", "Katakana", "Hangul"})
+SYLLABLE_WEIGHT = 3
+"""A character of these scripts is a syllable or a word: as long as some letters of an alphabet."""
 FUNCTION_WORDS = frozenset((
     "the", "of", "and", "to", "a", "in", "is", "for", "that", "with", "are", "on", "as", "be", "it", "this",
     "by", "an", "from", "or", "you", "your", "can", "what", "which", "how", "not", "he", "she", "was", "were",
@@ -44,22 +44,14 @@ NAMES_A_LANGUAGE = re.compile(
 )  # fmt: skip
 
 
-@lru_cache(maxsize=8)
-def _identifier(extra: str | None) -> Any:
-    from py3langid.langid import MODEL_FILE, LanguageIdentifier
-
-    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-    identifier.set_languages({*WIDESPREAD, extra} & set(identifier.labels) - {None})
-    return identifier
-
-
 def identify(text: str, extra: str | None = None) -> str | None:
     """The language of a text, of the widespread ones and `extra`; None where it is short or the identifier unsure."""
     scripts = script_counts(text)
-    dense = sum(scripts[script] for script in DENSE_SCRIPTS)
-    if scripts.total() + DENSE_WEIGHT * dense < LEAST_LETTERS or (dense == 0 and len(text.split()) < LEAST_WORDS):
+    syllables = sum(scripts[script] for script in SYLLABIC_SCRIPTS)
+    letters = scripts.total() + SYLLABLE_WEIGHT * syllables
+    if letters < LEAST_LETTERS or (syllables == 0 and len(text.split()) < LEAST_WORDS):
         return None
-    language, sure = _identifier(extra).classify(text[:CUT])
+    language, sure = identifier(WIDESPREAD if extra is None else WIDESPREAD | {extra}).classify(text[:CUT])
     return str(language) if sure >= SURE else None
 
 
@@ -135,9 +127,8 @@ def _foreign(text: str, own: frozenset[str], language: str, usual: frozenset[str
     """What is foreign about a text that should be in `language`."""
     counts = script_counts(NAME.sub(" ", text))
     ours = sum(counts[script] for script in own)
-    # A Chinese character is a word or half of one, and as long as some letters of an alphabet.
-    dense = sum(counts[script] * (DENSE_WEIGHT - 1) for script in own & DENSE_SCRIPTS)
-    if counts.total() >= LEAST_LETTERS // 2 and ours + dense < counts.total() - ours:
+    more = sum(counts[script] * (SYLLABLE_WEIGHT - 1) for script in own & SYLLABIC_SCRIPTS)
+    if counts.total() >= LEAST_LETTERS // 2 and ours + more < counts.total() - ours:
         return f"{ours} of {counts.total()} letters are {' or '.join(sorted(own))}: {shortened(text)}"
     if _is_usual(text, usual):
         return None

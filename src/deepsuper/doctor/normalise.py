@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 import unicodedata
 
-DENSE = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
-"""Letters of scripts that put no spaces between words: kana, Han, Thai, Lao, Burmese, Khmer."""
+from deepsuper.languages import UNSPACED_SCRIPTS
+
+DENSE = "".join(UNSPACED_SCRIPTS.values())
+"""Letters of scripts that put no spaces between words, as ranges of a pattern."""
 UNIT = re.compile(rf"[{DENSE}]|[^\W_{DENSE}]+")
 MARKS = re.compile("[\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06ed]")
 """Arabic vowel signs and the stretching line: the same word has them or not."""

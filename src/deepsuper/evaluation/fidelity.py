@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import lru_cache
-from typing import Any
 
-from deepsuper.languages import LANGUAGES, scripts_of
+from deepsuper.languages import LANGUAGES, identifier, scripts_of
 from deepsuper.vocabulary import script_of_character
 
 LATIN = ("Latin",)
@@ -38,19 +36,9 @@ def in_language(text: str, language: str) -> bool | None:
     unknown = None if scripts == LATIN else True
     if len(text.split()) < LEAST_WORDS and len(letters) < LEAST_LETTERS:
         return language == "vi" if scripts == LATIN and VIETNAMESE.search(text) else unknown
-    found, sure = _identifier(rivals).classify(text)
+    found, sure = identifier(frozenset(rivals)).classify(text)
     return bool(found == language) if sure >= SURE else unknown
 
 
 def _written_in(scripts: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(code for code, language in LANGUAGES.items() if language.scripts == scripts)
-
-
-@lru_cache(maxsize=8)
-def _identifier(languages: tuple[str, ...]) -> Any:
-    """One that chooses among these alone. It is our own: what py3langid keeps for all is anybody's to change."""
-    from py3langid.langid import MODEL_FILE, LanguageIdentifier
-
-    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-    identifier.set_languages(set(languages))
-    return identifier
