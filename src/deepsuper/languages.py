@@ -70,6 +70,15 @@ UNSPACED_SCRIPTS = {
 }
 """Scripts that put no spaces between words, by their names in Unicode, each with its letters as ranges of a pattern."""
 
+TRANSLATE = {
+    "zh": "把下面的英文句子翻译成中文。",
+    "vi": "Dịch câu tiếng Anh sau sang tiếng Việt.",
+    "ar": "ترجم الجملة الإنجليزية التالية إلى العربية.",
+}
+"""The instruction to translate an English sentence into a language, in that language."""
+TRANSLATE_EN = "Translate the following English sentence into {language}."
+"""The same in English, with the language's English name."""
+
 
 UNSPACED_SCRIPTS = ("Han", "Hiragana", "Katakana", "Thai", "Lao", "Khmer", "Myanmar")
 """Scripts that put no spaces between words."""

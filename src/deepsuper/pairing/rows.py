@@ -7,16 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from deepsuper.corpora import TARGET_FIELDS, Row
+from deepsuper.languages import TRANSLATE, TRANSLATE_EN, name_of
 from deepsuper.pairing.config import Sentences
 from deepsuper.pairing.pairs import Pair, Pairing
 from deepsuper.sets import Entry, Side
-
-TRANSLATE = {
-    "zh": ("将下面的英文句子翻译成中文。", "Translate the following English sentence into Chinese."),
-    "vi": ("Dịch câu tiếng Anh sau sang tiếng Việt.", "Translate the following English sentence into Vietnamese."),
-    "ar": ("ترجم الجملة الإنجليزية التالية إلى العربية.", "Translate the following English sentence into Arabic."),
-}
-"""The instruction of a row that is made of two sentences, in the target language and in English."""
 
 
 def joined_rows(pairing: Pairing, english: Side, target: Side, sentences: Sentences) -> Iterator[dict[str, Any]]:
@@ -36,7 +30,7 @@ def joined_rows(pairing: Pairing, english: Side, target: Side, sentences: Senten
 def _sentence_fields(english: Row, target: Row, sentences: Sentences) -> dict[str, str]:
     if sentences == "plain":
         return {"text": target.instruction, "text_en": english.instruction}
-    ask, ask_en = TRANSLATE[target.language]
+    ask, ask_en = TRANSLATE[target.language], TRANSLATE_EN.format(language=name_of(target.language))
     fields = {"instruction": ask, "input": english.instruction, "output": target.instruction}
     # The English version of the answer is the sentence itself.
     return fields | {"instruction_en": ask_en, "input_en": english.instruction, "output_en": english.instruction}

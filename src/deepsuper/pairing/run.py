@@ -11,12 +11,12 @@ from typing import Any
 
 from deepsuper.checks import Range, check_ranges
 from deepsuper.files import sha256, write_json, write_json_lines
-from deepsuper.languages import is_code, nearest_code
+from deepsuper.languages import TRANSLATE, is_code, nearest_code
 from deepsuper.manifests import manifest_head
 from deepsuper.outputs import check_file, check_not_read, check_own
 from deepsuper.pairing.config import JoinConfig
 from deepsuper.pairing.pairs import NoMatch, Pairing, Sides, align_sides, pair_by_alignment, pair_by_id, pair_by_order
-from deepsuper.pairing.rows import TRANSLATE, check_complete, joined_rows, pairs_by_how, rows_aside
+from deepsuper.pairing.rows import check_complete, joined_rows, pairs_by_how, rows_aside
 from deepsuper.sets import READERS, Side, read_side
 
 log = logging.getLogger("deepsuper")

@@ -6,17 +6,17 @@ from pathlib import Path
 
 from deepsuper.config import Completion, SdrrlConfig
 from deepsuper.corpora import Row
-from deepsuper.languages import name_of
+from deepsuper.languages import TRANSLATE, TRANSLATE_EN, name_of
 from deepsuper.texts import load_texts
 from deepsuper.words import tokens
 
 INSTRUCTIONS: dict[str, dict[Completion, str]] = {
-    "zh": {"translate": "把下面的英文句子翻译成中文。", "complete": "把下面的句子补充完整。"},
-    "vi": {"translate": "Dịch câu tiếng Anh sau sang tiếng Việt.", "complete": "Hoàn thành câu sau."},
-    "ar": {"translate": "ترجم الجملة الإنجليزية التالية إلى العربية.", "complete": "أكمل الجملة التالية."},
+    "zh": {"translate": TRANSLATE["zh"], "complete": "把下面的句子补充完整。"},
+    "vi": {"translate": TRANSLATE["vi"], "complete": "Hoàn thành câu sau."},
+    "ar": {"translate": TRANSLATE["ar"], "complete": "أكمل الجملة التالية."},
 }
 OTHERS: dict[Completion, str] = {
-    "translate": "Translate the following English sentence into {language}.",
+    "translate": TRANSLATE_EN,
     "complete": "Complete the following sentence.",
 }
 """For other languages: in English, with the language's name."""
