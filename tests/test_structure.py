@@ -16,6 +16,7 @@ LEVELS = {
     "drops": 0,
     "files": 0,
     "figures": 1,
+    "carried": 0,
     "languages": 0,
     "lines": 0,
     "manifests": 0,

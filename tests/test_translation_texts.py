@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from deepsuper.config import ModelConfig
-from deepsuper.corpora import BadRow
-from deepsuper.doctor.markup import ADDRESS, PLACEHOLDER, TAG
+from deepsuper.corpora import BadRow, Row
+from deepsuper.doctor.config import CheckConfig
+from deepsuper.doctor.markup import addresses, markup, placeholders
 from deepsuper.translation.answers import Answer, problem_of
 from deepsuper.translation.cache import open_cache
 from deepsuper.translation.config import TranslateConfig
@@ -56,6 +57,14 @@ def test_any_answer_is_a_translation_or_has_a_problem_on_one_line(source, answer
         ("你好，世界", "你好,world", "en", None),
         ("你好，世界", "您好，世界啊 a", "en", "not in en"),
         ("Fill [NAME] and {{slot}}.", "填写 [NAME] 和 {slot}。", "zh", "lost: {{slot}}"),
+        ("Mail info@x.org!", "请发邮件至info@x.org！", "zh", None),
+        ("Mail info@x.org", "请发邮件", "zh", "lost: info@x.org"),
+        ("The ____ is red.", "天空是红的。", "zh", "lost: ____"),
+        ("The ____ is red.", "_____是红的。", "zh", None),
+        ("Dear {first name},", "亲爱的{名字}：", "zh", None),
+        ("Dear {first name},", "亲爱的朋友：", "zh", "lost: {first name}"),
+        ("See https://a.b/C and https://a.b/C", "见https://a.b/C", "zh", "lost: https://a.b/C"),
+        ("你好", "Hello ____", "en", "added: ____"),
     ],
 )
 def test_checks_let_translations_pass_and_name_what_is_none(source, answer, language, problem):
@@ -65,9 +74,26 @@ def test_checks_let_translations_pass_and_name_what_is_none(source, answer, lang
 
 @pytest.mark.parametrize("text", ["{first name}", "{{a}}", "____", "a.b@c.org", "%s", "${x}", "<br>", "https://a.b/c"])
 def test_what_the_check_of_rows_would_flag_as_lost_is_no_translation(text):
-    assert any(pattern.fullmatch(text) for pattern in (PLACEHOLDER, TAG, ADDRESS))
     assert problem_of(f"Write {text} here", "写在这里", "zh") == f"lost: {text}"
     assert problem_of(f"Write {text} here", f"写 {text} 在这里", "zh") is None
+
+
+MARKS = st.sampled_from((
+    "{name}", "{first name}", "{{x}}", "${y}", "%s", "%(n)d", "<name>", "___", "_____", "<b>", "</b>", "<B>", "<br/>",
+    "<a href='u'>", "https://a.b/c.", "HTTPS://a.b", "https://a.b/C!", "me@x.org", "Me@x.org.", "[NAME]", "__n__", "\n",
+))  # fmt: skip
+PIECES = st.lists(st.tuples(st.sampled_from(["", " ", "cat", "好", "，", "("]), MARKS), max_size=6)
+
+
+@settings(deadline=None)
+@given(PIECES, st.data(), st.sampled_from(["zh", "en"]))
+def test_the_doctor_misses_no_mark_in_what_is_taken_for_a_translation(pieces, data, language):
+    answer = data.draw(PIECES | st.permutations(pieces) | st.permutations(pieces).map(lambda some: some[:-1]))
+    source, made = ("a 好" + "".join(word + mark for word, mark in some) for some in (pieces, answer))
+    if problem_of(source, made, language) is None:
+        english, target = (source, made) if language == "zh" else (made, source)
+        row = Row("1", "zh", target, "", target, english, "", english)
+        assert not [found for find in (placeholders, markup, addresses) for found in find([row], CheckConfig(()))]
 
 
 def test_braces_of_a_text_mean_nothing_in_a_prompt():

@@ -79,6 +79,13 @@ TRANSLATE = {
 TRANSLATE_EN = "Translate the following English sentence into {language}."
 """The same in English, with the language's English name."""
 
+FUNCTION_WORDS = frozenset((
+    "the", "of", "and", "to", "a", "in", "is", "for", "that", "with", "are", "on", "as", "be", "it", "this",
+    "by", "an", "from", "or", "you", "your", "can", "what", "which", "how", "not", "he", "she", "was", "were",
+    "will", "have", "has",
+))  # fmt: skip
+"""English words that nearly every English text has some of."""
+
 
 UNSPACED_SCRIPTS = ("Han", "Hiragana", "Katakana", "Thai", "Lao", "Khmer", "Myanmar")
 """Scripts that put no spaces between words."""

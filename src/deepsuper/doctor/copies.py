@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from deepsuper.carried import ADDRESS
 from deepsuper.corpora import Row
 from deepsuper.doctor.config import CheckConfig
 from deepsuper.doctor.findings import Found, shortened, sides
-from deepsuper.doctor.languages import FUNCTION_WORDS, is_about_english, looks_like_code, shared_run
-from deepsuper.doctor.markup import ADDRESS
+from deepsuper.doctor.languages import is_about_english, looks_like_code, shared_run
 from deepsuper.doctor.normalise import units, words_as_written
+from deepsuper.languages import FUNCTION_WORDS
 
 LEAST_WORDS = 4
 RUN = 8

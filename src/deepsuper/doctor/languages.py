@@ -10,7 +10,7 @@ from deepsuper.corpora import Row
 from deepsuper.doctor.config import CheckConfig
 from deepsuper.doctor.findings import Found, shortened, sides
 from deepsuper.doctor.normalise import units, words_as_written
-from deepsuper.languages import identifier
+from deepsuper.languages import FUNCTION_WORDS, identifier
 from deepsuper.vocabulary import NONE, script_of_character
 
 WIDESPREAD = frozenset((
@@ -30,11 +30,6 @@ QUOTED = 4
 SYLLABIC_SCRIPTS = frozenset({"Han", "Hiragana", "Katakana", "Hangul"})
 SYLLABLE_WEIGHT = 3
 """A character of these scripts is a syllable or a word: as long as some letters of an alphabet."""
-FUNCTION_WORDS = frozenset((
-    "the", "of", "and", "to", "a", "in", "is", "for", "that", "with", "are", "on", "as", "be", "it", "this",
-    "by", "an", "from", "or", "you", "your", "can", "what", "which", "how", "not", "he", "she", "was", "were",
-    "will", "have", "has",
-))  # fmt: skip
 NAME = re.compile(r"https?://\S+|[\w.+-]{1,64}@[\w.-]{1,255}|\b[A-Z][\w'’.&-]*")
 """Addresses, and Latin words with a capital: they stay in any text."""
 CODE = re.compile(r"[{};=<>\\]|\w\(|^[ \t]*(?:#|//|\|)|[a-z]_[a-z]|https?:|```", re.MULTILINE)

@@ -4,21 +4,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 
+from deepsuper.carried import ADDRESSES, PLACEHOLDERS, TAGS, Carried
 from deepsuper.corpora import Row
 from deepsuper.doctor.config import CheckConfig
 from deepsuper.doctor.findings import Found, shortened, sides
 
-PLACEHOLDER = re.compile(r"\{\{?\s*\w[\w .]*\}?\}|%[sd]\b|\$\{\w+\}|<(?:name|blank|mask|unk)>|_{3,}", re.IGNORECASE)
-TAG = re.compile(
-    r"</?(?:html|head|body|title|p|br|hr|b|i|u|em|strong|a|img|div|span|ul|ol|li|dl|dt|dd|table|thead|tbody|tr|th|td|"
-    r"h[1-6]|form|input|button|label|select|option|textarea|script|style|link|meta|nav|header|footer|section|code|pre)"
-    r"(?:\s+[\w-]+=[^<>]*)?\s*/?>"
-)
-ADDRESS = re.compile(r"https?://[^\s<>\"')\]，。、）]+|[\w.+-]{1,64}@[\w-]{1,63}\.[\w.]{1,99}")
 ENTITY = re.compile(r"&(?:#\d+|#x[0-9a-fA-F]+|[a-z]{2,6});")
 KEYWORD = re.compile(
     r"\b(?:def|return|import|elif|else:|print|for \w+ in|while|lambda|class|function|var|let|const|public|static|void|"
@@ -37,36 +29,6 @@ ABSENT = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class Carried:
-    """One kind of thing that both sides must show; `often`: as often. `same` makes alike what may change."""
-
-    pattern: re.Pattern[str]
-    same: Callable[[str], str] = str
-    often: bool = True
-
-    def lost(self, english: str, target: str) -> list[str]:
-        """The English side's that the target lacks or has fewer of, each once."""
-        there = Counter(self.same(found) for found in self.pattern.findall(target))
-        lost = []
-        for found in self.pattern.findall(english):
-            kind = self.same(found)
-            if not there[kind]:
-                lost.append(found)
-            there[kind] -= self.often and there[kind] > 0
-        return list(dict.fromkeys(lost))
-
-
-def _kind(placeholder: str) -> str:
-    # A name inside braces may be translated; that there is one may not be lost.
-    return "_" if placeholder.startswith("_") else placeholder[0]
-
-
-def _tag(tag: str) -> str:
-    end = "/" if tag.startswith("</") else ""
-    return end + re.split(r"[\s/>]", tag.lstrip("</").lower())[0]
-
-
 def _carried(kind: Carried) -> Callable[[Sequence[Row], CheckConfig], Iterable[Found]]:
     def find(rows: Sequence[Row], config: CheckConfig) -> Iterable[Found]:
         for n, row in enumerate(rows):
@@ -79,9 +41,9 @@ def _carried(kind: Carried) -> Callable[[Sequence[Row], CheckConfig], Iterable[F
     return find
 
 
-placeholders = _carried(Carried(PLACEHOLDER, _kind))
-markup = _carried(Carried(TAG, _tag))
-addresses = _carried(Carried(ADDRESS, lambda found: found.rstrip(".,;:").lower(), often=False))
+placeholders = _carried(PLACEHOLDERS)
+markup = _carried(TAGS)
+addresses = _carried(ADDRESSES)
 
 
 def code(rows: Sequence[Row], config: CheckConfig) -> Iterable[Found]:

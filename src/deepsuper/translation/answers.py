@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections import Counter
 from dataclasses import dataclass
 
-from deepsuper.languages import scripts_of
+from deepsuper.carried import lost
+from deepsuper.languages import FUNCTION_WORDS, scripts_of
 from deepsuper.vocabulary import script_of_character
 
 
@@ -20,19 +20,10 @@ class Answer:
     final: bool = False
 
 
-KEPT = re.compile(
-    r"https?://[^\s<>()\"'，。；、）]+(?<![.,;:!?])"
-    r"|\{\{\w[\w .]{0,39}\}\}|\$?\{\w[\w .]{0,39}\}|</?[A-Za-z][^<>\n]{0,80}>"
-    r"|%(?:\(\w{1,40}\))?[sdif]\b|\[[A-Z][A-Z_ ]{1,30}\]|__\w{1,40}__|_{3,}|[\w.+-]{1,64}@[\w-]{1,63}\.\w{2,20}"
-)
-"""What a translation keeps as it is: addresses, placeholders, blanks to fill in, markup."""
 LOOP = re.compile(r"(.{1,20}?)\1{19,}", re.DOTALL)
 """One to twenty letters that come twenty times in a row, as models do that lost their thread."""
-_WORDS = (
-    "the of and to in is are was were be been it that this for with as on at by from you your i he she they we not "
-    "have has do does what which who how when where why can would should a an or if but there their its"
-)
-COMMON = frozenset(_WORDS.split())
+_MORE = "been do does i we they their its there who when where why would should if but at"
+COMMON = FUNCTION_WORDS | frozenset(_MORE.split())
 """Words that English prose cannot do without: a text with several of them has to change in translation."""
 PROSE_WORDS = 3
 
@@ -45,12 +36,18 @@ def problem_of(source: str, answer: str, language: str) -> str | None:
         return "garbage: it holds broken characters"
     if (loop := LOOP.search(answer)) and not LOOP.search(source) and loop[1].strip():
         return f"garbage: {loop[1][:20]!r} again and again"
-    lost = Counter(KEPT.findall(source)) - Counter(KEPT.findall(answer))
-    if lost:
-        return f"lost: {', '.join(lost)}"[:200]
+    if missing := lost(source, answer, literally=True):
+        return f"lost: {_on_a_line(missing)}"
+    # The doctor looks for the English side's marks on the other side, whichever of them was made.
+    if language == "en" and (more := lost(answer, source)):
+        return f"added: {_on_a_line(more)}"
     if len(answer) > 6 * len(source) + 100:
         return f"runs on: {len(answer)} letters for {len(source)}"
     return _wrong_language(source, answer, language)
+
+
+def _on_a_line(marks: list[str]) -> str:
+    return " ".join(", ".join(marks).split())[:200]
 
 
 def _wrong_language(source: str, answer: str, language: str) -> str | None:
