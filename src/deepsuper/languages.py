@@ -87,10 +87,6 @@ FUNCTION_WORDS = frozenset((
 """English words that nearly every English text has some of."""
 
 
-UNSPACED_SCRIPTS = ("Han", "Hiragana", "Katakana", "Thai", "Lao", "Khmer", "Myanmar")
-"""Scripts that put no spaces between words."""
-
-
 def name_of(code: str) -> str:
     """The language's English name for a prompt; a language that is not in the table goes by what the user calls it."""
     return LANGUAGES[code].name if code in LANGUAGES else code
