@@ -5,6 +5,10 @@ from __future__ import annotations
 import gzip
 import json
 import shutil
+import subprocess
+import sys
+import threading
+import time
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
@@ -16,6 +20,7 @@ from deepsuper.cli import main
 from deepsuper.config import ModelConfig
 from deepsuper.evaluation.measures import MEASURES
 from deepsuper.evaluation.profiles import _PROMPTS
+from deepsuper.files import alone_in
 from local_rows import ROWS, evaluate, read_items, write_rows
 from runs import make_run
 from test_cli import fail
@@ -267,3 +272,48 @@ def test_other_backends_know_a_folder_by_its_weights(tmp_path, data):
     first = evaluate(tmp_path, data, *options)
     make_model("llama", seed=7).save_pretrained(Path(make_run(tmp_path).model.name))
     assert first["asked"]["files"] != evaluate(tmp_path, data, *options)["asked"]["files"] != {}
+
+
+HOLD = """
+import pathlib, sys, time
+from deepsuper.files import alone_in
+with alone_in(pathlib.Path(sys.argv[1]), "output_dir"):
+    print("in", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_model_is_evaluated_by_one_run_at_a_time_and_a_killed_run_locks_nothing(tmp_path, data, capsys):
+    folder = tmp_path / "out" / "base-llama"
+    line = ("eval", make_run(tmp_path).model.name, "--data_dir", str(data), "--output_dir", str(tmp_path / "out"))
+    asked = ("--langs", "zh", "--benchmarks", "xcopa")
+    with subprocess.Popen([sys.executable, "-c", HOLD, str(folder)], stdout=subprocess.PIPE, text=True) as other:
+        try:
+            assert other.stdout.readline() == "in\n"
+            said = fail(capsys, *line, *asked)
+        finally:
+            other.kill()
+    assert said.endswith(
+        f"output_dir {folder}: another run is writing there: wait until it has ended, or choose another --output_dir"
+    )
+    assert not list(folder.glob("*/results.json"))
+    assert evaluate(tmp_path, data, "--benchmarks", "xcopa")["scores"]
+
+
+def test_runs_of_several_models_take_turns_at_what_the_harness_reads(tmp_path, data):
+    released = []
+
+    def hold() -> None:
+        with alone_in(tmp_path / "out" / ".tasks", "output_dir"):
+            there.set()
+            time.sleep(2)
+            released.extend(tmp_path.glob("out/.tasks/*.jsonl"))
+            released.append("at the end")
+
+    there = threading.Event()
+    other = threading.Thread(target=hold)
+    other.start()
+    assert there.wait(60)
+    assert evaluate(tmp_path, data, "--benchmarks", "xcopa")["scores"]
+    other.join()
+    assert released == ["at the end"], "rows were written while another run was at work there"

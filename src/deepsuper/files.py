@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 
 def aside_of(path: Path) -> Path:
     """Where a file or folder is written before it has its name."""
@@ -25,6 +27,27 @@ def replacing(path: Path) -> Iterator[Path]:
     aside = aside_of(path)
     yield aside
     os.replace(aside, path)
+
+
+@contextmanager
+def alone_in(folder: Path, option: str, *, wait: bool = False) -> Iterator[None]:
+    """Keeps other processes that ask for the same out of the folder, which is made if it is missing.
+
+    It ends with this process, however that dies. `wait`: until another has left.
+    Raises: ValueError naming `option` where another is at work there.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / ".lock")
+    try:
+        lock.acquire(blocking=wait)
+    except Timeout as error:
+        raise ValueError(
+            f"{option} {folder}: another run is writing there: wait until it has ended, or choose another --{option}"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def write_text(path: Path, text: str) -> None:

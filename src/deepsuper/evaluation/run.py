@@ -7,7 +7,7 @@ import json
 import logging
 import sqlite3
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import asdict, replace
 from itertools import product
 from pathlib import Path
@@ -24,7 +24,7 @@ from deepsuper.evaluation.items import as_item, items_file, measured, read_item_
 from deepsuper.evaluation.plan import Planned, plan
 from deepsuper.evaluation.record import Record, identity, rows_identity
 from deepsuper.evaluation.terminal import print_table
-from deepsuper.files import model_hashes
+from deepsuper.files import alone_in, model_hashes
 from deepsuper.manifests import versions
 from deepsuper.models import base_of, commit_of, inside_run, load_config, source_of
 from deepsuper.outputs import check_folder
@@ -32,6 +32,8 @@ from deepsuper.outputs import check_folder
 log = logging.getLogger("deepsuper")
 PACKAGES = ("deepsuper", "lm_eval", "transformers", "torch", "datasets", "sacrebleu")
 """Their versions are kept with each score."""
+TASKS = ".tasks"
+"""The folder for what the harness reads; evaluations of other models may come to it at the same time."""
 
 
 def run_eval(config: EvalConfig, output_dir: Path, command: Sequence[str] = ()) -> dict[str, Any]:
@@ -45,16 +47,19 @@ def run_eval(config: EvalConfig, output_dir: Path, command: Sequence[str] = ()) 
         check_folder("output_dir", output_dir / folder_name(name))
     comet = Comet(config.comet_model)
     models = [Evaluated(config, name, output_dir / folder_name(name), comet, command) for name in config.models]
-    for model in models:
-        model.check_folder()
-    planned = plan(config, output_dir / ".tasks")
+    with alone_in(output_dir / TASKS, "output_dir", wait=True):
+        planned = plan(config, output_dir / TASKS)
     results: dict[str, Any] = {}
-    for model in models:
-        for n, (one, profile) in enumerate(product(planned, config.profiles), start=1):
-            log.info("%s, %s, %s: %d of %d", model.name, one.key, profile, n, len(planned) * len(config.profiles))
-            model.evaluate(one, profile)
-        model.let_go()
-        results |= {f"{model.folder.name} ({profile})": r.results() for profile, r in model.records.items()}
+    with ExitStack() as held:
+        for model in models:
+            held.enter_context(alone_in(model.folder, "output_dir"))
+            model.check_folder()
+        for model in models:
+            for n, (one, profile) in enumerate(product(planned, config.profiles), start=1):
+                log.info("%s, %s, %s: %d of %d", model.name, one.key, profile, n, len(planned) * len(config.profiles))
+                model.evaluate(one, profile)
+            model.let_go()
+            results |= {f"{model.folder.name} ({profile})": r.results() for profile, r in model.records.items()}
     print_table(Console(), {name: record["scores"] for name, record in results.items()})
     return results
 
