@@ -317,3 +317,12 @@ def test_runs_of_several_models_take_turns_at_what_the_harness_reads(tmp_path, d
     assert evaluate(tmp_path, data, "--benchmarks", "xcopa")["scores"]
     other.join()
     assert released == ["at the end"], "rows were written while another run was at work there"
+
+
+def test_the_table_has_what_was_asked_in_that_order_and_then_what_was_there(tmp_path, data, capsys):
+    evaluate(tmp_path, data, "--benchmarks", "xnli")
+    evaluate(tmp_path, data, "--benchmarks", "xcopa")
+    capsys.readouterr()
+    evaluate(tmp_path, data, "--benchmarks", "mmlu,xcopa")
+    table = capsys.readouterr().out
+    assert sorted(("mmlu/zh", "xcopa/zh", "xnli/zh"), key=table.index) == ["mmlu/zh", "xcopa/zh", "xnli/zh"]

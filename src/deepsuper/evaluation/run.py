@@ -60,8 +60,14 @@ def run_eval(config: EvalConfig, output_dir: Path, command: Sequence[str] = ()) 
                 model.evaluate(one, profile)
             model.let_go()
             results |= {f"{model.folder.name} ({profile})": r.results() for profile, r in model.records.items()}
-    print_table(Console(), {name: record["scores"] for name, record in results.items()})
+    asked = [one.key for one in planned]
+    print_table(Console(), {name: _asked_first(record["scores"], asked) for name, record in results.items()})
     return results
+
+
+def _asked_first(scores: Mapping[str, Any], asked: Sequence[str]) -> dict[str, Any]:
+    """A folder's scores in the order of this command; what others left there comes after, as they left it."""
+    return {key: scores[key] for key in dict.fromkeys((*asked, *scores)) if key in scores}
 
 
 class Evaluated:
