@@ -23,7 +23,7 @@ from pathlib import Path
 from deepsuper.config import ModelConfig
 from deepsuper.evaluation.benchmarks import BENCHMARKS
 from deepsuper.evaluation.local import local_file, read_rows
-from deepsuper.evaluation.tasks import write_task
+from deepsuper.evaluation.tasks import TASKS, write_task
 from deepsuper.files import write_json_lines
 from deepsuper.models import source_of
 
@@ -64,7 +64,7 @@ Answer = str | list[float]
 
 def answers(out: Path, benchmark: str) -> list[Answer]:
     """What was said to each item, or the log-probabilities of its choices, in the order of the rows."""
-    (file,) = [p for p in out.rglob("*.jsonl") if benchmark in p.name and p.parent.name != ".tasks"]
+    (file,) = [p for p in out.rglob("*.jsonl") if benchmark in p.name and p.parent.name != TASKS]
     lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
     if "prompt" in lines[0]:
         return [line.get("prediction", line.get("logprobs")) for line in lines]

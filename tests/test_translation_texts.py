@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from deepsuper.carried import ADDRESS, PLACEHOLDER, TAG
 from deepsuper.config import ModelConfig
 from deepsuper.corpora import BadRow, Row
 from deepsuper.doctor.config import CheckConfig
@@ -74,6 +75,7 @@ def test_checks_let_translations_pass_and_name_what_is_none(source, answer, lang
 
 @pytest.mark.parametrize("text", ["{first name}", "{{a}}", "____", "a.b@c.org", "%s", "${x}", "<br>", "https://a.b/c"])
 def test_what_the_check_of_rows_would_flag_as_lost_is_no_translation(text):
+    assert any(pattern.fullmatch(text) for pattern in (PLACEHOLDER, TAG, ADDRESS))
     assert problem_of(f"Write {text} here", "写在这里", "zh") == f"lost: {text}"
     assert problem_of(f"Write {text} here", f"写 {text} 在这里", "zh") is None
 

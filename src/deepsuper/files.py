@@ -10,8 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 
 def aside_of(path: Path) -> Path:
     """Where a file or folder is written before it has its name."""
@@ -36,6 +34,8 @@ def alone_in(folder: Path, option: str, *, wait: bool = False) -> Iterator[None]
     It ends with this process, however that dies. `wait`: until another has left.
     Raises: ValueError naming `option` where another is at work there.
     """
+    from filelock import FileLock, Timeout  # not above: it would be a tenth of every command's start
+
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / ".lock")
     try:

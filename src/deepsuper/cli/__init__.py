@@ -109,8 +109,7 @@ def _demo(parsed: Namespace, line: list[str]) -> None:
 def _layers(parsed: Namespace, line: list[str]) -> None:
     from deepsuper.layers import run_layers
 
-    options = {name: parsed[name] for name in ("positions", "lens_norm", "resamples")}
-    config = LayersConfig(**_reading(parsed), criteria=split_names(parsed.criteria), **options)
+    config = LayersConfig(**{**_reading(LayersConfig, parsed), "criteria": split_names(parsed.criteria)})
     run_layers(config, Path(parsed.output_dir or f"runs/layers-{_stem(parsed.model)}-{parsed.lang}"))
 
 
@@ -124,8 +123,7 @@ def _lens(parsed: Namespace, line: list[str]) -> None:
 def _align(parsed: Namespace, line: list[str]) -> None:
     from deepsuper.align import run_align
 
-    options = {name: parsed[name] for name in ("tuned", "layer", "layer_et", "positions")}
-    config = AlignConfig(**_reading(parsed), **options)
+    config = AlignConfig(**_reading(AlignConfig, parsed))
     run_align(config, Path(parsed.output_dir or f"runs/align-{_stem(parsed.tuned or parsed.model)}-{parsed.lang}"))
 
 
@@ -134,11 +132,10 @@ def _eval(parsed: Namespace, line: list[str]) -> None:
 
     if not parsed.models:
         raise ValueError("models: need at least one hub name, folder, run folder or packaged model")
-    languages, benchmarks, profiles = (split_names(parsed[name]) for name in ("langs", "benchmarks", "profile"))
-    own = ("data_dir", "limit", "batch_size", "strict", "backend", "backend_args", "comet_model")
-    options = {name: parsed[name] for name in own}
-    config = EvalConfig(tuple(parsed.models), model_config("", parsed), languages, benchmarks, profiles, **options)
-    run_eval(config, Path(parsed.output_dir), ["deepsuper", *line])
+    own = field_values(EvalConfig, parsed)
+    own |= {"models": tuple(parsed.models), "model": model_config("", parsed), "languages": split_names(parsed.langs)}
+    own |= {"benchmarks": split_names(parsed.benchmarks), "profiles": split_names(parsed.profile)}
+    run_eval(EvalConfig(**own), Path(parsed.output_dir), ["deepsuper", *line])
 
 
 def _compare(parsed: Namespace, line: list[str]) -> None:
@@ -147,14 +144,9 @@ def _compare(parsed: Namespace, line: list[str]) -> None:
     run_compare(CompareConfig(**{**field_values(CompareConfig, parsed), "runs": tuple(parsed.runs)}))
 
 
-def _reading(parsed: Namespace) -> dict[str, Any]:
-    """The fields that every configuration of a reading command has."""
-    names = ("data", "sentences", "max_length", "bf16", "seed")
-    return {
-        "model": model_config(parsed.model, parsed),
-        "language": parsed.lang,
-        **{name: parsed[name] for name in names},
-    }
+def _reading(config: type[Any], parsed: Namespace) -> dict[str, Any]:
+    """The fields of a reading command's configuration."""
+    return {**field_values(config, parsed), "model": model_config(parsed.model, parsed), "language": parsed.lang}
 
 
 def _stem(model: str) -> str:

@@ -23,6 +23,7 @@ from deepsuper.evaluation.harness import load_harness_model, run_task
 from deepsuper.evaluation.items import as_item, items_file, measured, read_item_lines, summarise
 from deepsuper.evaluation.plan import Planned, plan
 from deepsuper.evaluation.record import Record, identity, rows_identity
+from deepsuper.evaluation.tasks import TASKS
 from deepsuper.evaluation.terminal import print_table
 from deepsuper.files import alone_in, model_hashes
 from deepsuper.manifests import versions
@@ -32,8 +33,6 @@ from deepsuper.outputs import check_folder
 log = logging.getLogger("deepsuper")
 PACKAGES = ("deepsuper", "lm_eval", "transformers", "torch", "datasets", "sacrebleu")
 """Their versions are kept with each score."""
-TASKS = ".tasks"
-"""The folder for what the harness reads; evaluations of other models may come to it at the same time."""
 
 
 def run_eval(config: EvalConfig, output_dir: Path, command: Sequence[str] = ()) -> dict[str, Any]:
@@ -47,13 +46,13 @@ def run_eval(config: EvalConfig, output_dir: Path, command: Sequence[str] = ()) 
         check_folder("output_dir", output_dir / folder_name(name))
     comet = Comet(config.comet_model)
     models = [Evaluated(config, name, output_dir / folder_name(name), comet, command) for name in config.models]
-    with alone_in(output_dir / TASKS, "output_dir", wait=True):
-        planned = plan(config, output_dir / TASKS)
     results: dict[str, Any] = {}
     with ExitStack() as held:
         for model in models:
             held.enter_context(alone_in(model.folder, "output_dir"))
             model.check_folder()
+        with alone_in(output_dir / TASKS, "output_dir", wait=True):
+            planned = plan(config, output_dir / TASKS)
         for model in models:
             for n, (one, profile) in enumerate(product(planned, config.profiles), start=1):
                 log.info("%s, %s, %s: %d of %d", model.name, one.key, profile, n, len(planned) * len(config.profiles))

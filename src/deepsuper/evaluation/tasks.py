@@ -10,6 +10,9 @@ from deepsuper.evaluation.harness import task_file
 from deepsuper.evaluation.profiles import prompt_changes
 from deepsuper.files import write_text
 
+TASKS = ".tasks"
+"""The folder of an evaluation for what the harness reads; those of other models may come to it at the same time."""
+
 
 def write_task(path: Path, benchmark: Benchmark, variant: str, profile: str, rows: Path | None) -> str:
     """The task of a benchmark's variant in a profile: the name of the harness's own, or the file written for it.
