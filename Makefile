@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 # unbabel-comet wants numpy 1 and packages older than ours, so it is installed where ours are not:
-# in the cache folder, by the same rule as `cache_folder` in src/deepsuper/files.py.
+# in the cache folder, by the same rule as `cache_folder` in src/deepsuper/common/files.py.
 COMET := $(or $(DEEPSUPER_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/deepsuper)/comet
 
 .PHONY: demo test check bench docs comet

@@ -20,9 +20,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 from deepsuper.config import DataConfig, ModelConfig, ObjectiveConfig, RunConfig, SourceConfig, TrainingConfig
-from deepsuper.run_folder import RunFolder
-from deepsuper.training import make_trainer, prepare, train
-from deepsuper.training_arguments import make_arguments
+from deepsuper.training.arguments import make_arguments
+from deepsuper.training.run import make_trainer, prepare, train
+from deepsuper.training.run_folder import RunFolder
 from study import VARIANTS, Record, make_parser, run_study
 
 CHOSEN = ["tft", "logits", "feature", "feature-centered", "logits-light", "logits-positional-light"]

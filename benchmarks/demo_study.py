@@ -19,10 +19,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from deepsuper.common.intervals import mean_interval, paired_interval
 from deepsuper.demo.dataset import load_rows
 from deepsuper.demo.run import MODEL, STEPS, ask, make_config
-from deepsuper.intervals import mean_interval, paired_interval
-from deepsuper.training import train
+from deepsuper.training.run import train
 from study import VARIANTS, Record, make_parser, run_study
 
 

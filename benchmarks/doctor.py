@@ -21,13 +21,13 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import binomtest
 
-from deepsuper.corpora import TARGET_FIELDS, Row
-from deepsuper.doctor.config import CheckConfig
-from deepsuper.doctor.reading import read_source
-from deepsuper.doctor.run import check_file
-from deepsuper.doctor.scores import alignment
-from deepsuper.doctor.table import REASONS
-from deepsuper.files import write_json_lines
+from deepsuper.common.files import write_json_lines
+from deepsuper.config.check import CheckConfig
+from deepsuper.data.check.reading import read_source
+from deepsuper.data.check.run import check_file
+from deepsuper.data.check.scores import alignment
+from deepsuper.data.check.table import REASONS
+from deepsuper.data.rows import TARGET_FIELDS, Row
 
 VERDICTS = Path(__file__).with_name("doctor")
 

@@ -20,12 +20,12 @@ import tempfile
 import time
 from pathlib import Path
 
+from deepsuper.common.files import write_json_lines
 from deepsuper.config import ModelConfig
 from deepsuper.evaluation.benchmarks import BENCHMARKS
 from deepsuper.evaluation.local import local_file, read_rows
 from deepsuper.evaluation.tasks import TASKS, write_task
-from deepsuper.files import write_json_lines
-from deepsuper.models import source_of
+from deepsuper.models.load import source_of
 
 PEER = (
     "from deepsuper.evaluation.harness import provide_squad_metrics; provide_squad_metrics(); "

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from deepsuper.lens import find_blocks, text_config
-from deepsuper.objective import Feature, Logits, Objective
-from deepsuper.parallel import ParallelBatch
+from deepsuper.method.batch import ParallelBatch
+from deepsuper.method.objective import Feature, Logits, Objective
+from deepsuper.models.anatomy import find_blocks, text_config
 
 
 @dataclass(frozen=True)

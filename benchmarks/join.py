@@ -83,8 +83,8 @@ def damaged(damage: str, language: str, seed: int) -> tuple[Rows, Rows]:
 
 def measure(damage: str, language: str, seed: int) -> dict[str, Any]:
     """Joins in this process and compares with the truth."""
-    from deepsuper.pairing import Compare, JoinConfig
-    from deepsuper.pairing.run import run_join
+    from deepsuper.config import Compare, JoinConfig
+    from deepsuper.data.join.run import run_join
 
     english, target = damaged(damage, language, seed)
     with tempfile.TemporaryDirectory() as folder:

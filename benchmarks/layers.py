@@ -21,11 +21,12 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from deepsuper.entropy import ROWS, WORDS
-from deepsuper.layers.measure import measure
-from deepsuper.lens import Lens, find_blocks
-from deepsuper.states import EncodedText, encode_texts, layer_states, make_batches
-from deepsuper.texts import load_texts
+from deepsuper.data.texts import load_texts
+from deepsuper.inside.entropy import ROWS, WORDS
+from deepsuper.inside.layers.measure import measure
+from deepsuper.inside.states import EncodedText, encode_texts, layer_states, make_batches
+from deepsuper.method.lens import Lens
+from deepsuper.models.anatomy import find_blocks
 from workload import load_base, peak_resident
 
 

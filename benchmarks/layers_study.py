@@ -17,10 +17,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 from deepsuper.config import LayersConfig, ModelConfig
+from deepsuper.data.texts import Texts
 from deepsuper.demo.dataset import load_rows
-from deepsuper.layers import LayersReport, select_layers
-from deepsuper.layers.run import read_texts
-from deepsuper.texts import Texts
+from deepsuper.inside.layers import LayersReport, select_layers
+from deepsuper.inside.layers.run import read_texts
 from workload import load_base
 
 VARIANTS = {

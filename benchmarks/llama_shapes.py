@@ -26,7 +26,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig
 sys.path.insert(0, str(Path(__file__).parent))
 
 from deepsuper import Collator, Objective, ParallelBatch, Supervised
-from deepsuper.parallel import EncodedRow, Side, to_device
+from deepsuper.method.batch import EncodedRow, Side, to_device
 from flops import floor_flops
 from workload import objectives
 

@@ -22,7 +22,7 @@ from pathlib import Path
 
 READ = "import sys; print(sum(1 for _ in open(sys.argv[1], 'rb')))"
 PARSE = "import json, sys; print(sum(1 for line in open(sys.argv[1], 'rb') if json.loads(line)))"
-IMPORT = "import deepsuper.mixing.run, deepsuper.cli"
+IMPORT = "import deepsuper.data.mix.run, deepsuper.cli"
 
 
 def write_rows(data: Path, rows: int, path: Path) -> None:

@@ -29,9 +29,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 from transformers import DataCollatorForSeq2Seq, PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from deepsuper import Collator, Supervised
-from deepsuper.parallel import EncodedRow
-from deepsuper.run_folder import RunFolder
-from deepsuper.trainer import SupervisedTrainer
+from deepsuper.method.batch import EncodedRow
+from deepsuper.training.run_folder import RunFolder
+from deepsuper.training.trainer import SupervisedTrainer
 from workload import encoded_rows, load_base, objectives
 
 

@@ -22,13 +22,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 from deepsuper.config import ObjectiveConfig, RunConfig, SdrrlConfig
-from deepsuper.corpora import Row
+from deepsuper.data.rows import Row
+from deepsuper.data.sdrrl.run import synthesise
+from deepsuper.data.templates import encode_rows
 from deepsuper.demo.dataset import load_rows
 from deepsuper.demo.run import MODEL, STEPS, ask, make_config
-from deepsuper.models import load_tokenizer
-from deepsuper.sdrrl.run import synthesise
-from deepsuper.templates import encode_rows
-from deepsuper.training import train
+from deepsuper.models.load import load_tokenizer
+from deepsuper.training.run import train
 from demo_study import report
 from study import FEATURE, LIGHT, LOGITS, Record, make_parser, run_study
 

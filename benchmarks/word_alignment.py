@@ -24,10 +24,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from deepsuper.lines import file_records, refuse
-from deepsuper.texts import LANGUAGES, PARTS, load_texts
-from deepsuper.words import Lexicon, segment
-from deepsuper.words.lexicon import MOST_ROWS
+from deepsuper.common.lines import file_records, refuse
+from deepsuper.data.texts import LANGUAGES, PARTS, load_texts
+from deepsuper.data.words import Lexicon, segment
+from deepsuper.data.words.lexicon import MOST_ROWS
 
 JUDGED = Path(__file__).parent / "word_alignment"
 ROWS = {"zh": "alpaca.zh.jsonl.gz", "vi": "alpaca.vi.jsonl.gz", "ar": "arc_qa.ar.jsonl.gz"}

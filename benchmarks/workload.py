@@ -11,12 +11,12 @@ import torch
 
 from deepsuper import Collator, Objective, ParallelBatch
 from deepsuper.config import DataConfig, ModelConfig, ObjectiveConfig
-from deepsuper.corpora import Row
-from deepsuper.lens import text_config
-from deepsuper.methods import build_objective
-from deepsuper.models import load_model, load_tokenizer
-from deepsuper.parallel import EncodedRow
-from deepsuper.templates import encode_rows
+from deepsuper.data.rows import Row
+from deepsuper.data.templates import encode_rows
+from deepsuper.method.batch import EncodedRow
+from deepsuper.method.methods import build_objective
+from deepsuper.models.anatomy import text_config
+from deepsuper.models.load import load_model, load_tokenizer
 
 
 def load_base(name: str) -> tuple[torch.nn.Module, Any]:

@@ -13,7 +13,7 @@ import torch
 
 import deepsuper
 from deepsuper.cli import main
-from deepsuper.translation.job import Translated
+from deepsuper.data.translate.job import Translated
 from tiny import make_model, make_tokenizer
 
 ROOT = Path(__file__).parents[1]
@@ -62,16 +62,16 @@ def test_the_python_of_the_readme_runs(tmp_path, monkeypatch):
 def test_the_commands_of_the_readme_are_valid(monkeypatch, capsys):
     monkeypatch.chdir(ROOT)
     trained, read = [], {}
-    monkeypatch.setattr("deepsuper.training.train", lambda config, **_: trained.append(config))
+    monkeypatch.setattr("deepsuper.training.run.train", lambda config, **_: trained.append(config))
     for command in (
-        "layers.run_layers",
-        "logit_lens.run_lens",
-        "align.run_align",
+        "inside.layers.run_layers",
+        "inside.logit_lens.run_lens",
+        "inside.align.run_align",
         "evaluation.run.run_eval",
-        "compare.run_compare",
-        "doctor.run.run_check",
-        "pairing.run.run_join",
-        "translation.run.run_translate",
+        "evaluation.compare.run_compare",
+        "data.check.run.run_check",
+        "data.join.run.run_join",
+        "data.translate.run.run_translate",
     ):
         name = command.rpartition(".")[2]
         # What is told of the translation is that there is nothing to check.

@@ -1,4 +1,4 @@
-"""The levels of the design: a module imports only from lower ones; below level 3 torch is the only heavy import."""
+"""The ten rooms of docs/architecture.md: a room imports only from lower ones, and no two files import each other."""
 
 from __future__ import annotations
 
@@ -9,92 +9,86 @@ from pathlib import Path
 
 SOURCE = Path(__file__).parents[1] / "src" / "deepsuper"
 LEVELS = {
-    "parallel": 0,
+    "common": 0,
     "config": 0,
-    "intervals": 0,
-    "cross_entropy": 0,
-    "drops": 0,
-    "files": 0,
-    "figures": 1,
-    "carried": 0,
-    "languages": 0,
-    "lines": 0,
-    "manifests": 0,
-    "outputs": 1,
-    "pages": 0,
-    "vocabulary": 0,
-    "precision": 1,
-    "entropy": 1,
-    "similarity": 1,
-    "corpora": 1,
-    "means": 1,
-    "lens": 2,
-    "objective": 2,
-    "collate": 3,
-    "templates": 3,
-    "texts": 2,
-    "words": 2,
-    "sets": 3,
-    "tied": 3,
-    "tree": 3,
-    "states": 3,
-    "run_folder": 2,
-    "libraries": 2,
-    "methods": 3,
-    "model_card": 3,
-    "supervised": 4,
-    "checks": 4,
-    "training_arguments": 4,
-    "models": 4,
-    "generation": 4,
-    "trainer": 5,
-    "evaluation": 5,
-    "layers": 5,
-    "pairing": 5,
-    "logit_lens": 5,
-    "align": 5,
-    "sdrrl": 5,
-    "mixing": 5,
-    "translation": 5,
-    "training": 6,
-    "compare": 6,
-    "doctor": 6,
-    "demo": 7,
-    "cli": 8,
+    "models": 1,
+    "method": 2,
+    "evaluation": 2,
+    "data": 3,
+    "inside": 4,
+    "training": 5,
+    "demo": 6,
+    "cli": 7,
 }
-HEAVY = {"transformers", "accelerate", "peft", "datasets", "matplotlib", "trl", "gguf"}
+HEAVY = {"transformers", "accelerate", "peft", "datasets", "matplotlib", "trl", "gguf", "lm_eval"}
+"""In the rooms up to level 2 no file imports these while it is loaded, so that `torch` is the only large library there.
+The evaluation's engine builds on transformers and the harness; it is loaded together with a model."""
+BUILDS_ON_THEM = "deepsuper.evaluation.engine."
+
+
+def module_of(file: Path) -> str:
+    parts = ("deepsuper", *file.relative_to(SOURCE).with_suffix("").parts)
+    return ".".join(parts).removesuffix(".__init__")
+
+
+MODULES = {module_of(file): file for file in SOURCE.rglob("*.py")}
 
 
 def imports_of(file: Path, *, top_level: bool) -> set[str]:
+    """The modules that a file imports; of `from a import b`, a.b where that is a module of deepsuper."""
     tree = ast.parse(file.read_text(encoding="utf-8"))
-    nodes = tree.body if top_level else list(ast.walk(tree))
     names = set()
-    for node in nodes:
+    for node in tree.body if top_level else ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module:
-            names.add(node.module)
+            within = {f"{node.module}.{alias.name}" for alias in node.names}
+            names |= (within & set(MODULES)) | ({node.module} if within - set(MODULES) else set())
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
     return names
 
 
-def room(file: Path) -> str:
-    return file.relative_to(SOURCE).parts[0].removesuffix(".py")
+GRAPH = {name: (imports_of(file, top_level=False) & set(MODULES)) - {name} for name, file in MODULES.items()}
 
 
-def test_a_module_imports_only_from_lower_levels():
-    files = [f for f in SOURCE.rglob("*.py") if room(f) not in ("__init__", "__main__")]
-    assert {room(f) for f in files} == set(LEVELS)
-    for file in files:
-        for name in imports_of(file, top_level=False):
-            parts = name.split(".")
-            if parts[0] == "deepsuper" and parts[1] != room(file):
-                assert LEVELS[parts[1]] < LEVELS[room(file)], f"{file.name} imports {name}"
+def room(module: str) -> str:
+    return module.split(".")[1]
 
 
-def test_below_level_three_torch_is_the_only_heavy_import():
-    for file in SOURCE.glob("*.py"):
-        if LEVELS.get(room(file), 9) < 3:
-            assert not {n.split(".")[0] for n in imports_of(file, top_level=True)} & HEAVY, file.name
+def test_a_room_imports_only_from_lower_ones():
+    rooms = {name for name in MODULES if name not in ("deepsuper", "deepsuper.__main__")}
+    assert {room(name) for name in rooms} == set(LEVELS)
+    for name in rooms:
+        for other in GRAPH[name] - {"deepsuper"}:
+            assert room(other) == room(name) or LEVELS[room(other)] < LEVELS[room(name)], f"{name} imports {other}"
+
+
+def test_no_circle_of_files():
+    done: set[str] = set()
+
+    def visit(name: str, path: tuple[str, ...]) -> None:
+        assert name not in path, f"a circle: {' -> '.join((*path[path.index(name) :], name))}"
+        if name not in done:
+            for other in sorted(GRAPH[name]):
+                visit(other, (*path, name))
+            done.add(name)
+
+    for name in GRAPH:
+        visit(name, ())
+
+
+def test_up_to_level_two_torch_is_the_only_heavy_import():
+    for name, file in MODULES.items():
+        if "." in name and LEVELS.get(room(name), 9) <= 2 and not name.startswith(BUILDS_ON_THEM):
+            heavy = {imported.split(".")[0] for imported in imports_of(file, top_level=True)} & HEAVY
+            assert not heavy, f"{name}: {heavy}"
+
+
+def test_each_package_has_a_front_door():
+    for folder in {file.parent for file in MODULES.values()}:
+        text = ast.get_docstring(ast.parse((folder / "__init__.py").read_text(encoding="utf-8")))
+        assert text, f"{folder}: no docstring"
+        if folder.parent == SOURCE:
+            assert "It stands on" in text and "first" in text, f"{folder}: what it stands on, and what to read first"
 
 
 def test_the_contents_page_and_the_command_line_load_without_torch():

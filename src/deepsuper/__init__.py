@@ -25,33 +25,33 @@ from deepsuper.config import (
     TrainingConfig,
     WeightConfig,
 )
-from deepsuper.corpora import Corpus, Row, load_corpus
+from deepsuper.data.rows import Corpus, Row, load_corpus
 
 if TYPE_CHECKING:
-    from deepsuper.align import compare_sides
-    from deepsuper.collate import Collator
-    from deepsuper.layers import select_layers
-    from deepsuper.lens import Lens
-    from deepsuper.logit_lens import read_text
-    from deepsuper.methods import METHODS, Method, build_objective, formula
-    from deepsuper.objective import Feature, Logits, Objective, Weight
-    from deepsuper.parallel import EncodedRow, ParallelBatch, Side
-    from deepsuper.supervised import Supervised
-    from deepsuper.templates import Template, encode_rows
-    from deepsuper.training import train
+    from deepsuper.data.templates import Template, encode_rows
+    from deepsuper.inside.align import compare_sides
+    from deepsuper.inside.layers import select_layers
+    from deepsuper.inside.logit_lens import read_text
+    from deepsuper.method.batch import EncodedRow, ParallelBatch, Side
+    from deepsuper.method.collate import Collator
+    from deepsuper.method.lens import Lens
+    from deepsuper.method.methods import METHODS, Method, build_objective, formula
+    from deepsuper.method.objective import Feature, Logits, Objective, Weight
+    from deepsuper.method.supervised import Supervised
+    from deepsuper.training.run import train
 
 _LATE = {
-    "deepsuper.align": ("compare_sides",),
-    "deepsuper.collate": ("Collator",),
-    "deepsuper.layers": ("select_layers",),
-    "deepsuper.lens": ("Lens",),
-    "deepsuper.logit_lens": ("read_text",),
-    "deepsuper.methods": ("METHODS", "Method", "build_objective", "formula"),
-    "deepsuper.objective": ("Feature", "Logits", "Objective", "Weight"),
-    "deepsuper.parallel": ("EncodedRow", "ParallelBatch", "Side"),
-    "deepsuper.supervised": ("Supervised",),
-    "deepsuper.templates": ("Template", "encode_rows"),
-    "deepsuper.training": ("train",),
+    "deepsuper.inside.align": ("compare_sides",),
+    "deepsuper.method.collate": ("Collator",),
+    "deepsuper.inside.layers": ("select_layers",),
+    "deepsuper.method.lens": ("Lens",),
+    "deepsuper.inside.logit_lens": ("read_text",),
+    "deepsuper.method.methods": ("METHODS", "Method", "build_objective", "formula"),
+    "deepsuper.method.objective": ("Feature", "Logits", "Objective", "Weight"),
+    "deepsuper.method.batch": ("EncodedRow", "ParallelBatch", "Side"),
+    "deepsuper.method.supervised": ("Supervised",),
+    "deepsuper.data.templates": ("Template", "encode_rows"),
+    "deepsuper.training.run": ("train",),
 }
 
 __all__ = [

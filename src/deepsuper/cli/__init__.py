@@ -1,4 +1,4 @@
-"""The command line: parses and calls, no logic."""
+"""The command line: parses and calls, no logic. It stands on all rooms; read `main` first."""
 
 from __future__ import annotations
 
@@ -18,13 +18,17 @@ from deepsuper.cli.arguments import expand_home, field_values, from_values, mode
 from deepsuper.cli.data import DATA_COMMANDS, run_data
 from deepsuper.cli.messages import explain
 from deepsuper.cli.parsers import make_parser
+from deepsuper.common.errors import UserError
 from deepsuper.config import AlignConfig, CompareConfig, EvalConfig, LayersConfig, RunConfig
 
 OPTION = re.compile(r"^--[A-Za-z][\w.-]*")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs one command. A user's mistake ends in one line and exit status 2, an interrupt in 130."""
+    """Runs one command. A user's mistake ends in one line and exit status 2, an interrupt in 130.
+
+    Every other exception is a bug: it keeps its traceback, and ends with 1.
+    """
     # Large pages make the gradient of a big vocabulary cheaper; torch reads this when it first allocates.
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
@@ -34,14 +38,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         parsed = _parse(line)
         COMMANDS[parsed.command](parsed[parsed.command], line)
-    except ValueError as error:
-        sys.exit(_fail(str(error), 2))
+    except UserError as error:
+        sys.exit(_fail(str(error), error.exit_status))
     except KeyboardInterrupt:
         sys.exit(_fail("interrupted; train goes on with --resume, eval and data translate when run again", 130))
-    except RuntimeError as error:
-        if type(error).__name__ != "Diverged":
-            raise
-        sys.exit(_fail(str(error), 1))
 
 
 def parse_recipe(line: Sequence[str]) -> RunConfig:
@@ -50,7 +50,7 @@ def parse_recipe(line: Sequence[str]) -> RunConfig:
 
 
 def _parse(line: Sequence[str]) -> Namespace:
-    """The values of a command line. Raises: ValueError in one line where it cannot be read."""
+    """The values of a command line. Raises: UserError in one line where it cannot be read."""
     try:
         parsed: Namespace = make_parser().parse_args(_with_config(list(line)))
         expand_home(parsed)
@@ -60,7 +60,7 @@ def _parse(line: Sequence[str]) -> Namespace:
     if ": need " not in message:
         command = itertools.takewhile(lambda word: word in COMMANDS or word in DATA_COMMANDS, line[:2])
         message += f" (see {' '.join(['deepsuper', *command])} --help)"
-    raise ValueError(message)
+    raise UserError(message)
 
 
 def _with_config(given: list[str]) -> list[str]:
@@ -77,14 +77,14 @@ def _with_config(given: list[str]) -> list[str]:
 
 
 def _train(parsed: Namespace, line: list[str]) -> None:
-    from deepsuper.training import train
+    from deepsuper.training.run import train
 
     folder = train(from_values(RunConfig, parsed), resume=parsed.resume, command=["deepsuper", *line])
     logging.getLogger("deepsuper").info("run folder: %s", folder)
 
 
 def _show(parsed: Namespace, line: list[str]) -> None:
-    from deepsuper.training import describe, resolve
+    from deepsuper.training.run import describe, resolve
 
     config = from_values(RunConfig, parsed)
     objective = resolve(config, files=False)
@@ -95,7 +95,7 @@ def _show(parsed: Namespace, line: list[str]) -> None:
 
 
 def _merge(parsed: Namespace, line: list[str]) -> None:
-    from deepsuper.models import merge_adapter
+    from deepsuper.models.load import merge_adapter
 
     print(merge_adapter(Path(parsed.adapter), Path(parsed.output), model_config("", parsed)))
 
@@ -107,21 +107,21 @@ def _demo(parsed: Namespace, line: list[str]) -> None:
 
 
 def _layers(parsed: Namespace, line: list[str]) -> None:
-    from deepsuper.layers import run_layers
+    from deepsuper.inside.layers import run_layers
 
     config = LayersConfig(**{**_reading(LayersConfig, parsed), "criteria": split_names(parsed.criteria)})
     run_layers(config, Path(parsed.output_dir or f"runs/layers-{_stem(parsed.model)}-{parsed.lang}"))
 
 
 def _lens(parsed: Namespace, line: list[str]) -> None:
-    from deepsuper.logit_lens import run_lens
+    from deepsuper.inside.logit_lens import run_lens
 
     options = {name: parsed[name] for name in ("tuned", "top", "lens_norm", "max_length")}
     run_lens(model_config(parsed.model, parsed), parsed.text, Path(parsed.html), **options)
 
 
 def _align(parsed: Namespace, line: list[str]) -> None:
-    from deepsuper.align import run_align
+    from deepsuper.inside.align import run_align
 
     config = AlignConfig(**_reading(AlignConfig, parsed))
     run_align(config, Path(parsed.output_dir or f"runs/align-{_stem(parsed.tuned or parsed.model)}-{parsed.lang}"))
@@ -131,7 +131,7 @@ def _eval(parsed: Namespace, line: list[str]) -> None:
     from deepsuper.evaluation.run import run_eval
 
     if not parsed.models:
-        raise ValueError("models: need at least one hub name, folder, run folder or packaged model")
+        raise UserError("models: need at least one hub name, folder, run folder or packaged model")
     own = field_values(EvalConfig, parsed)
     own |= {"models": tuple(parsed.models), "model": model_config("", parsed), "languages": split_names(parsed.langs)}
     own |= {"benchmarks": split_names(parsed.benchmarks), "profiles": split_names(parsed.profile)}
@@ -139,7 +139,7 @@ def _eval(parsed: Namespace, line: list[str]) -> None:
 
 
 def _compare(parsed: Namespace, line: list[str]) -> None:
-    from deepsuper.compare import run_compare
+    from deepsuper.evaluation.compare import run_compare
 
     run_compare(CompareConfig(**{**field_values(CompareConfig, parsed), "runs": tuple(parsed.runs)}))
 

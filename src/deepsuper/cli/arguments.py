@@ -11,6 +11,7 @@ from typing import Any, TypeVar, get_origin, get_type_hints
 from jsonargparse import ArgumentParser, Namespace, set_parsing_settings
 
 from deepsuper.cli.messages import need_options
+from deepsuper.common.errors import UserError
 from deepsuper.config import ModelConfig, RunConfig
 
 EPILOG = "Every value of a recipe can be changed on the command line: --training.learning_rate 1e-5"
@@ -51,11 +52,11 @@ def from_values(config: type[Config], parsed: Namespace) -> Config:
 
 
 def _check_groups(config: type[Any], values: Namespace, prefix: str = "") -> None:
-    """Raises: ValueError where a recipe gives one value in place of options; jsonargparse sees it at the top only."""
+    """Raises: UserError where a recipe gives one value in place of options; jsonargparse sees it at the top only."""
     for name, kind in get_type_hints(config).items():
         if isinstance(kind, type) and is_dataclass(kind):
             if not isinstance(values[name], Namespace):
-                raise ValueError(need_options(prefix + name, values[name]))
+                raise UserError(need_options(prefix + name, values[name]))
             _check_groups(kind, values[name], f"{prefix}{name}.")
 
 

@@ -19,13 +19,12 @@ from deepsuper.cli.arguments import (
     recipe_parser,
     split_names,
 )
-from deepsuper.config import RunConfig
-from deepsuper.doctor.config import CheckConfig
+from deepsuper.config import JoinConfig, RunConfig
+from deepsuper.config.check import CheckConfig
+from deepsuper.config.mix import MixConfig
+from deepsuper.config.translate import TranslateConfig
+from deepsuper.data.join.readers import READERS
 from deepsuper.evaluation.benchmarks import BENCHMARKS
-from deepsuper.mixing.config import MixConfig
-from deepsuper.pairing import JoinConfig
-from deepsuper.sets import READERS
-from deepsuper.translation.config import TranslateConfig
 
 
 @dataclass(frozen=True)
@@ -87,10 +86,13 @@ def _sdrrl_parser() -> ArgumentParser:
 
 
 def _sdrrl(parsed: Namespace, line: list[str]) -> None:
-    from deepsuper.sdrrl import run_synthesis
+    from deepsuper.data.sdrrl import run_synthesis
+    from deepsuper.training.check import check
 
-    output = None if parsed.output is None else Path(parsed.output)
-    run_synthesis(from_values(RunConfig, parsed), output, [Path(str(path)) for path in parsed.config or ()])
+    output, config = None if parsed.output is None else Path(parsed.output), from_values(RunConfig, parsed)
+    if config.objective.method == "sdrrl":  # else that is what is wrong first
+        check(config)
+    run_synthesis(config, output, [Path(str(path)) for path in parsed.config or ()])
 
 
 def _join_parser() -> ArgumentParser:
@@ -104,7 +106,7 @@ def _join_parser() -> ArgumentParser:
 
 
 def _join(parsed: Namespace, line: list[str]) -> None:
-    from deepsuper.pairing.run import run_join
+    from deepsuper.data.join.run import run_join
 
     run_join(JoinConfig(language=parsed.lang, **field_values(JoinConfig, parsed)), ["deepsuper", *line])
 
@@ -119,7 +121,7 @@ def _mix_parser() -> ArgumentParser:
 
 
 def _mix(parsed: Namespace, line: list[str]) -> None:
-    from deepsuper.mixing.run import run_mix
+    from deepsuper.data.mix.run import run_mix
 
     run_mix(from_values(MixConfig, parsed), ["deepsuper", *line])
 
@@ -145,8 +147,8 @@ def _translate_parser() -> ArgumentParser:
 
 
 def _translate(parsed: Namespace, line: list[str]) -> None:
-    from deepsuper.doctor.run import check_tools, run_check
-    from deepsuper.translation.run import run_translate
+    from deepsuper.data.check.run import check_tools, run_check
+    from deepsuper.data.translate.run import run_translate
 
     check = CheckConfig((parsed.output,), parsed.lang, data_dir=parsed.data_dir)
     report = Path(parsed.output).parent / f"{Path(parsed.output).stem}.check" if parsed.check else None
@@ -178,7 +180,7 @@ def _check_parser() -> ArgumentParser:
 
 
 def _check(parsed: Namespace, line: list[str]) -> None:
-    from deepsuper.doctor.run import run_check
+    from deepsuper.data.check.run import run_check
 
     reasons, ignore = (split_names(parsed[name]) if parsed[name] else () for name in ("reasons", "ignore"))
     own = field_values(CheckConfig, parsed)

@@ -1,19 +1,19 @@
-"""The configurations: of a run (`recipe`), and of the commands that read, evaluate and compare (`commands`)."""
+"""The options of every command, one file each: frozen dataclasses whose docstrings are the help texts.
 
-from deepsuper.config.commands import (
-    AlignConfig,
-    CompareConfig,
-    CompareFormat,
-    Correction,
-    Criterion,
-    EvalConfig,
-    LayersConfig,
-    PaperTable,
-    Positions,
-)
+`recipe` holds those of a run. It stands on nothing; read `recipe.RunConfig` first.
+"""
+
+from deepsuper.config.align import AlignConfig
+from deepsuper.config.check import CheckConfig
+from deepsuper.config.compare import CompareConfig, CompareFormat, Correction, PaperTable
+from deepsuper.config.eval import EvalConfig
+from deepsuper.config.join import JoinConfig
+from deepsuper.config.layers import Criterion, LayersConfig, Positions
+from deepsuper.config.mix import MixConfig
 from deepsuper.config.recipe import (
     Bf16,
     Completion,
+    CorpusKind,
     DataConfig,
     Direction,
     Kind,
@@ -27,22 +27,27 @@ from deepsuper.config.recipe import (
     TrainingConfig,
     WeightConfig,
 )
+from deepsuper.config.translate import TranslateConfig
 
 __all__ = [
     "AlignConfig",
     "Bf16",
+    "CheckConfig",
     "CompareConfig",
     "CompareFormat",
     "Completion",
+    "CorpusKind",
     "Correction",
     "Criterion",
     "DataConfig",
     "Direction",
     "EvalConfig",
+    "JoinConfig",
     "Kind",
     "LayersConfig",
     "LoraConfig",
     "Method",
+    "MixConfig",
     "ModelConfig",
     "ObjectiveConfig",
     "PaperTable",
@@ -51,5 +56,6 @@ __all__ = [
     "SdrrlConfig",
     "SourceConfig",
     "TrainingConfig",
+    "TranslateConfig",
     "WeightConfig",
 ]

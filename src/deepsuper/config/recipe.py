@@ -12,6 +12,8 @@ from typing import Literal
 Method = Literal[
     "sft", "tft", "sdrrl", "dft-logits", "dft-feature", "lc-logits", "lc-feature", "et-logits", "et-feature", "mixture"
 ]
+CorpusKind = Literal["english", "translated", "parallel"]
+"""The sides that each row of a corpus must have: the English one, the target one, or both."""
 Kind = Literal["none", "logits", "feature"]
 Bf16 = bool | Literal["auto"]
 """bf16 autocast; auto: where the hardware has instructions for it."""
@@ -113,6 +115,12 @@ class DataConfig:
             for option, path in (("path", source.path), ("path_en", source.path_en)):
                 if path is not None:
                     yield f"{name}.{option}", path
+
+    def files(self) -> Iterator[tuple[str, str]]:
+        """The path of each local file that is read, behind the option that names it."""
+        yield from self.row_files()
+        if self.sdrrl is not None and self.sdrrl.sentences is not None:
+            yield "data.sdrrl.sentences", self.sdrrl.sentences
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from typing import Any
 
 from rich.progress import Progress
 
-from deepsuper.corpora import Row
-from deepsuper.generation import Decoding, batches_by_length, write
-from deepsuper.templates import Template, TemplateName
+from deepsuper.data.rows import Row
+from deepsuper.data.templates import Template, TemplateName
+from deepsuper.models.generation import Decoding, batches_by_length, write
 
 LINE = Decoding(longest=32, stop="\n")
 

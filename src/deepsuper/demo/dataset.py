@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from deepsuper.common.errors import UserError
 from deepsuper.config import DataConfig, SourceConfig
-from deepsuper.corpora import Row, load_corpus
+from deepsuper.data.rows import Row, load_corpus
 
 LANGUAGES = ("zh", "vi", "ar")
 
 
 def rows_file(language: str, part: str) -> Path:
-    """The file of one part, "train" or "held_out". Raises: ValueError for a language that is not packaged."""
+    """The file of one part, "train" or "held_out". Raises: UserError for a language that is not packaged."""
     if language not in LANGUAGES:
-        raise ValueError(f"lang: need one of {', '.join(LANGUAGES)}, got {language!r}")
+        raise UserError(f"lang: need one of {', '.join(LANGUAGES)}, got {language!r}")
     return Path(__file__).parent / "rows" / f"{language}.{part}.jsonl.gz"
 
 

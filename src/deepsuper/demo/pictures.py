@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from deepsuper.figures import figure
-from deepsuper.intervals import Interval
+from deepsuper.common.figures import figure
+from deepsuper.common.intervals import Interval
 
 
 def draw(

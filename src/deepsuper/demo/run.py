@@ -10,19 +10,20 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from deepsuper.common.errors import UserError
+from deepsuper.common.files import write_json, write_json_lines
+from deepsuper.common.intervals import Interval, mean_interval, paired_interval
+from deepsuper.common.outputs import check_folder
 from deepsuper.config import ModelConfig, ObjectiveConfig, RunConfig, TrainingConfig
-from deepsuper.corpora import Row
+from deepsuper.data.rows import Row
 from deepsuper.demo.answers import answer
 from deepsuper.demo.dataset import data_config, load_rows
 from deepsuper.demo.pictures import draw
 from deepsuper.demo.scoring import exact_match, f1, in_language
-from deepsuper.files import write_json, write_json_lines
-from deepsuper.intervals import Interval, mean_interval, paired_interval
-from deepsuper.models import load_model, load_tokenizer
-from deepsuper.outputs import check_folder
-from deepsuper.precision import fast_bf16
-from deepsuper.run_folder import RunFolder
-from deepsuper.training import train
+from deepsuper.models.load import load_model, load_tokenizer
+from deepsuper.models.precision import fast_bf16
+from deepsuper.training.run import train
+from deepsuper.training.run_folder import RunFolder
 
 MODEL = "gemma-3-270m"
 STEPS = 45
@@ -54,14 +55,12 @@ def run_demo(
 ) -> Path:
     """Trains and compares; returns the run folder. `questions`: evaluate on the first ones only.
 
-    Raises: ValueError where `output_dir` holds a demo already, or the packaged model is not installed.
+    Raises: UserError where `output_dir` holds a demo already, or the packaged model is not installed.
     """
     check_folder("output_dir", output_dir)
     console, held_out = Console(), load_rows(language, "held_out")[:questions]
     if (output_dir / "scores.json").exists() or (output_dir / "tft" / "config.yaml").exists():
-        raise ValueError(
-            f"output_dir {output_dir}: holds a demo: choose another folder with --output_dir, or delete it"
-        )
+        raise UserError(f"output_dir {output_dir}: holds a demo: choose another folder with --output_dir, or delete it")
     console.rule(f"{MODEL}, untouched, asked in {language}")
     scored = {"untouched": ask(MODEL, held_out, language, title="untouched")}
     _show_answers(console, held_out[:4], scored)

@@ -1,1 +1,4 @@
-"""Evaluation that can be trusted: lm-evaluation-harness, run on local or hub data, with every item kept."""
+"""Scores: lm-evaluation-harness run on local or hub data with every item kept, and runs compared.
+
+It stands on `common`, `config` and `models`; read `run.run_eval` first, then `compare.run.run_compare`.
+"""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from deepsuper.checks import check_ranges
+from deepsuper.common.errors import UserError
+from deepsuper.common.ranges import check_ranges
 from deepsuper.config import EvalConfig, ModelConfig
 from deepsuper.evaluation.benchmarks import BENCHMARKS, file_language
 from deepsuper.evaluation.harness import backend
@@ -13,7 +14,7 @@ from deepsuper.evaluation.profiles import PROFILES
 
 
 def check_eval(config: EvalConfig) -> None:
-    """Raises: ValueError naming the first option out of range, before a weight is loaded."""
+    """Raises: UserError naming the first option out of range, before a weight is loaded."""
     languages = sorted({file_language(variant) for benchmark in BENCHMARKS.values() for variant in benchmark.tasks})
     for option, given, known in (
         ("benchmarks", config.benchmarks, list(BENCHMARKS)),
@@ -22,7 +23,7 @@ def check_eval(config: EvalConfig) -> None:
     ):
         for name in given:
             if name not in known:
-                raise ValueError(f"{option}: need some of {','.join(known)}, got {name!r}")
+                raise UserError(f"{option}: need some of {','.join(known)}, got {name!r}")
     names = [folder_name(name) for name in config.models]
     twice = next((name for name in names if names.count(name) > 1), None)
     named = all("=" in part for part in config.backend_args.split(",") if part)
@@ -35,15 +36,15 @@ def check_eval(config: EvalConfig) -> None:
         ]
     )
     if config.data_dir is not None and not Path(config.data_dir).is_dir():
-        raise ValueError(f"data_dir: no such folder {config.data_dir!r} (from {Path.cwd()})")
+        raise UserError(f"data_dir: no such folder {config.data_dir!r} (from {Path.cwd()})")
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise ValueError("eval runs in one process: start it without accelerate launch or torchrun, once per GPU")
+        raise UserError("eval runs in one process: start it without accelerate launch or torchrun, once per GPU")
     backend(config.backend)
     if config.backend != EvalConfig.backend:
         usual = ModelConfig(name="")
         for option in ("revision", "dtype", "trust_remote_code"):
             if (value := getattr(config.model, option)) != getattr(usual, option):
-                raise ValueError(
+                raise UserError(
                     f"{option}: backend {config.backend!r} loads the model itself: give it as --backend_args "
                     f"{option}={value}, in its own words"
                 )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from deepsuper.languages import LANGUAGES, identifier, scripts_of
-from deepsuper.vocabulary import script_of_character
+from deepsuper.common.languages import LANGUAGES, identifier, scripts_of
+from deepsuper.common.scripts import script_of_character
 
 LATIN = ("Latin",)
 LEAST_WORDS, LEAST_LETTERS = 3, 20

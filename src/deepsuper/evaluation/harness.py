@@ -9,9 +9,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from deepsuper.common.errors import UserError
 from deepsuper.config import EvalConfig, ModelConfig
 from deepsuper.evaluation.scorers import exact_match, mkqa_f1, squad_rules
-from deepsuper.models import inside_run, load_for_reading, load_tokenizer
+from deepsuper.models.load import inside_run, load_for_reading, load_tokenizer
 
 _SQUAD = "transformers.data.metrics.squad_metrics"
 
@@ -36,8 +37,8 @@ def load_harness_model(model: ModelConfig, config: EvalConfig) -> Any:
     if config.backend == "hf":
         from lm_eval.models.huggingface import HFLM
 
-        from deepsuper.evaluation.decoder import Decoder
-        from deepsuper.evaluation.prefixes import keeps_keys
+        from deepsuper.evaluation.engine.decoder import Decoder
+        from deepsuper.evaluation.engine.prefixes import keeps_keys
 
         source = inside_run(model)
         loaded, tokenizer = load_for_reading(source), load_tokenizer(source)
@@ -52,13 +53,13 @@ def load_harness_model(model: ModelConfig, config: EvalConfig) -> Any:
 
 
 def backend(name: str) -> Any:
-    """A class of the harness's models. Raises: ValueError for a name that it does not know."""
+    """A class of the harness's models. Raises: UserError for a name that it does not know."""
     from lm_eval.api.registry import get_model
 
     try:
         return get_model(name)
     except (ImportError, ValueError, KeyError) as error:
-        raise ValueError(f"backend {name!r}: {error}") from error
+        raise UserError(f"backend {name!r}: {error}") from error
 
 
 def load_task(task: str) -> Any:

@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from deepsuper.common.errors import UserError
 from deepsuper.evaluation.benchmarks import Benchmark, answer_language
 from deepsuper.evaluation.fidelity import in_language
 from deepsuper.evaluation.measures import MEASURES, unanswerable
@@ -82,21 +83,21 @@ def items_file(folder: Path, key: str) -> Path:
 
 
 def read_item_lines(file: Path) -> Iterator[dict[str, Any]]:
-    """The items of a score, in order. Raises: ValueError naming file and line of what is no item."""
+    """The items of a score, in order. Raises: UserError naming file and line of what is no item."""
     # Only \n ends a line: a prediction may hold any other line end.
     with file.open(encoding="utf-8", newline="\n") as lines:
         try:
             for n, line in enumerate(lines, start=1):
                 yield _read_item(line, f"{file}:{n}")
         except UnicodeDecodeError as error:
-            raise ValueError(f"{file}: is not UTF-8 text ({error.reason}): {AGAIN}") from error
+            raise UserError(f"{file}: is not UTF-8 text ({error.reason}): {AGAIN}") from error
 
 
 def _read_item(line: str, where: str) -> dict[str, Any]:
     try:
         item = json.loads(line)
     except ValueError as error:
-        raise ValueError(f"{where}: is no JSON ({error}): {AGAIN}") from error
+        raise UserError(f"{where}: is no JSON ({error}): {AGAIN}") from error
     if not isinstance(item, dict) or type(item.get("id")) not in (str, int):
-        raise ValueError(f"{where}: need an item with an id, which pairs the runs' items: {AGAIN} on rows with ids")
+        raise UserError(f"{where}: need an item with an id, which pairs the runs' items: {AGAIN} on rows with ids")
     return item

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from deepsuper.common.errors import UserError
+from deepsuper.common.files import cache_folder
+from deepsuper.common.lines import file_records, refuse
 from deepsuper.evaluation.benchmarks import BENCHMARKS, Benchmark, file_language
 from deepsuper.evaluation.official import checked_rows, read_official
-from deepsuper.files import cache_folder
-from deepsuper.lines import file_records, refuse
 
 
 def local_file(data_dir: Path, benchmark: str, language: str) -> Path | None:
@@ -38,7 +39,7 @@ def layout() -> str:
 def read_rows(path: Path, benchmark: Benchmark, language: str) -> list[dict[str, Any]]:
     """The rows of a local file as the harness reads them, with ids.
 
-    Raises: ValueError naming file, line, value and remedy.
+    Raises: UserError naming file, line, value and remedy.
     """
     rows = checked_rows(benchmark.name, file_records(path, refuse), language, str(path), named=True)
     return [benchmark.as_hub(row) for row in rows]
@@ -47,7 +48,7 @@ def read_rows(path: Path, benchmark: Benchmark, language: str) -> list[dict[str,
 def fetch_rows(benchmark: Benchmark, language: str) -> list[dict[str, Any]]:
     """The rows of a benchmark that the hub does not serve, from its official download, which is kept.
 
-    Raises: ValueError where it cannot be fetched.
+    Raises: UserError where it cannot be fetched.
     """
     import torch.hub
 
@@ -57,7 +58,7 @@ def fetch_rows(benchmark: Benchmark, language: str) -> list[dict[str, Any]]:
         try:
             torch.hub.download_url_to_file(benchmark.source, str(path))
         except OSError as error:
-            raise ValueError(
+            raise UserError(
                 f"{benchmark.source}: cannot be fetched: {error}: fetch it by hand, then `deepsuper data convert "
                 f"{benchmark.name} FILE --data_dir DIR`"
             ) from error

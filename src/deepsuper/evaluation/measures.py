@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from deepsuper.intervals import Interval, mean_interval, share_interval
+from deepsuper.common.intervals import Interval, mean_interval, share_interval
 
 Item = Mapping[str, Any]
 Numbers = NDArray[np.float64]

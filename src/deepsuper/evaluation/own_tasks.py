@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from deepsuper.languages import name_of
+from deepsuper.common.languages import name_of
 
 _WRITE: dict[str, Any] = {
     "output_type": "generate_until",

@@ -12,13 +12,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from deepsuper.common.errors import UserError
+from deepsuper.common.files import json_line, sha256, write_text
 from deepsuper.config import EvalConfig
 from deepsuper.evaluation.benchmarks import BENCHMARKS, Benchmark
 from deepsuper.evaluation.harness import load_task
 from deepsuper.evaluation.local import fetch_rows, local_file, read_rows
 from deepsuper.evaluation.profiles import SCORING
 from deepsuper.evaluation.tasks import write_task
-from deepsuper.files import json_line, sha256, write_text
 
 log = logging.getLogger("deepsuper")
 
@@ -67,7 +68,7 @@ def plan(config: EvalConfig, work: Path) -> list[Planned]:
     """What will run, every local row checked and every task loaded. What has no file in `data_dir`, or cannot be
     fetched, is named in one message and left out.
 
-    Without `data_dir` the rows come from the hub, or from where the benchmark is published. Raises: ValueError with
+    Without `data_dir` the rows come from the hub, or from where the benchmark is published. Raises: UserError with
     `strict`, where nothing is left to run, or for a bad row.
     """
     planned: list[Planned] = []
@@ -91,11 +92,11 @@ def plan(config: EvalConfig, work: Path) -> list[Planned]:
         else:
             message, remedy = f"cannot be fetched: {'; '.join(absent)}", "give --data_dir"
         if config.strict or not planned:
-            raise ValueError(f"{message}: {remedy}, or ask for fewer benchmarks (`deepsuper data layout` says more)")
+            raise UserError(f"{message}: {remedy}, or ask for fewer benchmarks (`deepsuper data layout` says more)")
         log.warning("%s: left out", message)
     if not planned:
         asked = f"{','.join(config.benchmarks)} in {','.join(config.languages)}"
-        raise ValueError(f"benchmarks, langs: none of {asked} is there to run (`deepsuper data layout` says what is)")
+        raise UserError(f"benchmarks, langs: none of {asked} is there to run (`deepsuper data layout` says what is)")
     return planned
 
 

@@ -9,9 +9,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from deepsuper.common.errors import UserError
+from deepsuper.common.files import write_json_lines, write_text
 from deepsuper.config import EvalConfig, ModelConfig
 from deepsuper.evaluation.items import items_file
-from deepsuper.files import write_json_lines, write_text
 
 log = logging.getLogger("deepsuper")
 
@@ -28,7 +29,7 @@ class Record:
         self.file = folder / "results.json"
 
     def check(self, keys: Iterable[str], limit: int | None) -> None:
-        """Raises: ValueError where a run would replace scores of another model, or of more items. `keys`: what it runs.
+        """Raises: UserError where a run would replace scores of another model, or of more items. `keys`: what it runs.
 
         Scores of other weights of the same model are replaced, with a line that names them.
         """
@@ -37,7 +38,7 @@ class Record:
             return
         if not _same_model(before["asked"], self.asked):
             there, here = _called(before["asked"]), _called(self.asked)
-            raise ValueError(f"output_dir {self.folder}: holds results of {there}, and asked is {here}: {ANOTHER}")
+            raise UserError(f"output_dir {self.folder}: holds results of {there}, and asked is {here}: {ANOTHER}")
         if not _same_weights(before["asked"], self.asked):
             old = ", ".join(before["scores"])
             log.warning(
@@ -49,7 +50,7 @@ class Record:
                 continue
             there, items = (before["scores"][key][name] for name in ("limit", "items"))
             if items > limit:
-                raise ValueError(
+                raise UserError(
                     f"output_dir {self.folder}: holds {key} with limit {there}, and asked is limit {limit}: {ANOTHER}"
                 )
 
@@ -66,7 +67,7 @@ class Record:
         write_text(self.file, json.dumps({**record, "scores": {**record["scores"], key: score}}, indent=1) + "\n")
 
     def _written(self) -> dict[str, Any]:
-        """The file as it is, if it is there. Raises: ValueError where it cannot be read."""
+        """The file as it is, if it is there. Raises: UserError where it cannot be read."""
         if not self.file.is_file():
             return {}
         try:
@@ -74,9 +75,7 @@ class Record:
             found["scores"] = with_limits(found["asked"], found["scores"])
             found["asked"].pop("limit", None)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ValueError(
-                f"{self.file}: is no record of an evaluation ({error}): delete it, or {ANOTHER}"
-            ) from error
+            raise UserError(f"{self.file}: is no record of an evaluation ({error}): delete it, or {ANOTHER}") from error
         return found
 
 

@@ -15,20 +15,21 @@ from typing import Any
 
 from rich.console import Console
 
+from deepsuper.common.errors import UserError
+from deepsuper.common.files import alone_in, model_hashes
+from deepsuper.common.manifests import versions
+from deepsuper.common.outputs import check_folder
 from deepsuper.config import EvalConfig, ModelConfig
 from deepsuper.evaluation.benchmarks import BENCHMARKS
 from deepsuper.evaluation.check import check_eval, folder_name
-from deepsuper.evaluation.comet import Comet
+from deepsuper.evaluation.comet.scores import Comet
 from deepsuper.evaluation.harness import load_harness_model, run_task
 from deepsuper.evaluation.items import as_item, items_file, measured, read_item_lines, summarise
 from deepsuper.evaluation.plan import Planned, plan
 from deepsuper.evaluation.record import Record, identity, rows_identity
 from deepsuper.evaluation.tasks import TASKS
 from deepsuper.evaluation.terminal import print_table
-from deepsuper.files import alone_in, model_hashes
-from deepsuper.manifests import versions
-from deepsuper.models import base_of, commit_of, inside_run, load_config, source_of
-from deepsuper.outputs import check_folder
+from deepsuper.models.load import base_of, commit_of, inside_run, load_config, source_of
 
 log = logging.getLogger("deepsuper")
 PACKAGES = ("deepsuper", "lm_eval", "transformers", "torch", "datasets", "sacrebleu")
@@ -39,7 +40,7 @@ def run_eval(config: EvalConfig, output_dir: Path, command: Sequence[str] = ()) 
     """Evaluates each model in each profile; returns what their results.json hold, by model and profile.
 
     A benchmark that is done is not run again, and a broken-off one goes on behind the last answer.
-    Raises: ValueError naming the option, or file and line, at fault, before a weight is loaded.
+    Raises: UserError naming the option, or file and line, at fault, before a weight is loaded.
     """
     check_eval(config)
     for name in config.models:
@@ -94,7 +95,7 @@ class Evaluated:
         self._harness = None
 
     def check_folder(self) -> None:
-        """Raises: ValueError where results lie that this run would replace, or answers that cannot be read."""
+        """Raises: UserError where results lie that this run would replace, or answers that cannot be read."""
         asked = product(self.config.benchmarks, self.config.languages)
         keys = [f"{name}/{variant}" for name, language in asked for variant in BENCHMARKS[name].variants(language)]
         for record in self.records.values():
@@ -104,7 +105,7 @@ class Evaluated:
                 with closing(sqlite3.connect(self.answers)) as answers:
                     answers.execute("PRAGMA quick_check").fetchall()
             except sqlite3.DatabaseError as error:
-                raise ValueError(f"{self.answers}: is broken ({error}): delete it; all is asked for again") from error
+                raise UserError(f"{self.answers}: is broken ({error}): delete it; all is asked for again") from error
 
     def evaluate(self, one: Planned, profile: str) -> None:
         """Scores one benchmark and writes its items and results, if that is not done."""

@@ -16,6 +16,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from deepsuper.common.errors import UserError
+
 ENGLISH_ARTICLES = r"\b(a|an|the)\b"
 ARTICLES = {
     "en": ENGLISH_ARTICLES,
@@ -97,7 +99,7 @@ def mkqa_f1(prediction: str, gold: str, rules: Rules) -> float:
 
 
 def best(score: Callable[[str, str, Rules], float], prediction: str, golds: Sequence[str], rules: Rules) -> float:
-    """The best score over all right answers. Raises: ValueError where there is none."""
+    """The best score over all right answers. Raises: UserError where there is none."""
     if not golds:
-        raise ValueError("need at least one right answer to score against")
+        raise UserError("need at least one right answer to score against")
     return max(score(prediction, gold, rules) for gold in golds)

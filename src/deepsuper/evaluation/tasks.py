@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from deepsuper.common.files import write_text
 from deepsuper.evaluation.benchmarks import Benchmark
 from deepsuper.evaluation.harness import task_file
 from deepsuper.evaluation.profiles import prompt_changes
-from deepsuper.files import write_text
 
 TASKS = ".tasks"
 """The folder of an evaluation for what the harness reads; those of other models may come to it at the same time."""

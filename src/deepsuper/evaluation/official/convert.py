@@ -8,13 +8,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from deepsuper.common.errors import UserError
+from deepsuper.common.files import write_json_lines
+from deepsuper.common.lines import Record
+from deepsuper.common.outputs import check_folder
 from deepsuper.evaluation.benchmarks import BENCHMARKS, Row
 from deepsuper.evaluation.official.readers import READERS, paired_lines
 from deepsuper.evaluation.official.rows import ROWS
 from deepsuper.evaluation.official.sources import Member, members
-from deepsuper.files import write_json_lines
-from deepsuper.lines import Record
-from deepsuper.outputs import check_folder
 
 log = logging.getLogger("deepsuper")
 
@@ -62,9 +63,9 @@ OFFICIAL: dict[str, Official] = {
 
 
 def convert(benchmark: str, source: Path, data_dir: Path, languages: Sequence[str]) -> dict[Path, int]:
-    """Files written, and the rows of each. Raises: ValueError as `read_official`, before any file is written."""
+    """Files written, and the rows of each. Raises: UserError as `read_official`, before any file is written."""
     if not languages:
-        raise ValueError("languages: need one or more")
+        raise UserError("languages: need one or more")
     check_folder("data_dir", data_dir / benchmark)
     read = {language: read_official(benchmark, source, language) for language in dict.fromkeys(languages)}
     written = {}
@@ -78,12 +79,12 @@ def convert(benchmark: str, source: Path, data_dir: Path, languages: Sequence[st
 def read_official(benchmark: str, source: Path, language: str) -> list[Row]:
     """The rows of a benchmark in a language, with the local layout's fields and an `id`.
 
-    `source`: the file, folder or archive that was downloaded. Raises: ValueError naming file, line and remedy.
+    `source`: the file, folder or archive that was downloaded. Raises: UserError naming file, line and remedy.
     """
     if benchmark not in OFFICIAL:
-        raise ValueError(f"benchmark: need one of {', '.join(OFFICIAL)}, got {benchmark!r}")
+        raise UserError(f"benchmark: need one of {', '.join(OFFICIAL)}, got {benchmark!r}")
     if not re.fullmatch(CODE, language) or (benchmark, language) == ("flores", "en"):
-        raise ValueError(f"languages: need codes such as zh, vi, ar for {benchmark}, got {language!r}")
+        raise UserError(f"languages: need codes such as zh, vi, ar for {benchmark}, got {language!r}")
     with members(source) as found:
         pattern, chosen = _choose(benchmark, source, found, language)
         names = ", ".join(member.where for member in chosen[:3]) + (" ..." if len(chosen) > 3 else "")
@@ -114,7 +115,7 @@ def _fits(pattern: str, code: str, found: Sequence[Member]) -> list[tuple[Member
 
 
 def _choose(benchmark: str, source: Path, found: Sequence[Member], language: str) -> tuple[str, list[Member]]:
-    """The first pattern that fits a file, and its files. Raises: ValueError telling what the source has."""
+    """The first pattern that fits a file, and its files. Raises: UserError telling what the source has."""
     codes = OFFICIAL[benchmark].codes
     for pattern in _patterns(benchmark, language):
         chosen: list[Member] = []
@@ -123,7 +124,7 @@ def _choose(benchmark: str, source: Path, found: Sequence[Member], language: str
         names = [member.name.rpartition("/")[2] for member in chosen]
         for n, name in enumerate(names):
             if name in names[:n]:
-                raise ValueError(
+                raise UserError(
                     f"{source}: {chosen[names.index(name)].name} and {chosen[n].name} both fit: name the right file"
                 )
         if chosen:
@@ -132,12 +133,12 @@ def _choose(benchmark: str, source: Path, found: Sequence[Member], language: str
     has = {back.get(c, c) for p in _patterns(benchmark, None) for _, c in _fits(p, f"(?P<lang>{CODE})", found) if c}
     has |= {"en" for p in OFFICIAL[benchmark].english if _fits(p, "", found)}
     if has := has - ({"en"} if benchmark == "flores" else set()):
-        raise ValueError(f"{source}: no {benchmark} in {language!r}: it has {', '.join(sorted(has))}")
+        raise UserError(f"{source}: no {benchmark} in {language!r}: it has {', '.join(sorted(has))}")
     code = codes.get(language, language)
     without = [re.sub(r"(\([^)]*\)|.)\?", "", p) for p in OFFICIAL[benchmark].files[:3] if "[" not in p]
     plain = [p.replace("\\", "") for p in without]
     shown = [name.replace("en-LANG", f"en-{language}").replace("LANG", code) for name in plain]
-    raise ValueError(f"{source}: no file of {benchmark}: need one named such as {' or '.join(shown)}")
+    raise UserError(f"{source}: no file of {benchmark}: need one named such as {' or '.join(shown)}")
 
 
 def _records(found: Sequence[Member], chosen: Sequence[Member]) -> Iterator[Record]:
@@ -146,14 +147,14 @@ def _records(found: Sequence[Member], chosen: Sequence[Member]) -> Iterator[Reco
             name = member.name.rpartition("/")[0] + "/eng_Latn.devtest"
             english = [other for other in found if f"/{other.name}".endswith(f"/{name.removeprefix('/')}")]
             if not english:
-                raise ValueError(f"{member.where}: no eng_Latn.devtest beside it: name the folder that holds both")
+                raise UserError(f"{member.where}: no eng_Latn.devtest beside it: name the folder that holds both")
             yield from paired_lines(member, english[0])
             continue
         yield from next(reader for ending, reader in READERS.items() if member.name.lower().endswith(ending))(member)
 
 
 def checked_rows(benchmark: str, records: Iterator[Record], language: str, names: str, *, named: bool) -> list[Row]:
-    """The rows of a benchmark with the local layout's fields, every value checked. Raises: ValueError naming the place.
+    """The rows of a benchmark with the local layout's fields, every value checked. Raises: UserError naming the place.
 
     `named`: the file's name tells the language; else each record must. An id that is missing is the row's place.
     """
@@ -170,21 +171,21 @@ def checked_rows(benchmark: str, records: Iterator[Record], language: str, names
             continue
         try:
             if not named and not record.keys() & {"language", "queries", "en"}:
-                raise ValueError(f"tells no language, nor does the file's name: name the file {language}.jsonl")
+                raise UserError(f"tells no language, nor does the file's name: name the file {language}.jsonl")
             key = _key(benchmark, record, len(rows))
             if key in seen:
-                raise ValueError(f"id {key!r} is also at {seen[key]}: need each id once")
+                raise UserError(f"id {key!r} is also at {seen[key]}: need each id once")
             rows.append({"id": key, **ROWS[benchmark](record, language)})
         except KeyError as error:
             needs = f"{benchmark} needs {', '.join(BENCHMARKS[benchmark].fields)} (see `deepsuper data layout`)"
-            raise ValueError(f"{where}: has no field {error.args[0]!r}: {needs}") from error
+            raise UserError(f"{where}: has no field {error.args[0]!r}: {needs}") from error
         except (ValueError, TypeError, AttributeError) as error:
-            raise ValueError(f"{where}: {error}") from error
+            raise UserError(f"{where}: {error}") from error
         seen[key] = where
     if not_devtest:
         log.warning("%s, %s: %d rows left out: they are not sentences of devtest", benchmark, language, not_devtest)
     if not rows:
-        raise ValueError(
+        raise UserError(
             f"{names}: no row in {language!r}" + (f": it has {', '.join(sorted(others))}" if others else "")
         )
     return rows
@@ -198,5 +199,5 @@ def _key(benchmark: str, record: Mapping[str, object], place: int) -> str:
         named = (record[name] for name in IDS if record.get(name) not in (None, ""))
         key = next(named, f"{benchmark}-{record.get('idx', place)}")
     if isinstance(key, bool) or not isinstance(key, str | int):
-        raise ValueError(f"id is {key!r}: need a string or a whole number")
+        raise UserError(f"id is {key!r}: need a string or a whole number")
     return f"flores-devtest-{key}" if benchmark == "flores" and str(key).isdigit() else str(key)

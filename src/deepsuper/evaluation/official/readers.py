@@ -9,14 +9,15 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from deepsuper.common.errors import UserError
+from deepsuper.common.lines import Record, decode, json_records, refuse
 from deepsuper.evaluation.official.sources import Member
-from deepsuper.lines import Record, decode, json_records, refuse
 
 MMLU_COLUMNS = ("question", "A", "B", "C", "D", "answer")
 
 
 def text_lines(member: Member) -> Iterator[tuple[str, str]]:
-    """Where, and the text, of each line, without its end and without a BOM. Raises: ValueError if it is not UTF-8."""
+    """Where, and the text, of each line, without its end and without a BOM. Raises: UserError if it is not UTF-8."""
     for number, line in member.lines():
         where = f"{member.where}:{number}"
         yield where, _decode(line, where).rstrip("\r\n")
@@ -26,7 +27,7 @@ def _decode(data: bytes, where: str) -> str:
     try:
         return decode(data, "fetch the file again")
     except ValueError as error:
-        raise ValueError(f"{where}: {error}") from error
+        raise UserError(f"{where}: {error}") from error
 
 
 def json_lines(member: Member) -> Iterator[Record]:
@@ -40,18 +41,18 @@ def json_document(member: Member) -> Iterator[Record]:
     try:
         document = json.loads(text)
     except json.JSONDecodeError as error:
-        raise ValueError(f"{member.where}:{error.lineno}: not JSON ({error}): fetch the file again") from error
+        raise UserError(f"{member.where}:{error.lineno}: not JSON ({error}): fetch the file again") from error
     except RecursionError as error:
-        raise ValueError(f"{member.where}: JSON that is nested too deep: fetch the file again") from error
+        raise UserError(f"{member.where}: JSON that is nested too deep: fetch the file again") from error
     if isinstance(document, dict) and isinstance(document.get("data"), list):
         yield from _squad(member.where, document["data"])
         return
     if not isinstance(document, list):
         kind = type(document).__name__
-        raise ValueError(f"{member.where}: a JSON {kind}: need a list of rows, or SQuAD's {{'data': [...]}}")
+        raise UserError(f"{member.where}: a JSON {kind}: need a list of rows, or SQuAD's {{'data': [...]}}")
     for number, row in enumerate(document):
         if not isinstance(row, dict):
-            raise ValueError(
+            raise UserError(
                 f"{member.where}[{number}]: a JSON {type(row).__name__}: need an object with the row's fields"
             )
         yield f"{member.where}[{number}]", row
@@ -68,7 +69,7 @@ def _squad(name: str, articles: list[Any]) -> Iterator[Record]:
                     where = f"{name}:data[{a}].paragraphs[{p}].qas[{q}]"
                     yield where, {**question, "context": paragraph["context"]}
     except (KeyError, TypeError) as error:
-        raise ValueError(
+        raise UserError(
             f"{where}: not SQuAD's JSON ({error!r}): need data[].paragraphs[] with context and qas[]"
         ) from error
 
@@ -106,7 +107,7 @@ def comma_separated(member: Member) -> Iterator[Record]:
         else:
             records = _table([("", list(MMLU_COLUMNS)), *([first] if first else []), *rows])
     except csv.Error as error:
-        raise ValueError(f"{member.where}:{reader.line_num}: not CSV ({error}): fetch the file again") from error
+        raise UserError(f"{member.where}:{reader.line_num}: not CSV ({error}): fetch the file again") from error
     for number, (where, row) in enumerate(records):
         yield where, {**row, "id": f"{subject}/{number}"}
 
@@ -117,7 +118,7 @@ def _table(rows: Iterable[tuple[str, list[str]]]) -> Iterator[Record]:
         if names is None:
             names = values
         elif len(values) != len(names):
-            raise ValueError(f"{where}: {len(values)} columns, need {len(names)} ({', '.join(names)}): fetch it again")
+            raise UserError(f"{where}: {len(values)} columns, need {len(names)} ({', '.join(names)}): fetch it again")
         else:
             yield where, dict(zip(names, values, strict=True))
 
@@ -131,16 +132,16 @@ def parquet(member: Member) -> Iterator[Record]:
         batches = ParquetFile(io.BytesIO(member.whole())).iter_batches()
         rows = [row for batch in batches for row in batch.to_pylist()]
     except pa.ArrowException as error:
-        raise ValueError(f"{member.where}: not Parquet ({error}): fetch the file again") from error
+        raise UserError(f"{member.where}: not Parquet ({error}): fetch the file again") from error
     for number, row in enumerate(rows, start=1):
         yield f"{member.where}:row {number}", row
 
 
 def paired_lines(member: Member, english: Member) -> Iterator[Record]:
-    """Line n of a FLORES file beside line n of the English one. Raises: ValueError where one is shorter."""
+    """Line n of a FLORES file beside line n of the English one. Raises: UserError where one is shorter."""
     sides = [list(text_lines(side)) for side in (member, english)]
     if len(sides[0]) != len(sides[1]):
-        raise ValueError(
+        raise UserError(
             f"{member.where}: {len(sides[0])} lines, but {len(sides[1])} in {english.where}: fetch both again"
         )
     for number, ((where, text), (_, original)) in enumerate(zip(*sides, strict=True)):

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from deepsuper.corpora import is_unicode
+from deepsuper.common.errors import UserError
+from deepsuper.common.lines import is_unicode
 from deepsuper.evaluation.benchmarks import Row
 
 Record = Mapping[str, Any]
@@ -21,34 +22,34 @@ MKQA_CODES = {"zh": "zh_cn"}
 
 
 def text(record: Record, name: str, *, blank: bool = False) -> str:
-    """The field as it is. Raises: ValueError where it is no string, empty (unless `blank`) or half a surrogate pair."""
+    """The field as it is. Raises: UserError where it is no string, empty (unless `blank`) or half a surrogate pair."""
     return _checked(record[name], name, blank=blank)
 
 
 def _checked(value: Any, name: str, *, blank: bool = False) -> str:
     if not isinstance(value, str):
-        raise ValueError(f"{name} is a {type(value).__name__} ({str(value)[:40]}): need a string")
+        raise UserError(f"{name} is a {type(value).__name__} ({str(value)[:40]}): need a string")
     if not value.strip() and not blank:
-        raise ValueError(f"{name} is empty: need a text")
+        raise UserError(f"{name} is empty: need a text")
     if not is_unicode(value):
-        raise ValueError(f"{name} holds half of a surrogate pair: need the character itself")
+        raise UserError(f"{name} holds half of a surrogate pair: need the character itself")
     return value
 
 
 def texts(value: Any, name: str, *, number: int | None = None, blank: bool = False) -> list[str]:
-    """A list of strings. Raises: ValueError where it is none, is empty, or has not `number` of them."""
+    """A list of strings. Raises: UserError where it is none, is empty, or has not `number` of them."""
     if not isinstance(value, list | tuple) or not value or (number is not None and len(value) != number):
         need = "a list with a string or more" if number is None else f"a list of {number} strings"
-        raise ValueError(f"{name} is {str(value)[:40]!r}: need {need}")
+        raise UserError(f"{name} is {str(value)[:40]!r}: need {need}")
     return [_checked(one, f"{name}[{n}]", blank=blank) for n, one in enumerate(value)]
 
 
 def one_of(record: Record, name: str, values: Mapping[str, int]) -> int:
-    """The number of a label, which may be a number already. Raises: ValueError with the labels that there are."""
+    """The number of a label, which may be a number already. Raises: UserError with the labels that there are."""
     label = record[name]
     if isinstance(label, str | int) and not isinstance(label, bool) and str(label) in values:
         return values[str(label)]
-    raise ValueError(f"{name} is {str(label)[:40]!r}: need one of {', '.join(values)}")
+    raise UserError(f"{name} is {str(label)[:40]!r}: need one of {', '.join(values)}")
 
 
 def question(record: Record, language: str) -> Row:
@@ -63,7 +64,7 @@ def question(record: Record, language: str) -> Row:
     golds = texts(golds, "answers")
     starts = [0] * len(golds) if starts is None else starts  # no score needs them
     if not isinstance(starts, list) or len(starts) != len(golds) or not all(type(s) is int and s >= 0 for s in starts):
-        raise ValueError(f"answer_start is {str(starts)[:40]!r}: need an offset for each of {len(golds)} answers")
+        raise UserError(f"answer_start is {str(starts)[:40]!r}: need an offset for each of {len(golds)} answers")
     fields = {name: text(record, name) for name in ("context", "question")}
     return {**fields, "answers": golds, "answer_start": starts}
 
@@ -75,7 +76,7 @@ def open_question(record: Record, language: str) -> Row:
         return {"question": text(record, "question"), "answers": sorted(set(golds))}
     code = MKQA_CODES.get(language, language)
     if code not in record["queries"] or code not in record["answers"]:
-        raise ValueError(f"no {language} ({code}): it has {', '.join(sorted(record['queries']))}")
+        raise UserError(f"no {language} ({code}): it has {', '.join(sorted(record['queries']))}")
     answers = record["answers"][code]
     golds = [gold for answer in answers for gold in (answer["text"] or "", *(answer.get("aliases") or []))]
     return {"question": text(record["queries"], code), "answers": sorted(set(texts(golds, "answers", blank=True)))}
@@ -89,13 +90,13 @@ def truthful(record: Record, language: str) -> Row:
     else:
         choices, labels = _targets(record, "mc1")
         if sum(labels) != 1:
-            raise ValueError(f"mc1 has {sum(labels)} right choices: need one")
+            raise UserError(f"mc1 has {sum(labels)} right choices: need one")
         label = labels.index(1)
     row: Row = {"question": text(record, "question"), "mc1_choices": choices, "mc1_label": label}
     if any(record.get(name) is not None for name in ("mc2_targets", "mc2_targets_choices", "mc2_choices")):
         row["mc2_choices"], row["mc2_labels"] = _targets(record, "mc2")
         if not any(row["mc2_labels"]):
-            raise ValueError("mc2 has no right choice: need one or more")
+            raise UserError("mc2 has no right choice: need one or more")
     return row
 
 
@@ -112,7 +113,7 @@ def _targets(record: Record, name: str) -> tuple[list[str], list[int]]:
         choices, labels = record[f"{name}_targets_choices"], record[f"{name}_targets_labels"]
     choices = texts(choices, f"{name} choices")
     if not isinstance(labels, list) or len(labels) != len(choices):
-        raise ValueError(f"{name} labels are {str(labels)[:40]!r}: need 0 or 1 for each of {len(choices)} choices")
+        raise UserError(f"{name} labels are {str(labels)[:40]!r}: need 0 or 1 for each of {len(choices)} choices")
     return choices, [one_of({f"{name} label": label}, f"{name} label", _numbers(2)) for label in labels]
 
 
@@ -129,7 +130,7 @@ def cause_or_effect(record: Record, language: str) -> Row:
     """XCOPA."""
     fields = {name: text(record, name) for name in ("premise", "choice1", "choice2", "question")}
     if fields["question"] not in ("cause", "effect"):
-        raise ValueError(f"question is {fields['question'][:40]!r}: need one of cause, effect")
+        raise UserError(f"question is {fields['question'][:40]!r}: need one of cause, effect")
     return {**fields, "label": one_of(record, "label", _numbers(2))}
 
 
@@ -176,7 +177,7 @@ def translation(record: Record, language: str) -> Row:
     if "english" in record:
         return {name: text(record, name) for name in ("text", "english")}
     if language not in record:
-        raise ValueError(
+        raise UserError(
             f"no {language}: it has {', '.join(n for n in record if len(n) == 2 and n not in ('id', 'en'))}"
         )
     return {"text": text(record, language), "english": text(record, "en")}

@@ -15,6 +15,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from deepsuper.common.errors import UserError
+
 LIMIT = 1 << 30
 """Bytes of one file, unpacked: twenty times the largest of the official ones, and far below a machine's memory."""
 TAR = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
@@ -35,20 +37,20 @@ class Member:
     open: Callable[[], Any]
 
     def lines(self) -> Iterator[tuple[int, bytes]]:
-        """Number and bytes of each line. Raises: ValueError where the file is cut off, damaged or larger than LIMIT."""
+        """Number and bytes of each line. Raises: UserError where the file is cut off, damaged or larger than LIMIT."""
         number, left = 0, LIMIT
         try:
             with self.open() as raw, gzip.GzipFile(fileobj=raw) if raw.peek(2)[:2] == b"\x1f\x8b" else raw as file:
                 while line := file.readline(left + 1):
                     number, left = number + 1, left - len(line)
                     if left < 0:
-                        raise ValueError(f"{self.where}: more than {LIMIT} bytes: no benchmark is that large")
+                        raise UserError(f"{self.where}: more than {LIMIT} bytes: no benchmark is that large")
                     yield number, line
         except BROKEN as error:
-            raise ValueError(f"{self.where}:{number + 1}: cannot read on ({error}): fetch the file again") from error
+            raise UserError(f"{self.where}:{number + 1}: cannot read on ({error}): fetch the file again") from error
 
     def whole(self) -> bytes:
-        """All bytes. Raises: ValueError as `lines` does."""
+        """All bytes. Raises: UserError as `lines` does."""
         return b"".join(line for _, line in self.lines())
 
 
@@ -56,16 +58,16 @@ class Member:
 def members(source: Path) -> Iterator[list[Member]]:
     """The files of a source by name, readable until the context ends.
 
-    Hidden files and what macOS adds (`__MACOSX`, `._name`) are left out. Raises: ValueError where it cannot be read.
+    Hidden files and what macOS adds (`__MACOSX`, `._name`) are left out. Raises: UserError where it cannot be read.
     """
     if not source.exists():
-        raise ValueError(f"{source}: no such file or folder: name the download, or the folder that it was unpacked to")
+        raise UserError(f"{source}: no such file or folder: name the download, or the folder that it was unpacked to")
     with ExitStack() as stack:
         try:
             mark, found = _files(source, stack)
         except (*BROKEN, ValueError) as error:  # ValueError: names that are no text, places before the file's begin
             said = " ".join(str(error).split())  # tarfile's takes five lines
-            raise ValueError(f"{source}: cannot be read ({said}): fetch it again") from error
+            raise UserError(f"{source}: cannot be read ({said}): fetch it again") from error
         yield [
             Member(name.removesuffix(".gz"), f"{source}{mark}{name}" if mark else str(source), opener)
             for name, opener in sorted(found.items())

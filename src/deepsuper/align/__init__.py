@@ -1,5 +1,0 @@
-"""How alike English and target-language states are, layer by layer, before and after tuning; the paper's figure 4."""
-
-from deepsuper.align.run import Aligned, compare_sides, run_align
-
-__all__ = ["Aligned", "compare_sides", "run_align"]

@@ -1,0 +1,18 @@
+"""Values of options against their ranges, told in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from deepsuper.common.errors import UserError
+
+Range = tuple[str, Any, str, bool]
+"""The name of an option, its value, what is needed, and whether it is so."""
+
+
+def check_ranges(ranges: Iterable[Range]) -> None:
+    """Raises: UserError naming the first option out of its range, its value and the range."""
+    for name, value, need, good in ranges:
+        if not good:
+            raise UserError(f"{name}: need {need}, got {value!r}")

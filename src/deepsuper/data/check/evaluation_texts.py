@@ -1,0 +1,89 @@
+"""The texts of evaluation sets, each with where it stands: packaged ones, and files in the layout of --data_dir."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deepsuper.common.errors import UserError
+from deepsuper.common.lines import file_records, refuse
+from deepsuper.data.texts import PACKAGED
+from deepsuper.evaluation.benchmarks import BENCHMARKS
+from deepsuper.evaluation.local import local_file
+
+DEMO_ROWS = Path(__file__).parents[2] / "demo" / "rows"
+"""Rows of XQuAD. They are data: reading them imports nothing of the demo."""
+CHOICE = re.compile(r"(?:choice\w*|endings?|answers?|options?_?\w?|targets?\w*|labels?)$")
+NO_TEXT = {"id", "title", "label", "category", "part", "type", "idx", "where", "entity", "topic", "split"}
+
+
+@dataclass(frozen=True)
+class Item:
+    """One text of an evaluation set. `where`: SET/FILE:LINE (ID) FIELD."""
+
+    where: str
+    text: str
+
+    @property
+    def choice(self) -> bool:
+        """Whether it is one of the answers to choose from, which alone gives nothing away."""
+        return CHOICE.search(self.where) is not None
+
+
+def evaluation_items(language: str, data_dir: str | None) -> Iterator[Item]:
+    """Every text in `language` or English. Raises: UserError where a folder or a line in it cannot be read."""
+    if data_dir is not None:
+        yield from _local_items(Path(data_dir), language)
+    yield from _packaged_items(language)
+
+
+def _local_items(folder: Path, language: str) -> Iterator[Item]:
+    if not folder.is_dir():
+        raise UserError(f"data_dir: no such folder {str(folder)!r}: `deepsuper data layout` tells what it holds")
+    paths = [(name, local_file(folder, name, code)) for name in BENCHMARKS for code in dict.fromkeys((language, "en"))]
+    if not any(path for _, path in paths):
+        raise UserError(
+            f"data_dir {str(folder)!r}: no file for {language} or en in it: `deepsuper data layout` tells their names"
+        )
+    for name, path in paths:
+        for where, record in file_records(path, refuse) if path else ():
+            key = record.get("id", record.get("idx"))
+            place = f"{name}/{Path(where).name}" + ("" if key is None else f" ({key})")
+            for field, text in _texts(record):
+                yield Item(f"{place} {field}", text)
+
+
+def _packaged_items(language: str) -> Iterator[Item]:
+    for where, record in file_records(PACKAGED, refuse):
+        for code in (language, "en"):
+            if code in record:
+                place = f"flores/packaged {record['part']}:{where.rpartition(':')[2]} ({record['id']})"
+                yield Item(f"{place} {code}", record[code])
+    # Any language's rows have the English ones beside them.
+    code = language if (DEMO_ROWS / f"{language}.train.jsonl.gz").is_file() else "zh"
+    for path in sorted(DEMO_ROWS.glob(f"{code}.*.jsonl.gz")):
+        for where, record in file_records(path, refuse):
+            for field, text in _texts(record):
+                if code == language or field.endswith("_en"):
+                    yield Item(f"xquad/packaged {Path(where).name} ({record['id']}) {field}", text)
+
+
+def _texts(record: Mapping[str, Any], name: str = "") -> Iterator[tuple[str, str]]:
+    """Each text in a record, however deep, with its field's name."""
+    for key, value in record.items():
+        field = name or str(key)
+        if key in NO_TEXT:
+            continue
+        if isinstance(value, str):
+            yield field, value
+        elif isinstance(value, Mapping):
+            yield from _texts(value, field)
+        elif isinstance(value, list):
+            for inner in value:
+                if isinstance(inner, str):
+                    yield field, inner
+                elif isinstance(inner, Mapping):
+                    yield from _texts(inner, field)

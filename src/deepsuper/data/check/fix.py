@@ -1,0 +1,101 @@
+"""The kept and the removed lines of a file: together they are the file."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+from deepsuper.common.errors import UserError
+from deepsuper.common.files import json_line, replacing
+from deepsuper.common.lines import numbered_lines
+from deepsuper.data.check.findings import Finding
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """The two files that were written, and their lines."""
+
+    kept: Path
+    removed: Path
+    kept_lines: int
+    removed_lines: int
+
+
+def fixed_names(paths: Sequence[Path], folder: Path) -> list[tuple[Path, Path]]:
+    """The names of the kept and the removed lines of each file.
+
+    Raises: UserError where two files' names are alike, or one that is read would be written over.
+    """
+    names: dict[str, Path] = {}
+    for path in paths:
+        stem = path.name.removesuffix(".gz").removesuffix(".jsonl").removesuffix(".json")
+        if stem in names:
+            raise UserError(f"{names[stem]} and {path}: both would be {stem}.kept.jsonl: check one at a time")
+        names[stem] = path
+    written = [(folder / f"{stem}.kept.jsonl", folder / f"{stem}.removed.jsonl") for stem in names]
+    inputs = {path.resolve() for path in paths}
+    for name in (name for pair in written for name in pair if name.resolve() in inputs):
+        raise UserError(f"{name}: is read, and --fix would write over it: choose another --output_dir")
+    return written
+
+
+def write_fixed(path: Path, findings: Iterable[Finding], reasons: Iterable[str], names: tuple[Path, Path]) -> Fixed:
+    """Writes the kept lines byte for byte, and a record of each that is removed for one of `reasons`; then renames.
+
+    A record holds `where`, `reasons`, `details` and the `line` itself, or `line_base64` where it is not UTF-8.
+    """
+    against = _against(findings, set(reasons))
+    counts = [0, 0]
+    with (
+        replacing(names[1]) as aside_removed,
+        replacing(names[0]) as aside_kept,
+        aside_kept.open("wb") as kept,
+        aside_removed.open("wb") as removed,
+    ):
+        for number, line in numbered_lines(path):
+            if number in against:
+                removed.write(json_line(_record(f"{path}:{number}", against[number], line)).encode("utf-8"))
+            else:
+                kept.write(line)
+            counts[number in against] += 1
+    return Fixed(*names, *counts)
+
+
+def _against(findings: Iterable[Finding], reasons: set[str]) -> dict[int, list[Finding]]:
+    """What is held against each line that goes. Of lines that repeat each other the first that nothing else is held
+    against stays.
+    """
+    removing = sorted((f for f in findings if f.reason in reasons), key=lambda finding: finding.line)
+    stay: set[tuple[str, int]] = set()  # the reason, and the first of the lines, of those of which a later one stays
+    against: dict[int, list[Finding]] = {}
+    for line, group in groupby(removing, key=lambda finding: finding.line):
+        held = list(group)
+        repeated = {(finding.reason, finding.earlier) for finding in held if finding.earlier is not None}
+        alone = len(repeated) == len(held) and all(earlier in against for _, earlier in repeated)
+        if alone and not repeated & stay:
+            stay |= repeated
+        else:
+            against[line] = held
+    return against
+
+
+def _record(where: str, findings: Sequence[Finding], line: bytes) -> Mapping[str, object]:
+    told = {
+        "where": where,
+        "reasons": [finding.reason for finding in findings],
+        "details": [finding.detail for finding in findings],
+    }
+    try:
+        return {**told, "line": line.decode("utf-8")}
+    except UnicodeDecodeError:
+        return {**told, "line_base64": base64.b64encode(line).decode("ascii")}
+
+
+def original_line(record: Mapping[str, str]) -> bytes:
+    """The bytes of a removed line, from its record."""
+    if "line" in record:
+        return record["line"].encode("utf-8")
+    return base64.b64decode(record["line_base64"])

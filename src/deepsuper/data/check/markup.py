@@ -1,0 +1,112 @@
+"""What a translation must carry over as it is: placeholders, markup, addresses, code, numbers."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+
+from deepsuper.config.check import CheckConfig
+from deepsuper.data.carried import ADDRESSES, PLACEHOLDERS, TAGS, Carried
+from deepsuper.data.check.findings import Found, shortened, sides
+from deepsuper.data.rows import Row
+
+ENTITY = re.compile(r"&(?:#\d+|#x[0-9a-fA-F]+|[a-z]{2,6});")
+KEYWORD = re.compile(
+    r"\b(?:def|return|import|elif|else:|print|for \w+ in|while|lambda|class|function|var|let|const|public|static|void|"
+    r"int|SELECT|FROM|WHERE|INSERT|UPDATE|JOIN|GROUP BY|ORDER BY|console\.log|System\.out|#include|std::)(?!\w)"
+)  # fmt: skip
+PROGRAM = re.compile(
+    r"[{};=]|\w\(.{0,200}?\)|\bSELECT\b.{0,200}\bFROM\b|^[ \t]*(?:def|for|if|while)\b.{0,200}:[ \t]*$", re.MULTILINE
+)
+NUMBER = re.compile(r"\d+(?:[.,٫٬]\d+)*")
+GARBLED = re.compile("[\ufffd\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ue000-\uf8ff]|Ã[\x80-\xbf]|â€|ï»¿")
+SHORT = 200
+"""Characters of an answer whose numbers are the answer."""
+ABSENT = re.compile(
+    r"<?(?:no[ _]?(?:output|input|answer|response)|n/a|null|nan|undefined|todo|tbd)>?\.?|[\s.…_–—-]{1,10}",
+    re.IGNORECASE,
+)
+
+
+def _carried(kind: Carried) -> Callable[[Sequence[Row], CheckConfig], Iterable[Found]]:
+    def find(rows: Sequence[Row], config: CheckConfig) -> Iterable[Found]:
+        for n, row in enumerate(rows):
+            for name, english, target in sides(row):
+                lost = kind.lost(english, target)
+                if lost:
+                    yield Found(n, f"{name}: {shortened(', '.join(lost))} is not in the target")
+                    break
+
+    return find
+
+
+placeholders = _carried(PLACEHOLDERS)
+markup = _carried(TAGS)
+addresses = _carried(ADDRESSES)
+
+
+def code(rows: Sequence[Row], config: CheckConfig) -> Iterable[Found]:
+    """Rows whose code was translated: at least two of its keywords are gone, and a third of them."""
+    for n, row in enumerate(rows):
+        for name, english, target in sides(row):
+            ours = set(KEYWORD.findall(english))
+            lost = sorted(word for word in ours if word not in target)
+            if _is_code(english) and len(lost) >= 2 and len(lost) * 3 >= len(ours):
+                yield Found(n, f"{name}: {shortened(', '.join(lost))} of the code is translated")
+                break
+
+
+def _is_code(text: str) -> bool:
+    return len(PROGRAM.findall(text)) >= 3
+
+
+def garbled(rows: Sequence[Row], config: CheckConfig) -> Iterable[Found]:
+    """Rows with characters that no text has, a wrong decoding, or HTML entities that the English side has not."""
+    for n, row in enumerate(rows):
+        for name, english, target in sides(row):
+            found = GARBLED.search(english) or GARBLED.search(target)
+            entity = None if ENTITY.search(english) else ENTITY.search(target)
+            if found or entity:
+                text = (found or entity).group()  # type: ignore[union-attr]
+                yield Found(n, f"{name}: {text!r}")
+                break
+
+
+def no_answer(rows: Sequence[Row], config: CheckConfig) -> Iterable[Found]:
+    """Rows with a mark of absence in the place of an answer, or between the brackets of a tag in an input."""
+    for n, row in enumerate(rows):
+        texts = (("English answer", row.output_en), ("target answer", row.output), ("English input", row.input_en))
+        for name, text in texts:
+            if ABSENT.fullmatch(text.strip()) and (name != "English input" or text.strip().startswith("<")):
+                yield Found(n, f"{name}: {shortened(text)!r}")
+                break
+
+
+def numbers(rows: Sequence[Row], config: CheckConfig) -> Iterable[Found]:
+    """Rows that lost most numbers of two digits or more, or whose short answers give other numbers."""
+    for n, row in enumerate(rows):
+        for name, english, target in sides(row):
+            ours = {_digits(found) for found in NUMBER.findall(english)}
+            theirs = {_digits(found) for found in NUMBER.findall(target)}
+            long = {digits for digits in ours if len(digits) >= 2}
+            together = " ".join(theirs)
+            lost = sorted(digits for digits in long if digits.rstrip("0") not in together)
+            if len(lost) >= 2 and len(lost) * 2 > len(long):
+                yield Found(n, f"{name}: {shortened(', '.join(lost))} of {len(long)} numbers are not in the target")
+                break
+            if name == "answer" and len(english) < SHORT and ours and theirs and not _some_alike(ours, theirs):
+                told = (shortened(", ".join(sorted(numbers)), 30) for numbers in (ours, theirs))
+                yield Found(n, "answer: the numbers are {} in English, {} in the target".format(*told))
+                break
+
+
+def _some_alike(ours: set[str], theirs: set[str]) -> bool:
+    """Whether a number is on both sides, or all digits that count of one: 5 million is 500 of another unit."""
+    stripped = {digits.strip("0") for digits in theirs}
+    return any(digits.strip("0") in stripped for digits in ours)
+
+
+def _digits(number: str) -> str:
+    """Its digits alone, European ones: separators differ between languages."""
+    return "".join(str(unicodedata.digit(c)) for c in number if c.isdigit())

@@ -1,0 +1,99 @@
+"""Files of parallel rows as rows and as lines that are none: nothing is left out, nothing stops at a bad line."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from deepsuper.common.errors import UserError
+from deepsuper.common.lines import json_records, numbered_lines, refuse
+from deepsuper.data.check.findings import Finding, Reason, shortened
+from deepsuper.data.check.languages import identify
+from deepsuper.data.rows import FIELDS, BadRow, Row, make_row, normalize
+
+READING = {
+    "broken_line": Reason("error", "not a JSON object in UTF-8"),
+    "broken_row": Reason("error", "a field is missing or not a text"),
+    "empty": Reason("error", "an instruction or an answer is empty"),
+    "repeated_id": Reason("error", "the id is that of an earlier line: training refuses such a file"),
+}
+SAMPLED = 200
+"""Rows from whose texts the language of a file is told."""
+
+
+@dataclass
+class Source:
+    """One file: its rows, and what was wrong in reading, mostly of other lines. `numbers`: the line of each row."""
+
+    path: Path
+    language: str
+    told: bool
+    """Whether the language was given, or else told from the texts."""
+    rows: list[Row] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
+    broken: list[Finding] = field(default_factory=list)
+    lines: int = 0
+    blank: int = 0
+
+
+def read_source(path: Path, language: str | None, *, whole: bool = False) -> Source:
+    """All lines of a file. `whole`: each must be short enough to be copied.
+
+    Raises: UserError where it is missing, cut off, or its language cannot be told; with `whole` at a line too long.
+    """
+    source = Source(path, language or "", language is not None)
+    seen: dict[str, int] = {}
+    at = {"line": 0}
+
+    def counted() -> Iterator[tuple[int, bytes]]:
+        for number, line in numbered_lines(path, refuse if whole else bad):
+            source.lines = at["line"] = number
+            source.blank += not line.decode("utf-8", "replace").removeprefix("\ufeff").strip()
+            yield number, line
+
+    def bad(where: str, problem: str, text: str) -> None:
+        number = int(where.rpartition(":")[2])
+        source.lines = max(source.lines, number)
+        source.broken.append(Finding(where, number, "broken_line", problem))
+
+    for where, record in json_records(str(path), counted(), bad):
+        number = at["line"]
+        try:
+            row = replace(normalize(make_row(record, source.language, FIELDS["parallel"])), where=where)
+        except BadRow as error:
+            reason = "empty" if _is_empty(record) else "broken_row"
+            source.broken.append(Finding(where, number, reason, shortened(str(error), 200)))
+            continue
+        if row.id in seen:
+            detail = f"id {shortened(row.id)!r} is also on line {seen[row.id]}"
+            place = len(source.rows)
+            source.broken.append(Finding(where, number, "repeated_id", detail, place, seen[row.id]))
+        seen.setdefault(row.id, number)
+        source.rows.append(row)
+        source.numbers.append(number)
+    if language is None:
+        source.language = tell_language(path, source.rows)
+        source.rows = [replace(row, language=source.language) for row in source.rows]
+    return source
+
+
+def _is_empty(record: Mapping[str, Any]) -> bool:
+    """Whether every field is there and a text, but one without anything in it."""
+    values = [record.get(name) for name in FIELDS["parallel"] if not name.startswith("input")]
+    return all(isinstance(value, str) for value in values) and not all(str(value).strip() for value in values)
+
+
+def tell_language(path: Path, rows: Sequence[Row]) -> str:
+    """The language of most target texts. Raises: UserError where rows are there but none tells."""
+    if not rows:
+        return "und"
+    sample = random.Random(0).sample(range(len(rows)), min(SAMPLED, len(rows)))
+    told = Counter(identify(f"{rows[n].instruction}\n{rows[n].output}") for n in sample)
+    language = told.most_common(1)[0][0]
+    if language is None:
+        raise UserError(f"{path}: no text from which its language could be told: say it with --lang")
+    return language

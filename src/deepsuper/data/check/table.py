@@ -1,0 +1,37 @@
+"""The table of checks. A new one is a function of the rows, in a module beside this one, and a line here."""
+
+from __future__ import annotations
+
+from deepsuper.data.check.contamination import contaminated
+from deepsuper.data.check.copies import partly_untranslated, untranslated
+from deepsuper.data.check.duplicates import duplicates, near_duplicates, repeated_questions
+from deepsuper.data.check.findings import Reason
+from deepsuper.data.check.languages import wrong_language
+from deepsuper.data.check.lengths import length_ratio, truncated
+from deepsuper.data.check.markup import addresses, code, garbled, markup, no_answer, numbers, placeholders
+from deepsuper.data.check.reading import READING
+from deepsuper.data.check.scores import alignment, low_scores
+from deepsuper.data.check.tasks import english_form
+
+CHECKS = {
+    # The slow ones first: several processes share them out in this order.
+    "alignment": Reason("error", "both sides hardly translate each other's words", measure=alignment, judge=low_scores),
+    "contaminated": Reason("error", "text of an evaluation set", contaminated),
+    "near_duplicate": Reason("warning", "most runs of words are those of an earlier row", near_duplicates),
+    "wrong_language": Reason("error", "a side is in another language or script", wrong_language),
+    "partly_untranslated": Reason("warning", "an English sentence in the other side's answer", partly_untranslated),
+    "untranslated": Reason("error", "both sides are the same English text", untranslated),
+    "duplicate": Reason("error", "prompt and answer are those of an earlier row", duplicates),
+    "repeated_question": Reason("warning", "the prompt of an earlier row, with another answer", repeated_questions),
+    "no_answer": Reason("error", "a mark of absence in place of an answer", no_answer),
+    "truncated": Reason("error", "one side's answer stops in mid-sentence", truncated),
+    "length_ratio": Reason("error", "far longer or shorter than usual against its English", length_ratio),
+    "garbled": Reason("error", "wrongly decoded characters, or HTML entities in place of signs", garbled),
+    "code": Reason("error", "words of a program were translated", code),
+    "english_form": Reason("warning", "a task about the form of English words, which are gone", english_form),
+    "placeholder": Reason("warning", "a blank or a placeholder is lost", placeholders),
+    "markup": Reason("warning", "tags are lost", markup),
+    "address": Reason("warning", "a web or mail address is lost", addresses),
+    "number": Reason("warning", "most numbers are lost", numbers),
+}
+REASONS = {**READING, **CHECKS}

@@ -1,0 +1,73 @@
+"""How sure a pair is: its score beside those of rows that do not belong together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from deepsuper.data.join.banded import Floats, Ints
+from deepsuper.data.join.translations import Translations
+
+MISMATCHED = 20_000
+"""Wrong pairs that are scored, at most."""
+QUANTILE = 0.995
+"""Share of the mismatched pairs that score below the threshold."""
+FLOOR = 0.2
+"""Nats per word: the lowest threshold. 0 is no better than chance."""
+NEIGHBOURS = 10
+"""Rows on either side of a partner among which a wrong one is sought."""
+
+
+@dataclass(frozen=True)
+class Certainty:
+    """The score from which a pair counts, and what wrong partners score.
+
+    `spread`: the standard deviation of wrong pairs' scores. `decoys`: of some rows, the best score among the neighbours
+    of their partner: what an alignment would choose if the partner were missing. Shape: (k,).
+    """
+
+    threshold: float
+    spread: float
+    decoys: Floats
+
+    def wrong_above(self, rejected: Floats) -> float:
+        """How many wrong pairs score above the threshold, from the scores of the proposed pairs that do not.
+
+        The decoys are scaled to be as many as the rejected between the median of those and the threshold, where a
+        true pair is rare: as scaled, so many stand above it.
+        """
+        if not len(rejected):
+            return 0.0
+        median = float(np.median(rejected))
+        between = float(((self.decoys >= median) & (self.decoys < self.threshold)).sum())
+        above = float((self.decoys >= self.threshold).sum())
+        return float((rejected >= median).sum()) * above / max(1.0, between)
+
+
+def measure(translations: Translations, pairs: Sequence[tuple[int, int]], seed: int) -> Certainty:
+    """The certainty that the scores of `pairs`, most of which are right, and of the same rows mismatched, give."""
+    english, target = np.array(pairs, np.int64).T
+    rng = np.random.default_rng(seed)
+    draw = rng.integers(0, len(english), (2, min(MISMATCHED, 4 * len(english) ** 2)))
+    draw = draw[:, draw[0] != draw[1]]
+    if draw.shape[1] == 0:
+        return Certainty(FLOOR, FLOOR, np.zeros(0))
+    wrong = translations.pair_scores(english[draw[0]], target[draw[1]])
+    # Rows that say the same are mismatched in name only: where they are many, the threshold must not rise with them.
+    usual = float(np.median(translations.pair_scores(english, target)))
+    threshold = max(FLOOR, min(float(np.quantile(wrong, QUANTILE)), usual / 2))
+    return Certainty(threshold, max(0.05, float(wrong.std())), _nearest(translations, english, target, rng))
+
+
+def _nearest(translations: Translations, english: Ints, target: Ints, rng: np.random.Generator) -> Floats:
+    """For some rows, the best score among the neighbours of their partner. Shape: (k,)."""
+    sample = rng.permutation(len(english))[: MISMATCHED // (2 * NEIGHBOURS)]
+    steps = np.array([step for step in range(-NEIGHBOURS, NEIGHBOURS + 1) if step])
+    others = sample[:, None] + steps[None, :]
+    inside = (others >= 0) & (others < len(target))
+    rows = np.repeat(english[sample], len(steps))
+    scores = translations.pair_scores(rows, target[np.clip(others, 0, len(target) - 1).ravel()]).reshape(others.shape)
+    best: Floats = np.where(inside, scores, -np.inf).max(axis=1)
+    return best

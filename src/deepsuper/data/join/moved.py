@@ -1,0 +1,92 @@
+"""Rows that changed their place: pairs among what an alignment left over, where no other row comes near."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from deepsuper.common.progress import progress
+from deepsuper.data.join.banded import Floats, Ints
+from deepsuper.data.join.monotone import Judge, Places
+
+BLOCK = 256
+SAMPLE = 4_000
+"""Rows whose partner is known to be elsewhere, that are looked for among those left over."""
+MOST_WRONG = 0.02
+"""The share of moved pairs that may be wrong, as far as that sample tells: the margin grows until it holds."""
+
+
+@dataclass(frozen=True)
+class Best:
+    """For each row of a table of scores: its best column, that score, and the next best one. Shapes: (n,)."""
+
+    column: Ints
+    score: Floats
+    second: Floats
+
+
+@dataclass(frozen=True)
+class Moved:
+    """Pairs found out of order, with their scores, and how many of them are expected to be wrong."""
+
+    pairs: Places
+    scores: Floats
+    wrong: float
+
+
+def find_moved(judge: Judge, english: Sequence[int], target: Sequence[int], placed: Sequence[int], seed: int) -> Moved:
+    """Pairs among the rows left over, each the other's best by a margin. `placed`: English rows with a partner."""
+    if not len(english) or not len(target):
+        return Moved([], np.zeros(0), 0.0)
+    rows, columns = np.array(english, np.int64), np.array(target, np.int64)
+    by_row, by_column = _tables(judge, rows, columns)
+    mutual = by_column.column[by_row.column] == np.arange(len(rows))
+    found = np.flatnonzero(mutual & (by_row.score >= judge.certainty.threshold))
+    margins = by_row.score - np.maximum(by_row.second, by_column.second[by_row.column])
+    # Rows whose partner is known to stand elsewhere show how often a wrong one passes, and by how much.
+    sample = np.random.default_rng(seed).permutation(np.array(placed, np.int64))[:SAMPLE]
+    decoys, _ = _tables(judge, sample, columns)
+    ahead = decoys.score - np.maximum(decoys.second, by_column.score[decoys.column])
+    each = (len(rows) - len(found)) / max(1, len(sample))
+    margin, wrong = _least_margin(margins[found], ahead[decoys.score >= judge.certainty.threshold], each)
+    found = found[margins[found] >= margin]
+    pairs = [(int(rows[k]), int(columns[by_row.column[k]])) for k in found]
+    return Moved(pairs, by_row.score[found], wrong)
+
+
+def _least_margin(margins: Floats, decoys: Floats, each: float) -> tuple[float, float]:
+    """The margin from which few enough pairs are wrong, and how many are. A decoy stands for `each` wrong ones."""
+    for margin in np.sort(margins[margins > 0]):
+        wrong = each * (float((decoys >= margin).sum()) + 0.5)  # none seen is not none there
+        if wrong <= MOST_WRONG * float((margins >= margin).sum()):
+            return float(margin), wrong
+    return float("inf"), 0.0
+
+
+def _tables(judge: Judge, rows: Ints, columns: Ints) -> tuple[Best, Best]:
+    """The best of every row and of every column, without the whole table in memory."""
+    column = np.zeros(len(rows), np.int64)
+    score, second = np.full(len(rows), -np.inf), np.full(len(rows), -np.inf)
+    row_of = np.zeros(len(columns), np.int64)
+    best, next_best = np.full(len(columns), -np.inf), np.full(len(columns), -np.inf)
+    for top in progress(range(0, len(rows), BLOCK), "moved rows"):
+        block = slice(top, top + BLOCK)
+        table = judge.translations.scores(rows[block], columns)
+        column[block] = table.argmax(axis=1)
+        score[block], second[block] = _two_best(table)
+        ours, ours_second = _two_best(table.T)
+        better = ours > best
+        next_best = np.where(better, np.maximum(best, ours_second), np.maximum(ours, next_best))
+        row_of = np.where(better, top + table.argmax(axis=0), row_of)
+        best = np.maximum(best, ours)
+    return Best(column, score, second), Best(row_of, best, next_best)
+
+
+def _two_best(table: Floats) -> tuple[Floats, Floats]:
+    """The highest and the next highest value of each row; the second is -inf where there is one column."""
+    if table.shape[1] == 1:
+        return table[:, 0], np.full(len(table), -np.inf)
+    top = np.partition(table, -2, axis=1)
+    return top[:, -1], top[:, -2]

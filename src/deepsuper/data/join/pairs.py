@@ -1,0 +1,273 @@
+"""Two sides -> which row belongs to which: by id, by order with a check, or by alignment; the rest with its reason."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from deepsuper.common.errors import UserError
+from deepsuper.config.join import Compare
+from deepsuper.data.join.banded import Floats
+from deepsuper.data.join.monotone import Judge, Places, align, judge_of, read_words
+from deepsuper.data.join.moved import find_moved
+from deepsuper.data.join.side import Side
+from deepsuper.data.rows import Row
+
+log = logging.getLogger("deepsuper")
+MATCHING = 0.5
+"""The share of pairs by id or by order that must score as pairs: below it, ids or order mean something else."""
+LEAST = 0.05
+"""The share of the smaller side's rows that an alignment must pair: fewer are those that any two files would have."""
+HARDLY, USUAL = 0.5, 0.5
+"""Where an alignment pairs less than this share of the smaller side, and its pairs score less than this in the median,
+the sets do not belong together. Of unrelated sets up to a third is paired, at 0.3 to 0.5; true pairs score 0.7 or more.
+"""
+SLIP = 3
+"""Pairs in a row that are off the order before the order has slipped: two rows may have changed places."""
+
+
+class NoMatch(UserError):
+    """Rows that do not belong together by the id or the place they share: where, and what to do about it."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two rows by their places in either side, how they found each other, and their score (none: nothing learnt)."""
+
+    english: int
+    target: int
+    how: str
+    score: float | None
+
+
+@dataclass
+class Pairing:
+    """The pairs, the reason of each row that is in none, by its place, and how many pairs of a kind may be wrong.
+
+    `low`: pairs by id or order whose score is that of a mismatched pair. `threshold`: the score below which that is.
+    """
+
+    pairs: list[Pair] = field(default_factory=list)
+    aside_en: dict[int, str] = field(default_factory=dict)
+    aside_tgt: dict[int, str] = field(default_factory=dict)
+    wrong: dict[str, float] = field(default_factory=dict)
+    low: int = 0
+    threshold: float | None = None
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Both sides to be paired, the seed of what is drawn, and what of the rows is compared."""
+
+    english: Side
+    target: Side
+    seed: int
+    compare: Compare = "rows"
+
+    def rows(self, english: list[int], target: list[int]) -> tuple[list[Row], list[Row]]:
+        """The rows at these places, which must be usable, as far as they are compared."""
+        picked = (
+            [side.entries[n].row for n in places] for side, places in ((self.english, english), (self.target, target))
+        )
+        ours, theirs = ([self._compared(row) for row in rows if row is not None] for rows in picked)
+        return ours, theirs
+
+    def _compared(self, row: Row) -> Row:
+        return replace(row, output="") if self.compare == "questions" else row
+
+
+def pair_by_id(sides: Sides) -> Pairing:
+    """Rows with the same id, where it is once on either side. Raises: NoMatch where such rows do not match."""
+    found = Pairing()
+    ours, theirs = _places_by_key(sides.english), _places_by_key(sides.target)
+    for key, places in ours.items():
+        others = theirs.get(key, [])
+        if len(places) == len(others) == 1:
+            found.pairs.append(Pair(places[0], others[0], "id", None))
+    for mine, other, side, aside in (
+        (ours, theirs, sides.target, found.aside_en),
+        (theirs, ours, sides.english, found.aside_tgt),
+    ):
+        for key, places in mine.items():
+            reason = _why_not(key, len(places), len(other.get(key, [])), side.source)
+            aside.update(dict.fromkeys(places, reason) if reason else {})
+    _set_unusable_aside(found, sides)
+    for side, aside in ((sides.english, found.aside_en), (sides.target, found.aside_tgt)):
+        aside.update({n: "has no id: join by alignment" for n in side.usable if side.entries[n].key is None})
+    return _judged(found, sides, "their ids do not name the same rows: join with --by alignment")
+
+
+def _places_by_key(side: Side) -> dict[str, list[int]]:
+    places: dict[str, list[int]] = defaultdict(list)
+    for n, entry in enumerate(side.entries):
+        if entry.key is not None:
+            places[entry.key].append(n)
+    return places
+
+
+def _why_not(key: str, mine: int, others: int, source: str) -> str | None:
+    if mine > 1:
+        return f"id {key[:80]!r} is {mine} times on this side: need each id once"
+    if others > 1:
+        return f"id {key[:80]!r} is {others} times in {source}: need each id once"
+    return None if others else f"id {key[:80]!r} is not in {source}"
+
+
+def pair_by_order(sides: Sides, aligned: tuple[Places, Judge | None] | None = None) -> Pairing:
+    """Row n with row n. `aligned`: what `align_sides` said of them, where that is known already.
+
+    Raises: NoMatch where the row counts differ, or naming the first place where the order slips.
+    """
+    english, target = sides.english, sides.target
+    if len(english.entries) != len(target.entries):
+        raise NoMatch(
+            f"{english.source} has {len(english.entries)} rows, {target.source} {len(target.entries)}: "
+            "rows in order need as many on both sides: join with --by alignment"
+        )
+    places, judge = align_sides(sides) if aligned is None else aligned
+    if judge is not None:
+        _check_order(sides, places, judge)
+    found = Pairing(pairs=[Pair(n, n, "order", None) for n in range(len(english.entries))])
+    _set_unusable_aside(found, sides)
+    return _judged(found, sides, "the rows are in another order: join with --by alignment", judge)
+
+
+def _check_order(sides: Sides, places: Places, judge: Judge) -> None:
+    usable_en, usable_tgt = sides.english.usable, sides.target.usable
+    sure = judge.scores(places) >= judge.certainty.threshold
+    if sure.sum() < MATCHING * len(usable_en):
+        return  # no slip, but no order at all: the scores of the rows in order will say so
+    off = 0
+    for n, ((i, j), good) in enumerate(zip(places, sure, strict=True)):
+        off = off + 1 if good and usable_en[i] != usable_tgt[j] else 0
+        if off == SLIP:
+            first_en, first_tgt = (
+                usable[k] for usable, k in zip((usable_en, usable_tgt), places[n - SLIP + 1], strict=True)
+            )
+            raise NoMatch(
+                f"{sides.english.entries[first_en].where}: belongs to {sides.target.entries[first_tgt].where}, "
+                f"row {first_en + 1} to row {first_tgt + 1}: the order slips there: join with --by alignment"
+            )
+
+
+def _set_unusable_aside(found: Pairing, sides: Sides) -> None:
+    """Takes pairs with a row that cannot be used apart, and gives each such row its reason."""
+    for side, aside in ((sides.english, found.aside_en), (sides.target, found.aside_tgt)):
+        aside.update({n: entry.problem for n, entry in enumerate(side.entries) if entry.row is None})
+    kept = []
+    for pair in found.pairs:
+        ours, theirs = sides.english.entries[pair.english], sides.target.entries[pair.target]
+        if ours.row is not None and theirs.row is not None:
+            kept.append(pair)
+        elif ours.row is not None:
+            found.aside_en[pair.english] = f"its partner cannot be used: {theirs.where}: {theirs.problem}"
+        elif theirs.row is not None:
+            found.aside_tgt[pair.target] = f"its partner cannot be used: {ours.where}: {ours.problem}"
+    found.pairs = kept
+
+
+def _judged(found: Pairing, sides: Sides, otherwise: str, judge: Judge | None = None) -> Pairing:
+    """The pairs with their scores. Raises: NoMatch saying `otherwise` where too few of them score as pairs."""
+    if not found.pairs:
+        return found
+    english, target = [pair.english for pair in found.pairs], [pair.target for pair in found.pairs]
+    places = [(n, n) for n in range(len(found.pairs))]
+    if judge is None:
+        judge = judge_of(read_words(*sides.rows(english, target), sides.target.language), places, sides.seed)
+    else:
+        numbers = [{place: n for n, place in enumerate(side.usable)} for side in (sides.english, sides.target)]
+        places = [(numbers[0][i], numbers[1][j]) for i, j in zip(english, target, strict=True)]
+    if judge is None:
+        log.warning("%d pairs are too few to learn from: whether they match was not checked", len(found.pairs))
+        return found
+    scores = judge.scores(places)
+    matching = float((scores >= judge.certainty.threshold).mean())
+    if matching < MATCHING:
+        first = found.pairs[int(np.argmax(scores < judge.certainty.threshold))]
+        raise NoMatch(
+            f"{sides.english.entries[first.english].where} and {sides.target.entries[first.target].where}: only "
+            f"{matching:.0%} of the rows score as translations: {otherwise}"
+        )
+    found.pairs = _scored(found.pairs, scores)
+    found.low = int((scores < judge.certainty.threshold).sum())
+    found.threshold = judge.certainty.threshold
+    return found
+
+
+def _scored(pairs: list[Pair], scores: Floats) -> list[Pair]:
+    return [Pair(p.english, p.target, p.how, round(float(s), 3)) for p, s in zip(pairs, scores, strict=True)]
+
+
+def align_sides(sides: Sides) -> tuple[Places, Judge | None]:
+    """The monotone pairs of the usable rows, as places among those."""
+    rows = sides.rows(sides.english.usable, sides.target.usable)
+    return align(read_words(*rows, sides.target.language), sides.seed)
+
+
+def pair_by_alignment(sides: Sides, aligned: tuple[Places, Judge | None] | None = None) -> Pairing:
+    """Rows in the same order, some missing on either side; then those that changed their place.
+
+    Raises: NoMatch where hardly any of the pairs score as translations.
+    """
+    places, judge = align_sides(sides) if aligned is None else aligned
+    usable_en, usable_tgt = sides.english.usable, sides.target.usable
+    found = Pairing()
+    _set_unusable_aside(found, sides)
+    if judge is None:
+        log.warning("%d rows are too few to learn from: paired by lengths, names and numbers alone", len(usable_en))
+        found.pairs = [Pair(usable_en[i], usable_tgt[j], "alignment", None) for i, j in places]
+    else:
+        _accept(found, sides, places, judge)
+    for side, aside, paired in (
+        (sides.english, found.aside_en, {pair.english for pair in found.pairs}),
+        (sides.target, found.aside_tgt, {pair.target for pair in found.pairs}),
+    ):
+        aside.update({n: "no row matches it" for n in side.usable if n not in paired and n not in aside})
+    return found
+
+
+def _accept(found: Pairing, sides: Sides, places: Places, judge: Judge) -> None:
+    """Fills in the aligned pairs that score as translations, those found elsewhere, and why others were not taken."""
+    usable_en, usable_tgt = sides.english.usable, sides.target.usable
+    scores, threshold = judge.scores(places), judge.certainty.threshold
+    good = scores >= threshold
+    taken = [place for place, fine in zip(places, good, strict=True) if fine]
+    fewest = min(len(usable_en), len(usable_tgt))
+    if len(taken) < max(MATCHING * len(places), LEAST * fewest):
+        raise NoMatch(
+            f"{sides.english.source} and {sides.target.source}: only {len(taken)} of {fewest} rows could be aligned by "
+            "what they say: are these two languages of one set, in the same order?"
+        )
+    rest_en = sorted(set(range(len(usable_en))) - {i for i, _ in taken})
+    rest_tgt = sorted(set(range(len(usable_tgt))) - {j for _, j in taken})
+    moved = find_moved(judge, rest_en, rest_tgt, [i for i, _ in taken], sides.seed)
+    _check_related(sides, np.append(scores[good], moved.scores), fewest)
+    pairs = [*((i, j, "alignment", s) for (i, j), s in zip(taken, scores[good], strict=True))]
+    pairs += [(i, j, "moved", s) for (i, j), s in zip(moved.pairs, moved.scores, strict=True)]
+    found.pairs = [Pair(usable_en[i], usable_tgt[j], how, round(float(s), 3)) for i, j, how, s in sorted(pairs)]
+    found.wrong = {
+        "alignment": min(float(len(taken)), judge.certainty.wrong_above(scores[~good])),
+        "moved": moved.wrong,
+    }
+    found.threshold = threshold
+    paired = {i for i, *_ in pairs}, {j for _, j, *_ in pairs}
+    for (i, j), score in zip(places, scores, strict=True):
+        ours, theirs = sides.english.entries[usable_en[i]], sides.target.entries[usable_tgt[j]]
+        if i not in paired[0]:
+            found.aside_en[usable_en[i]] = f"scores {score:.2f} with {theirs.where}: below {threshold:.2f}"
+        if j not in paired[1]:
+            found.aside_tgt[usable_tgt[j]] = f"scores {score:.2f} with {ours.where}: below {threshold:.2f}"
+
+
+def _check_related(sides: Sides, scores: Floats, fewest: int) -> None:
+    """Raises: NoMatch where few rows were paired and those score little more than mismatched ones."""
+    usual = float(np.median(scores)) if len(scores) else 0.0
+    if len(scores) < HARDLY * fewest and usual < USUAL:
+        raise NoMatch(
+            f"{sides.english.source} and {sides.target.source} hardly belong together: only {len(scores)} of {fewest} "
+            f"rows could be paired, and those usually score {usual:.2f} (pairs of one set: 0.7 or more): "
+            "are these two languages of one set, in the same order?"
+        )

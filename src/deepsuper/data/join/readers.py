@@ -1,0 +1,115 @@
+"""Public instruction sets and what their fields are called: one row of `READERS` for each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from deepsuper.common.languages import LANGUAGES, names_in_data
+from deepsuper.data.rows import ENGLISH_FIELDS, TARGET_FIELDS, BadRow
+
+Record = Mapping[str, Any]
+ENGLISH = "en"
+
+
+@dataclass(frozen=True)
+class Reader:
+    """How one set is read. `fits` says of a record and a language whether it is of this set.
+
+    `read` gives id, instruction, input and output of that language; of a set of sentences, the sentence as instruction.
+    """
+
+    fits: Callable[[Record, str], bool]
+    read: Callable[[Record, str], Record]
+    sentences: bool = False
+
+
+def _renamed(**fields: str) -> Callable[[Record, str], Record]:
+    """A reader that calls each field as the project does."""
+    return lambda record, language: {ours: record.get(theirs) for ours, theirs in fields.items()}
+
+
+def _has(*fields: str) -> Callable[[Record, str], bool]:
+    return lambda record, language: all(name in record for name in fields)
+
+
+def _own(record: Record, language: str) -> Record:
+    """A row of this project: its English side, or its other one."""
+    names = ENGLISH_FIELDS if language == ENGLISH else TARGET_FIELDS
+    return {"id": record.get("id"), **{ours: record.get(name) for ours, name in zip(TARGET_FIELDS, names, strict=True)}}
+
+
+def _fits_own(record: Record, language: str) -> bool:
+    names = ("instruction_en", "output_en") if language == ENGLISH else ("instruction", "output", "instruction_en")
+    return all(name in record for name in names)
+
+
+def _fits_by_code(record: Record, language: str) -> bool:
+    return f"instruction_{language}" in record or (
+        language == ENGLISH and any(f"instruction_{c}" in record for c in LANGUAGES)
+    )
+
+
+def _by_code(record: Record, language: str) -> Record:
+    """Both languages in one record, the target's fields with its code behind: `instruction_zh`; English without one."""
+    names = {name: f"{name}_{language}" for name in TARGET_FIELDS}
+    if f"instruction_{language}" not in record:
+        names = dict(zip(TARGET_FIELDS, TARGET_FIELDS, strict=True))
+    return {"id": record.get("id"), **{ours: record.get(theirs) for ours, theirs in names.items()}}
+
+
+def _aya(record: Record, language: str) -> Record:
+    """Aya's data set and collection hold all languages; an id is unique in a set and split of the collection only."""
+    code = record.get("language_code", record.get("language"))
+    if code is not None and code not in names_in_data(language):
+        raise BadRow(f"language is {code!r}: not {language}")
+    parts = [record.get(name) for name in ("dataset_name", "sub_dataset_name", "split", "template_id", "id")]
+    key = "/".join(str(part) for part in parts if part not in (None, "-")) if record.get("id") is not None else None
+    return {"id": key, "instruction": record.get("inputs"), "output": record.get("targets")}
+
+
+def _sentence_field(record: Record, language: str) -> str | None:
+    """The field of a FLORES record (or of a file of aligned sentences) that holds the sentence in `language`."""
+    codes = names_in_data(language)
+    named = [name for name in record if name.startswith("sentence_") and name.split("_")[1] in codes]
+    plain = [language, *(["text_en"] if language == ENGLISH else []), "sentence", "text"]
+    return next((name for name in (*named, *plain) if name in record), None)
+
+
+def _sentence(record: Record, language: str) -> Record:
+    name = _sentence_field(record, language)
+    return {"id": record.get("id"), "instruction": None if name is None else record[name]}
+
+
+def _column(record: Record, language: str) -> Record:
+    """Two columns of one file, English and the other language, in this order."""
+    return {"instruction": record.get("instruction" if language == ENGLISH else "output")}
+
+
+_ALPACA = Reader(
+    _has("instruction", "output"), _renamed(id="id", instruction="instruction", input="input", output="output")
+)
+READERS: dict[str, Reader] = {
+    "project": Reader(_fits_own, _own),
+    "alpaca-gpt4-zh": Reader(_fits_by_code, _by_code),
+    "aya": Reader(_has("inputs", "targets"), _aya),
+    "cidar": Reader(
+        _has("instruction", "output", "index"), _renamed(id="index", instruction="instruction", output="output")
+    ),
+    "bactrian-x": Reader(_has("instruction", "input", "id", "output"), _ALPACA.read),
+    "alpaca": _ALPACA,
+    "two-columns": _ALPACA,
+    "sentence-pairs": Reader(lambda record, language: False, _column, sentences=True),
+    "flores": Reader(lambda record, language: _sentence_field(record, language) is not None, _sentence, sentences=True),
+}
+"""From the most particular fields to the least: the first that fits a record is its; that of most of the first
+records reads the whole set. Two columns
+are an instruction and its output, or, where both sides are in the one file, a sentence in English and in the other
+language (`sentence-pairs`).
+"""
+
+
+def reader_of(record: Record, language: str) -> str | None:
+    """The name of the first reader that fits."""
+    return next((name for name, reader in READERS.items() if reader.fits(record, language)), None)

@@ -1,0 +1,105 @@
+"""One language's side of a data set: every row in its place, those that cannot be used with their reason."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from deepsuper.common.errors import UserError
+from deepsuper.data.join.readers import READERS, Reader, reader_of
+from deepsuper.data.join.slots import Slot, read_slots
+from deepsuper.data.rows import TARGET_FIELDS, BadRow, Row, as_text, check_id, make_row, normalize
+
+_NO_ID = "(none)"
+LOOKED_AT = 20
+"""Records from whose fields the set is told."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row of a side; `key` is its id, if it has one.
+
+    `row` is None where it cannot be used: `problem` says why, `text` is what stood there.
+    """
+
+    where: str
+    key: str | None
+    row: Row | None
+    problem: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Side:
+    """All rows of one language, in the order of the file. `sentences`: they are sentences, not instructions."""
+
+    source: str
+    language: str
+    format: str
+    sentences: bool
+    entries: tuple[Entry, ...]
+
+    @property
+    def usable(self) -> list[int]:
+        """The places of the rows that can be used."""
+        return [n for n, entry in enumerate(self.entries) if entry.row is not None]
+
+
+def read_side(source: str, language: str, name: str = "auto", split: str = "train", subset: str | None = None) -> Side:
+    """The rows of `language` in a file, a folder or a hub data set, read as `name` of `READERS`, or as what fits.
+
+    Raises: UserError where the source cannot be read, no reader fits, or no row can be used.
+    """
+    layout, slots = read_slots(source, split, subset)
+    if not slots:
+        raise UserError(f"{source}: no row: need at least one")
+    if name == "auto":
+        name = "two-columns" if layout == "columns" else _detect(slots, language)
+    reader = READERS[name]
+    entries = tuple(_entry(slot, reader, language) for slot in slots)
+    side = Side(source, language, name, reader.sentences, entries)
+    if not side.usable:
+        first = entries[0]
+        raise UserError(
+            f"{source}: none of its {len(entries)} rows can be used as {name}; {first.where}: {first.problem}"
+        )
+    return side
+
+
+def _detect(slots: list[Slot], language: str) -> str:
+    """The reader that fits most of the first records: one that lacks a field does not decide."""
+    first = [(slot.where, slot.record) for slot in slots if slot.record is not None][:LOOKED_AT]
+    if not first:
+        raise UserError(f"{slots[0].where}: {slots[0].problem}")
+    names = Counter(name for _, record in first if (name := reader_of(record, language)) is not None)
+    if not names:
+        where, record = first[0]
+        raise UserError(
+            f"{where}: no known set has the fields {', '.join(map(str, record))} for {language}: "
+            f"name the format ({', '.join(READERS)}), or rename the fields to {', '.join(TARGET_FIELDS)}"
+        )
+    return names.most_common(1)[0][0]
+
+
+def _entry(slot: Slot, reader: Reader, language: str) -> Entry:
+    if slot.record is None:
+        return Entry(slot.where, None, None, slot.problem, slot.text)
+    key = None
+    try:
+        fields = reader.read(slot.record, language)
+        key = _key(fields.get("id"))
+        # A row without an id is checked all the same: it gets one when it is written.
+        needed = ("instruction",) if reader.sentences else TARGET_FIELDS
+        row = make_row({**fields, "id": _NO_ID if key is None else key}, language, needed)
+    except BadRow as error:
+        return Entry(slot.where, key, None, str(error), as_text(slot.record))
+    except RecursionError:
+        return Entry(
+            slot.where, key, None, "nested too deep to be read: write such a field as text", as_text(slot.record)
+        )
+    return Entry(slot.where, key, normalize(row))
+
+
+def _key(value: Any) -> str | None:
+    return None if value is None or value == "" else check_id(value)

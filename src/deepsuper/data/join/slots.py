@@ -1,0 +1,172 @@
+"""A file or a hub data set -> its rows in order: a bad row keeps its place, with what is wrong with it."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BufferedIOBase
+from pathlib import Path
+from typing import Any, Literal
+
+from deepsuper.common.errors import UserError
+from deepsuper.common.languages import LANGUAGES
+from deepsuper.common.lines import array_items, decode, file_records, numbered_lines
+from deepsuper.data.rows import hub_records
+
+Layout = Literal["array", "lines", "columns", "text"]
+"""A JSON array, one JSON object on each line, two columns parted by a tab, or one sentence on each line."""
+MAX_ARRAY = 2**30
+"""Bytes: a JSON array can only be read whole."""
+_LOOK_AHEAD = 2**16
+_SUFFIXES = (".json", ".jsonl", ".gz", ".tsv", ".txt", ".dev", ".devtest", ".csv", ".parquet")
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One place of a data set: its record, or the `problem` that it has, with the `text` as it stood there."""
+
+    where: str
+    record: Mapping[str, Any] | None
+    problem: str = ""
+    text: str = ""
+
+
+def read_slots(source: str, split: str = "train", subset: str | None = None) -> tuple[Layout, list[Slot]]:
+    """The layout of `source` and its rows, in order. A folder or a hub name is read with `datasets`.
+
+    Raises: UserError where it is missing, cut off, or no such data set.
+    """
+    path = Path(source)
+    if path.name.endswith((".csv", ".csv.gz")):
+        raise UserError(f"{path}: columns parted by commas: save them parted by tabs (.tsv), or as JSON lines")
+    if path.is_dir() or not (path.is_file() or _names_a_file(source)):
+        records = hub_records(source, split, subset)
+        return "lines", [Slot(where, record) for where, record in records]
+    layout = _layout([line for line in _head(path).split(b"\n") if line.strip(_BLANK)])
+    if layout == "array":
+        return layout, _array(path)
+    return layout, _json_lines(path) if layout == "lines" else list(_text(path, layout))
+
+
+COLUMNS = {
+    "instruction", "input", "output", "question", "answer", "prompt", "response", "completion", "query", "source",
+    "target", "src", "tgt", "trg", "text", "text_en", "sentence", "translation", "original",
+    *LANGUAGES, *(language.name.casefold() for language in LANGUAGES.values()),
+    *(language.flores.casefold() for language in LANGUAGES.values()),
+}  # fmt: skip
+"""What columns are called: a first line of two of these names them, and is no row."""
+_BLANK = b"\xef\xbb\xbf \t\r\n"
+
+
+def _names_a_file(source: str) -> bool:
+    return source.endswith(_SUFFIXES) or source.count("/") != 1 or source.startswith((".", "/", "~"))
+
+
+def _layout(lines: list[bytes]) -> Layout:
+    """What most of the first lines look like: one damaged line does not make a JSON file a text."""
+    starts = [line.lstrip(_BLANK)[:1] for line in lines]
+    if starts[:1] == [b"["]:
+        return "array"
+    if starts.count(b"{") * 2 > len(lines) or starts[:1] == [b"{"]:
+        return "lines"
+    return "columns" if sum(b"\t" in line.strip(b"\r\n") for line in lines) * 2 > len(lines) else "text"
+
+
+def _head(path: Path) -> bytes:
+    """The first bytes of a file."""
+    with _opened(path) as file:
+        return file.read(_LOOK_AHEAD)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BufferedIOBase]:
+    """A plain or gzip file. Raises: UserError where it is cut off or damaged."""
+    if not path.is_file():
+        raise UserError(f"{path}: no such file")
+    with path.open("rb") as raw:
+        packed = raw.read(2) == b"\x1f\x8b"
+        raw.seek(0)
+        try:
+            # Closing it reads no further, so a block is left with what was read.
+            yield gzip.GzipFile(fileobj=raw) if packed else raw
+        except (EOFError, OSError, zlib.error) as error:
+            raise UserError(f"{path}: cannot read on ({error}): fetch the file again") from error
+
+
+def _json_lines(path: Path) -> list[Slot]:
+    slots: list[Slot] = []
+
+    def bad(where: str, problem: str, text: str) -> None:
+        slots.append(Slot(where, None, problem, text))
+
+    # `bad` is called while the next record is looked for, so the order stays that of the file.
+    for where, record in file_records(path, bad):
+        slots.append(Slot(where, record))
+    return slots
+
+
+def _array(path: Path) -> list[Slot]:
+    # Not by lines: such a file is often one line.
+    with _opened(path) as file:
+        whole = file.read(MAX_ARRAY + 1)
+    if len(whole) > MAX_ARRAY:
+        raise UserError(f"{path}: a JSON array of more than {MAX_ARRAY} bytes: write one JSON object on each line")
+    try:
+        text = decode(whole)
+    except ValueError as error:
+        raise UserError(f"{path}: {error}") from error
+    try:
+        items = list(array_items(text))
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path}: not JSON ({error}): need an array of objects, or one object on each line") from error
+    return [Slot(f"{path}[{n}]", *item) for n, item in enumerate(items, start=1)]
+
+
+def _text(path: Path, layout: Layout) -> Iterator[Slot]:
+    """Each line in its place: an empty one is a row without its text, but for those at the end of the file."""
+    empty: list[Slot] = []
+    for slot in _lines(path, layout):
+        if slot.record is None and not slot.text:
+            empty.append(slot)
+            continue
+        yield from empty
+        yield slot
+        empty = []
+
+
+def _lines(path: Path, layout: Layout) -> Iterator[Slot]:
+    too_long: list[Slot] = []
+
+    def bad(where: str, problem: str, text: str) -> None:
+        too_long.append(Slot(where, None, problem, text))
+
+    for number, line in numbered_lines(path, bad):
+        yield from too_long
+        too_long.clear()
+        slot = _text_slot(f"{path}:{number}", line, layout)
+        if number == 1 and layout == "columns" and slot.record is not None and _is_header(slot.record):
+            slot = Slot(slot.where, None, "a header, the names of the columns", "\t".join(slot.record.values()))
+        yield slot
+    yield from too_long
+
+
+def _is_header(record: Mapping[str, str]) -> bool:
+    return all(name.strip().strip('"').casefold() in COLUMNS for name in record.values())
+
+
+def _text_slot(where: str, line: bytes, layout: Layout) -> Slot:
+    try:
+        text = decode(line).strip("\r\n")
+    except ValueError as error:
+        return Slot(where, None, str(error), line.decode("utf-8", "replace"))
+    columns = text.split("\t")
+    if not text.strip():
+        return Slot(where, None, "the line is empty: write its text")
+    if layout == "text":
+        return Slot(where, {"text": text})
+    if len(columns) == 2:
+        return Slot(where, {"instruction": columns[0], "output": columns[1]})
+    return Slot(where, None, f"{len(columns)} columns: need two, parted by one tab", text)

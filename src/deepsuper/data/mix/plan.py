@@ -1,0 +1,68 @@
+"""What becomes of each source: how many rows of it, into which file, marked how."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from deepsuper.common.errors import UserError
+from deepsuper.config.mix import MixConfig, MixSource
+from deepsuper.data.mix.deal import Marks
+from deepsuper.data.mix.quotas import Sampler, Stock, quotas
+from deepsuper.data.mix.scan import Scan
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One source: what it holds, how many rows (`quota`) of how many different ones (`taken`) go to `file`."""
+
+    source: MixSource
+    scan: Scan
+    file: str
+    taken: int
+    quota: int
+    marks: Marks
+
+    @property
+    def bytes_out(self) -> int:
+        """About how many bytes go out."""
+        return self.scan.size * self.quota // self.scan.rows
+
+    def sampler(self, rng: random.Random) -> Sampler:
+        """Chooses the rows."""
+        return Sampler(self.scan.rows, self.taken, self.quota, rng)
+
+
+def make_plan(config: MixConfig, scans: Sequence[Scan]) -> list[Planned]:
+    """The plan for every source. Raises: UserError where nothing would come out."""
+    stocks = [
+        Stock(source.language, scan.rows, source.weight, source.cap)
+        for source, scan in zip(config.sources, scans, strict=True)
+    ]
+    shares = quotas(stocks, temperature=config.temperature, total=config.rows)
+    if not sum(shares):
+        raise UserError(f"rows: the weights leave none of {sum(s.rows for s in stocks)} rows: raise them, or set rows")
+    files = [file_of(config, source) for source in config.sources]
+    sharing = Counter(files)
+    return [
+        Planned(
+            source,
+            scan,
+            file,
+            stock.taken,
+            quota,
+            Marks(
+                source=source.named if sharing[file] > 1 else None,
+                language=source.language if config.layout == "one" else None,
+                copies=quota > stock.taken,
+            ),
+        )
+        for source, scan, file, stock, quota in zip(config.sources, scans, files, stocks, shares, strict=True)
+    ]
+
+
+def file_of(config: MixConfig, source: MixSource) -> str:
+    """The name of the file that the rows of a source go to."""
+    return "rows.jsonl" if config.layout == "one" else f"{source.language}.jsonl"

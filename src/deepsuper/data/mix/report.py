@@ -1,0 +1,90 @@
+"""What a mix tells: a table, the manifest, and the lines for a recipe."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+from deepsuper.common.files import sha256, write_json, write_text
+from deepsuper.config.mix import MixConfig
+from deepsuper.data.mix.deal import Dealt
+from deepsuper.data.mix.plan import Planned
+
+
+def counts(planned: Planned, dealt: Dealt) -> dict[str, int]:
+    """The rows of one source: in = good + skipped; taken: the different ones that went out, some perhaps repeatedly."""
+    scan = planned.scan
+    return {
+        "rows_in": scan.rows + scan.skipped,
+        "skipped": scan.skipped,
+        "good": scan.rows,
+        "taken": dealt.different,
+        "rows_out": dealt.rows,
+    }
+
+
+def print_mix(console: Console, plan: Sequence[Planned], dealt: Sequence[Dealt]) -> None:
+    """A line for each source, and the sum."""
+    table = Table("source", "", "rows in", "skipped", "good", "taken", "rows out", "share")
+    total = sum(d.rows for d in dealt)
+    sums: Counter[str] = Counter()
+    for planned, out in zip(plan, dealt, strict=True):
+        numbers = counts(planned, out)
+        sums.update(numbers)
+        cells = [f"{n:,}" for n in numbers.values()]
+        table.add_row(planned.source.named, planned.source.language, *cells, f"{out.rows / total:.1%}")
+    if len(plan) > 1:
+        table.add_section()
+        table.add_row("all", "", *[f"{n:,}" for n in sums.values()], "100.0%")
+    for column in table.columns[2:]:
+        column.justify = "right"
+    console.print(table)
+
+
+def write_report(
+    folder: Path, config: MixConfig, plan: Sequence[Planned], dealt: Sequence[Dealt], head: Mapping[str, Any]
+) -> list[str]:
+    """Writes what stands beside the rows, the manifest last, and returns the names of the files."""
+    files: Counter[str] = Counter()
+    for planned, out in zip(plan, dealt, strict=True):
+        files[planned.file] += out.rows
+    write_text(folder / "mix.yaml", yaml.safe_dump(asdict(config), sort_keys=False, allow_unicode=True))
+    names = ["mix.yaml", "manifest.json"]
+    if config.layout == "languages":
+        write_text(folder / "data.yaml", _recipe_lines(folder, plan))
+        names.insert(0, "data.yaml")
+    sources = [
+        {
+            "name": planned.source.named,
+            "language": planned.source.language,
+            "path": planned.source.path,
+            "sha256": planned.scan.sha256,
+            "file": planned.file,
+            **counts(planned, out),
+        }
+        for planned, out in zip(plan, dealt, strict=True)
+    ]
+    manifest = {
+        **head,
+        "seed": config.seed,
+        "temperature": config.temperature,
+        "sources": sources,
+        "files": {name: {"rows": rows, "sha256": sha256(folder / name)} for name, rows in files.items()},
+    }
+    write_json(folder / "manifest.json", manifest)
+    return [*files, *names]
+
+
+def _recipe_lines(folder: Path, plan: Sequence[Planned]) -> str:
+    """The part of a recipe that reads the files."""
+    languages = {planned.file: planned.source.language for planned in plan if planned.quota}
+    sources = [{"language": language, "path": str(folder / file)} for file, language in languages.items()]
+    lines: str = yaml.safe_dump({"data": {"train": sources}}, sort_keys=False, allow_unicode=True)
+    return f"# deepsuper train RECIPE.yaml --config {folder / 'data.yaml'}\n{lines}"

@@ -1,0 +1,113 @@
+"""`deepsuper data mix`: checks, reads every source once to count, once to deal, and writes the shuffled files."""
+
+from __future__ import annotations
+
+import logging
+import random
+import shutil
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from deepsuper.common.errors import UserError
+from deepsuper.common.files import replacing
+from deepsuper.common.manifests import manifest_head
+from deepsuper.config.mix import MixConfig, MixSource
+from deepsuper.data.mix.buckets import Buckets, shuffled
+from deepsuper.data.mix.check import check_mix, work_folder
+from deepsuper.data.mix.deal import Dealt, deal
+from deepsuper.data.mix.plan import Planned, make_plan
+from deepsuper.data.mix.report import print_mix, write_report
+from deepsuper.data.mix.scan import Scan, good_lines, said_twice, scan
+from deepsuper.data.mix.skipped import skipped_file
+from deepsuper.data.rows import Skipper
+
+log = logging.getLogger(__name__)
+BUCKET = 32 << 20
+"""Bytes of rows that are shuffled in memory at a time."""
+Tick = Callable[[], None]
+
+
+def run_mix(config: MixConfig, command: Sequence[str] = ()) -> list[Dealt]:
+    """Writes the mix, prints a table, and returns what went out of each source.
+
+    Raises: UserError naming the option, or file and line, at fault; no file of rows is left behind then.
+    """
+    check_mix(config)
+    folder = Path(config.output_dir)
+    work = work_folder(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(work, ignore_errors=True)  # of a mix that was killed
+    head = manifest_head(command)
+    try:
+        with skipped_file(folder / "skipped.jsonl", config.on_bad_row) as bad, _progress() as progress:
+            counter = _Counter(progress)
+            scans = [_scan(source, config, bad, work, counter) for source in config.sources]
+            plan = make_plan(config, scans)
+            dealt = _write_rows(plan, config.seed, bad, work, counter)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    names = write_report(folder, config, plan, dealt, head)
+    print_mix(Console(), plan, dealt)
+    log.info("%s: %s", folder, ", ".join([*names, "skipped.jsonl"]))
+    return dealt
+
+
+def _scan(source: MixSource, config: MixConfig, bad: Skipper, work: Path, counter: _Counter) -> Scan:
+    bad.first = ""  # of this source
+    scanned = scan(Path(source.path), config.kind, bad, work / "ids", counter.start(f"{source.named}: checked"))
+    if not scanned.rows:
+        told = f", the first: {bad.first}; all are in {work.parent / 'skipped.jsonl'}" if scanned.skipped else ""
+        raise UserError(f"{source.path}: no row to mix ({scanned.skipped} were skipped{told})")
+    return scanned
+
+
+def _write_rows(plan: Sequence[Planned], seed: int, bad: Skipper, work: Path, counter: _Counter) -> list[Dealt]:
+    """Deals every source to its file's buckets, then writes each file, bucket after bucket."""
+    rng = random.Random(seed)
+    sizes: dict[str, int] = {}
+    for planned in plan:
+        sizes[planned.file] = sizes.get(planned.file, 0) + planned.bytes_out
+    buckets = {name: Buckets(work / name, 1 + size // BUCKET) for name, size in sizes.items()}
+    dealt = []
+    for planned in plan:
+        path = Path(planned.source.path)
+
+        def twice(number: int, first: int, line: bytes, path: Path = path) -> None:
+            bad(f"{path}:{number}", said_twice(path, first), line.decode("utf-8"))
+
+        lines = good_lines(path, planned.scan, twice)
+        tick = counter.start(f"{planned.source.named}: dealt")
+        dealt.append(deal(lines, planned.sampler(rng), planned.marks, buckets[planned.file], rng, tick))
+    with ExitStack() as renames:  # of all files, when all are written
+        for name, dealt_to in buckets.items():
+            with renames.enter_context(replacing(work.parent / name)).open("wb") as file:
+                for rows in shuffled(dealt_to, rng):
+                    file.writelines(rows)
+    return dealt
+
+
+class _Counter:
+    """Counts rows on standard error; now and then, because to draw costs more than to read a row."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress, self._task, self._count = progress, progress.add_task(""), 0
+
+    def start(self, title: str) -> Tick:
+        """What to call for each row."""
+        self._count = 0
+        self._progress.reset(self._task, description=title)
+        return self._tick
+
+    def _tick(self) -> None:
+        self._count += 1
+        if self._count % 1000 == 0:
+            self._progress.update(self._task, completed=self._count)
+
+
+def _progress() -> Progress:
+    columns = (SpinnerColumn(), TextColumn("{task.description} {task.completed:,.0f}"), TimeElapsedColumn())
+    return Progress(*columns, transient=True, console=Console(stderr=True))

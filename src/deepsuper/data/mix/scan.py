@@ -1,0 +1,130 @@
+"""The first pass over a source: its good rows are counted, and every other line is accounted for."""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from deepsuper.common.errors import UserError
+from deepsuper.common.files import sha256
+from deepsuper.common.lines import json_records, numbered_lines
+from deepsuper.config.recipe import CorpusKind
+from deepsuper.data.mix.buckets import Buckets
+from deepsuper.data.rows import FIELDS, BadRow, Skipper, as_text, check_record
+
+DIGEST = np.dtype([("a", "<u8"), ("b", "<u8"), ("line", "<i8")])
+"""An id's hash of 128 bits, by which equal ids are found, and its line."""
+BUCKET_SOURCE = 64 << 20
+"""Bytes of a source for each bucket of digests, which are far shorter than its rows."""
+Lines = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What a source holds. `rows`: the good ones; `size`: their bytes; `blank`: lines that hold nothing.
+
+    `left_out`: numbers of all lines that are no good row; `twice`: those of them whose id an earlier line has, with
+    that line. Both in order. Shapes: (n,), (d, 2). `sha256`: of the file, before it was read.
+    """
+
+    rows: int
+    size: int
+    blank: int
+    skipped: int
+    left_out: Lines
+    twice: Lines
+    sha256: str
+
+
+@dataclass
+class _Tap:
+    """The numbered lines of a file, the last one that was read at hand."""
+
+    lines: Iterator[tuple[int, bytes]]
+    number: int = 0
+    line: bytes = b""
+
+    def __iter__(self) -> Iterator[tuple[int, bytes]]:
+        for number, line in self.lines:
+            self.number, self.line = number, line
+            yield number, line
+
+
+def scan(path: Path, kind: CorpusKind, bad: Skipper, folder: Path, tick: Callable[[], None]) -> Scan:
+    """Reads and checks every row of a file. `folder`: for what does not fit in memory; `tick`: called for each row.
+
+    Raises: BadRow where `bad` does; ValueError naming the file where it cannot be read.
+    """
+    before, rows, size, last = bad.count, 0, 0, 0
+    hashed = sha256(path)
+    highest, left_out = [0], array("q")
+
+    def told(where: str, problem: str, text: str) -> None:
+        highest[0] = int(where.rpartition(":")[2])  # a line that is too long is told of, but not given
+        bad(where, problem, text)
+
+    tap = _Tap(numbered_lines(path, told))
+    digests = Buckets(folder, 1 + path.stat().st_size // BUCKET_SOURCE)
+    for where, record in json_records(str(path), iter(tap), told):
+        tick()
+        try:
+            key = check_record(record, FIELDS[kind])[0].encode()
+        except BadRow as error:
+            told(where, str(error), as_text(record))
+            continue
+        digest = hashlib.blake2b(key, digest_size=16).digest()
+        digests.add(digest[0] % len(digests), digest + tap.number.to_bytes(8, "little"))
+        left_out.extend(range(last + 1, tap.number))
+        rows, size, last = rows + 1, size + len(tap.line), tap.number
+    lines = max(tap.number, highest[0])
+    left_out.extend(range(last + 1, lines + 1))
+    twice = _repeated(digests)
+    if len(twice) and bad.on_bad_row == "error":
+        bad(f"{path}:{twice[0, 0]}", said_twice(path, int(twice[0, 1])), "")
+    blank = lines - rows - (bad.count - before)
+    every = np.sort(np.concatenate([np.array(left_out, dtype=np.int64), twice[:, 0]]))
+    return Scan(rows - len(twice), size, blank, bad.count - before + len(twice), every, twice, hashed)
+
+
+def said_twice(path: Path, first: int) -> str:
+    """What is wrong with a row whose id an earlier line has."""
+    return f"its id is also at {path}:{first}: need each id once in a source"
+
+
+def _repeated(digests: Buckets) -> Lines:
+    """Lines whose id an earlier line has, and the first that has it, in order. Shape: (d, 2)."""
+    found = [np.empty((0, 2), dtype=np.int64)]
+    for path in digests.take():
+        ids = np.fromfile(path, dtype=DIGEST)
+        ids = ids[np.lexsort((ids["line"], ids["b"], ids["a"]))]
+        same = np.zeros(len(ids), dtype=bool)
+        same[1:] = (ids["a"][1:] == ids["a"][:-1]) & (ids["b"][1:] == ids["b"][:-1])
+        firsts = np.maximum.accumulate(np.where(same, 0, np.arange(len(ids))))
+        found.append(np.stack([ids["line"][same], ids["line"][firsts][same]], axis=1))
+    pairs = np.concatenate(found)
+    return pairs[np.argsort(pairs[:, 0])]
+
+
+def good_lines(path: Path, scanned: Scan, twice: Callable[[int, int, bytes], None]) -> Iterator[bytes]:
+    """The lines of the good rows, without line end and byte order mark; `twice` is told of lines whose id is taken.
+
+    Raises: UserError where the file is not what it was when it was scanned.
+    """
+    left, repeated, count = map(int, scanned.left_out), scanned.twice[:, 0], 0
+    skip = next(left, 0)
+    for number, line in numbered_lines(path, lambda *_: None):
+        while skip and skip < number:
+            skip = next(left, 0)
+        if number != skip:
+            count += 1
+            yield line.rstrip(b"\r\n").removeprefix(b"\xef\xbb\xbf")
+        elif (place := np.searchsorted(repeated, number)) < len(repeated) and repeated[place] == number:
+            twice(number, int(scanned.twice[place, 1]), line)
+    if count != scanned.rows or sha256(path) != scanned.sha256:
+        raise UserError(f"{path}: changed while it was read: start again")

@@ -1,0 +1,104 @@
+"""Code-switching: a share of a text's words become the words of its translation that they are aligned with."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from deepsuper.common.languages import UNSPACED_SCRIPTS
+from deepsuper.common.scripts import script_of_character
+from deepsuper.data.words import Lexicon, Token, tokens
+
+ENGLISH = "en"
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Words that translate each other: a run of either text's characters, (start, end)."""
+
+    english: tuple[int, int]
+    target: tuple[int, int]
+
+
+def units(lexicon: Lexicon, english: str, target: str, language: str) -> list[Unit]:
+    """What can be switched: words, or runs of words, that are linked with each other alone, in order of the English.
+
+    Where both sides say the same (a number, a name, a mark) there is nothing to switch.
+    """
+    e, f = tokens(english, ENGLISH), tokens(target, language)
+    links = lexicon.align([token.form for token in e], [token.form for token in f])
+    found = []
+    for i, j in _groups(links):
+        of_english, of_target = ([words[n].form for n in places] for words, places in ((e, i), (f, j)))
+        if of_english != of_target and _speaks(of_english) and _speaks(of_target) and _is_run(i) and _is_run(j):
+            found.append(Unit(_place(e, i), _place(f, j)))
+    return sorted(found, key=lambda unit: unit.english)
+
+
+def choose(found: Sequence[Unit], share: float, rng: random.Random) -> list[Unit]:
+    """A random `share` of the units, at least one where there is any and a share is asked for."""
+    count = min(len(found), max(1, round(share * len(found)))) if share else 0
+    return rng.sample(list(found), count)
+
+
+def switch_english(english: str, target: str, chosen: Sequence[Unit]) -> str:
+    """The English text with the target words of the chosen units; all else stays as it is."""
+    return _replace(english, [(unit.english, target[slice(*unit.target)]) for unit in chosen])
+
+
+def switch_target(english: str, target: str, chosen: Sequence[Unit]) -> str:
+    """The target text with the English words of the chosen units; all else stays as it is."""
+    return _replace(target, [(unit.target, english[slice(*unit.english)]) for unit in chosen])
+
+
+def _replace(text: str, changes: Sequence[tuple[tuple[int, int], str]]) -> str:
+    done, end = "", 0
+    for (start, stop), word in sorted(changes):
+        done = _join(_join(done, text[end:start]), word)
+        end = stop
+    return _join(done, text[end:])
+
+
+def _join(left: str, right: str) -> str:
+    """Both as one text, with a space where two words of scripts that have spaces would run together."""
+    return left + " " * (_spaced(left[-1:]) and _spaced(right[:1])) + right
+
+
+def _spaced(character: str) -> bool:
+    return character.isalnum() and script_of_character(character) not in UNSPACED_SCRIPTS
+
+
+def _groups(links: Sequence[tuple[int, int]]) -> list[tuple[list[int], list[int]]]:
+    """The places of both sides that hang together by links."""
+    of_english, of_target = defaultdict(set), defaultdict(set)
+    for i, j in links:
+        of_english[i].add(j)
+        of_target[j].add(i)
+    groups, seen = [], set()
+    for first in of_english:
+        if first in seen:
+            continue
+        english, target = {first}, set(of_english[first])
+        while True:
+            wider = {i for j in target for i in of_target[j]}
+            if wider == english:
+                break
+            english, target = wider, {j for i in wider for j in of_english[i]}
+        seen |= english
+        groups.append((sorted(english), sorted(target)))
+    return groups
+
+
+def _speaks(words: Sequence[str]) -> bool:
+    """Whether there is a letter in it: marks and digits belong to no language."""
+    return any(character.isalpha() for word in words for character in word)
+
+
+def _is_run(places: Sequence[int]) -> bool:
+    return places[-1] - places[0] == len(places) - 1
+
+
+def _place(words: Sequence[Token], places: Sequence[int]) -> tuple[int, int]:
+    return words[places[0]].start, words[places[-1]].end

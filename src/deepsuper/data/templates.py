@@ -1,0 +1,184 @@
+"""Rows -> token ids: the prompt around a question, and where the answer begins and ends."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from rich.progress import track
+
+from deepsuper.common.errors import UserError
+from deepsuper.config import DataConfig
+from deepsuper.config.recipe import CorpusKind
+from deepsuper.data.rows import FIELDS, Row, SkippedRow, Skipper, as_text
+from deepsuper.method.batch import EncodedRow, Side
+
+TemplateName = Literal["alpaca", "plain", "chat"]
+
+ALPACA_WITH_INPUT = (
+    "Below is an instruction that describes a task, paired with an input that provides further context. "
+    "Write a response that appropriately completes the request.\n\n"
+    "### Instruction:\n{instruction}\n\n### Input:\n{input}\n\n### Response:"
+)
+ALPACA_WITHOUT_INPUT = (
+    "Below is an instruction that describes a task. "
+    "Write a response that appropriately completes the request.\n\n"
+    "### Instruction:\n{instruction}\n\n### Response:"
+)
+
+
+def alpaca(instruction: str, context: str) -> str:
+    """Stanford Alpaca's prompt: one with an input, one without."""
+    return (ALPACA_WITH_INPUT if context else ALPACA_WITHOUT_INPUT).format(instruction=instruction, input=context)
+
+
+def plain(instruction: str, context: str) -> str:
+    """The context, where there is one, and the question, each on a line of its own; the answer follows."""
+    return f"{context}\n{instruction}\n" if context else f"{instruction}\n"
+
+
+@dataclass(frozen=True)
+class Template:
+    """Renders prompts, and whole conversations, for one tokenizer. Raises: UserError where it cannot serve."""
+
+    name: TemplateName
+    tokenizer: Any
+
+    def __post_init__(self) -> None:
+        if self.tokenizer.eos_token_id is None:
+            raise UserError("the tokenizer has no EOS token, so the model could not learn to stop: set eos_token")
+        if self.name == "chat" and not self.tokenizer.chat_template:
+            raise UserError("data.template: chat, but the tokenizer has no chat template: choose alpaca or plain")
+
+    def render(self, instruction: str, context: str) -> str:
+        """The prompt x as text; generation goes on from here."""
+        if self.name == "chat":
+            return self._chat([self._ask(instruction, context)], prompt=True)
+        return {"alpaca": alpaca, "plain": plain}[self.name](instruction, context)
+
+    def render_with(self, instruction: str, context: str, output: str) -> str:
+        """The prompt and the answer y as one text, without a final EOS except where a chat template writes it."""
+        if self.name != "chat":
+            return self.render(instruction, context) + output
+        answer = {"role": "assistant", "content": output}
+        return self._chat([self._ask(instruction, context), answer], prompt=False).rstrip()
+
+    @property
+    def add_special_tokens(self) -> bool:
+        """Whether the tokenizer shall add BOS; a chat template writes its own."""
+        return self.name != "chat"
+
+    @staticmethod
+    def _ask(instruction: str, context: str) -> dict[str, str]:
+        return {"role": "user", "content": f"{context}\n\n{instruction}" if context else instruction}
+
+    def _chat(self, messages: list[dict[str, str]], *, prompt: bool) -> str:
+        text: str = self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=prompt)
+        return text
+
+
+@dataclass
+class Encoded:
+    """Token ids of rows, how many answers the length limit cut, and the rows that were skipped for it."""
+
+    rows: list[EncodedRow] = field(default_factory=list)
+    cut: Counter[str] = field(default_factory=Counter)
+    skipped: list[SkippedRow] = field(default_factory=list)
+
+
+def encode_rows(
+    rows: Sequence[Row], tokenizer: Any, data: DataConfig, kind: CorpusKind, *, progress: bool = False
+) -> Encoded:
+    """The rows as token ids, answers cut to `data.max_length` tokens together with their prompt.
+
+    In an `english` corpus the English side is the one that is trained on. Raises: UserError naming file and line
+    where a prompt alone fills the limit, unless `data.on_bad_row` is skip.
+    """
+    template, encoded = Template(data.template, tokenizer), Encoded()
+    bad = Skipper(data.on_bad_row, encoded.skipped.append)
+    encode = _encoder(template, data.max_length, encoded.cut)
+    batches = [rows[n : n + 500] for n in range(0, len(rows), 500)]
+    for batch in track(batches, "Tokenizing", disable=not progress, transient=True):
+        target = encode([(r.instruction, r.input, r.output) for r in batch], "") if kind != "english" else None
+        sides_en = [(r.instruction_en, r.input_en, r.output_en) for r in batch]
+        english = encode(sides_en, "_en") if kind != "translated" else None
+        for n, row in enumerate(batch):
+            tgt = (target or english or [])[n]
+            en = english[n] if english is not None and target is not None else None
+            for side in (tgt, en):
+                if isinstance(side, int):
+                    bad(row.where or row.id, _too_long(side, data.max_length), as_text(_fields(row)), shown=None)
+                    break
+            else:
+                assert isinstance(tgt, Side) and not isinstance(en, int)
+                encoded.rows.append(EncodedRow(row.id, row.language, tgt, en))
+    return encoded
+
+
+def _fields(row: Row) -> dict[str, str]:
+    """The row as it stands in a file, without the fields that the corpus has not read."""
+    return {"id": row.id} | {name: text for name in FIELDS["parallel"] if (text := getattr(row, name))}
+
+
+Texts = tuple[str, str, str]
+
+
+def _encoder(template: Template, limit: int, cut: Counter[str]) -> Callable[[Sequence[Texts], str], list[Side | int]]:
+    """A function from texts to sides, or to the length of the prompt where it leaves no room for an answer."""
+    special = frozenset(template.tokenizer.all_special_ids)
+
+    def encode(texts: Sequence[Texts], suffix: str) -> list[Side | int]:
+        prompts = [template.render(instruction, context) for instruction, context, _ in texts]
+        wholes = [template.render_with(*text) for text in texts]
+        alone = [_answer_behind(prompt, whole) for prompt, whole in zip(prompts, wholes, strict=True)]
+        sides: list[Side | int] = []
+        for query, whole, answer in zip(
+            _tokenize(template, prompts),
+            _tokenize(template, wholes),
+            _tokenize(template, alone, bare=True),
+            strict=True,
+        ):
+            # The answer's tokens as they stand behind the prompt, unless the seam was merged into one token.
+            response = whole[len(query) :] if whole[: len(query)] == query else answer
+            if not response or response[-1] not in special:
+                response = [*response, template.tokenizer.eos_token_id]
+            cut[f"output{suffix}"] += len(query) < limit < len(query) + len(response)
+            sides.append(_side(query, response, special, limit))
+        return sides
+
+    return encode
+
+
+def _answer_behind(prompt: str, whole: str) -> str:
+    """The text of the answer. Raises: UserError where the conversation does not begin with its own prompt."""
+    if not whole.startswith(prompt):
+        raise UserError(
+            "data.template: chat, but a conversation of the tokenizer's chat template does not begin with its prompt, "
+            f"which ends in {prompt[-20:]!r}: choose alpaca or plain, or change chat_template in the model's folder"
+        )
+    return whole[len(prompt) :]
+
+
+def _tokenize(template: Template, texts: Iterable[str], *, bare: bool = False) -> list[list[int]]:
+    special = template.add_special_tokens and not bare
+    ids: list[list[int]] = template.tokenizer(
+        list(texts), add_special_tokens=special, return_attention_mask=False, verbose=False
+    )["input_ids"]
+    eos = template.tokenizer.eos_token_id
+    # Some tokenizers close every text with EOS: a prompt must stay open, and an answer is closed in `_side`.
+    return [text[:-1] if special and text and text[-1] == eos and len(text) > 1 else text for text in ids]
+
+
+def _side(query: list[int], response: list[int], special: frozenset[int], limit: int) -> Side | int:
+    if len(query) >= limit:
+        return len(query)
+    content = tuple(position > 0 and token not in special for position, token in enumerate(query))
+    return Side(tuple(query), tuple(response[: limit - len(query)]), content)
+
+
+def _too_long(length: int, limit: int) -> str:
+    return (
+        f"the prompt alone has {length} tokens, which leaves none of data.max_length {limit} for the answer: raise it"
+    )

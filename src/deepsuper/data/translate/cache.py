@@ -1,0 +1,51 @@
+"""Translations that are kept: a killed run goes on where it was, and nothing is asked or paid for twice."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from deepsuper.common.errors import UserError
+
+
+class Cache:
+    """Text -> translation of one `maker`: the model, its settings and the languages, as one text."""
+
+    def __init__(self, connection: sqlite3.Connection, maker: str) -> None:
+        self._connection, self._maker = connection, hashlib.sha256(maker.encode()).digest()
+
+    def get(self, texts: Iterable[str]) -> dict[str, str]:
+        """The translations that are known."""
+        found = {}
+        for text in texts:
+            row = self._connection.execute("SELECT answer FROM answers WHERE key = ?", (self._key(text),)).fetchone()
+            if row is not None:
+                found[text] = str(row[0])
+        return found
+
+    def put(self, answers: Mapping[str, str]) -> None:
+        """Keeps translations; they are on disk when this returns."""
+        with self._connection:
+            rows = [(self._key(text), answer) for text, answer in answers.items()]
+            self._connection.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?)", rows)
+
+    def _key(self, text: str) -> bytes:
+        return hashlib.sha256(self._maker + text.encode("utf-8")).digest()
+
+
+@contextmanager
+def open_cache(path: Path, maker: str) -> Iterator[Cache]:
+    """A file of translations, made if it is missing. Raises: UserError where it is none, or in use."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with closing(sqlite3.connect(path, timeout=5)) as connection:
+            # A log written ahead survives a kill between any two writes.
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute("CREATE TABLE IF NOT EXISTS answers (key BLOB PRIMARY KEY, answer TEXT) WITHOUT ROWID")
+            yield Cache(connection, maker)
+    except sqlite3.Error as error:
+        raise UserError(f"cache {path}: {error}: remove the file, or choose another with --cache") from error

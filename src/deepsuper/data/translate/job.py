@@ -1,0 +1,141 @@
+"""One pass over a file: each row comes out completed, or goes aside with the reason."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from deepsuper.common.errors import UserError
+from deepsuper.common.lines import file_records
+from deepsuper.config.translate import TranslateConfig
+from deepsuper.data.rows import FIELDS, BadRow
+from deepsuper.data.translate.answers import problem_of
+from deepsuper.data.translate.cache import Cache
+from deepsuper.data.translate.rows import Task, make_task, split, to_translate
+from deepsuper.data.translate.translators import Translator
+
+CHUNK = 256
+"""Rows that are in memory at a time."""
+
+
+@dataclass
+class Translated:
+    """What became of the rows: in = out + aside. `reasons`: of those aside, by the kind of problem."""
+
+    rows_out: int = 0
+    rows_aside: int = 0
+    texts: int = 0
+    """Texts that were translated in this run."""
+    known: int = 0
+    """Texts that the cache held."""
+    whole: int = 0
+    """Rows that lacked nothing, and went out as they are."""
+    reasons: Counter[str] = field(default_factory=Counter)
+
+
+Writer = Callable[[dict[str, Any]], object]
+
+
+@dataclass
+class Job:
+    """One pass over a file."""
+
+    config: TranslateConfig
+    translator: Translator
+    cache: Cache
+    done: Translated
+    keep: Writer
+    put_aside: Writer
+    tick: Callable[[], None]
+    seen: set[bytes] = field(default_factory=set)
+
+    def run(self, path: Path) -> None:
+        """Completes the rows, a chunk at a time."""
+        records = file_records(path, self._fail)
+        tasks = self._tasks(records)
+        while chunk := list(islice(tasks, CHUNK)):
+            self._complete(chunk)
+            self.tick()
+        if not self.done.rows_out + self.done.rows_aside:
+            raise UserError(f"{path}: no row to translate")
+
+    def _tasks(self, records: Iterable[tuple[str, Any]]) -> Iterator[Task]:
+        for where, record in records:
+            try:
+                task = make_task(where, record, self.config.to)
+                key = hashlib.blake2b(str(record["id"]).encode(), digest_size=16).digest()
+                if key in self.seen:
+                    raise BadRow("its id is also at an earlier line: need each id once")
+                self.seen.add(key)
+            except BadRow as error:
+                self._fail(where, str(error), record)
+                continue
+            yield task
+
+    def _complete(self, tasks: Sequence[Task]) -> None:
+        lines = self.translator.lines
+        wanted = {
+            piece for task in tasks for text in task.made.values() for piece in to_translate(split(text, lines=lines))
+        }
+        answers, problems = self._translate(sorted(wanted))
+        for task in tasks:
+            made = {}
+            for name, text in task.made.items():
+                pieces = split(text, lines=lines)
+                failed = next((piece for piece in to_translate(pieces) if piece in problems), None)
+                if failed is not None:
+                    self._fail(task.where, f"{name}: {problems[failed]}", task.record)
+                    break
+                pieces[::2] = [answers.get(piece, piece) for piece in pieces[::2]]
+                made[name] = "".join(pieces)
+            else:
+                self._finish(task, made)
+
+    def _finish(self, task: Task, made: dict[str, str]) -> None:
+        try:
+            row = task.complete(made)
+        except BadRow as error:
+            self._fail(task.where, str(error), task.record)
+            return
+        self.keep(row)
+        self.done.rows_out += 1
+        self.done.whole += not any(task.made.values())
+
+    def _translate(self, texts: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:
+        """The translation of each text, or its problem; each good one is on disk before the next batch is made."""
+        answers = self.cache.get(texts)
+        problems: dict[str, str] = {}
+        self.done.known += len(answers)
+        left = [text for text in texts if text not in answers]
+        for attempt in range(self.config.retries + 1):
+            again = []
+            for batch in self.translator.translate(left, attempt) if left else ():
+                good = {}
+                for text, answer in batch.items():
+                    language = self.config.language if self.config.to == "target" else "en"
+                    problem = answer.problem or problem_of(text, answer.text, language)
+                    if problem is None:
+                        good[text] = answer.text
+                        problems.pop(text, None)
+                        continue
+                    problems[text] = f"{problem} (tried {attempt + 1} times)" if attempt else problem
+                    if not answer.final:
+                        again.append(text)
+                self.cache.put(good)
+                answers.update(good)
+                self.done.texts += len(good)
+                self.tick()
+            left = again
+        return answers, problems
+
+    def _fail(self, where: str, reason: str, row: Any) -> None:
+        self.put_aside({"where": where, "reason": reason, "row": row})
+        self.done.rows_aside += 1
+        name, _, problem = reason.partition(": ")
+        kind = problem if name in FIELDS["parallel"] else reason
+        self.done.reasons[kind.partition(":")[0].partition(" (")[0][:80]] += 1

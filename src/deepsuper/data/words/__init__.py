@@ -1,0 +1,6 @@
+"""Words of both languages: where they begin, which translate each other, how parallel two texts are."""
+
+from deepsuper.data.words.lexicon import Lexicon
+from deepsuper.data.words.segment import Token, segment, tokens
+
+__all__ = ["Lexicon", "Token", "segment", "tokens"]

@@ -1,0 +1,1 @@
+"""COMET scores of translations, computed in an environment of their own."""

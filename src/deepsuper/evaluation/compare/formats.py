@@ -1,0 +1,257 @@
+"""The five ways to write a comparison: all spell the same grids and notes but CSV, which has a row for each cell."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterator
+from html import escape as html_escape
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.cells import cell_len
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text as Styled
+
+from deepsuper.common.pages import static_page
+from deepsuper.evaluation.compare.grids import MISSING, Grid, Text, grids, notes
+from deepsuper.evaluation.compare.tables import Cell, Comparison, Row, Score
+from deepsuper.evaluation.terminal import print_uncut
+
+FILE_WIDTH = 160
+CSV_HEADER = (
+    "run", "benchmark", "language", "metric", "mean", "low", "high", "stderr", "items",
+    "told", "empty", "baseline", "difference", "diff_low", "diff_high", "p", "p_corrected", "test", "note",
+)  # fmt: skip
+
+
+def print_text(console: Console, comparison: Comparison) -> None:
+    """Prints tables no wider than the console where a benchmark fits in it; no number is ever cut."""
+    for grid in grids(comparison):
+        for piece in _pieces(grid, console.width):
+            print_uncut(console, piece)
+    for note in notes(comparison):
+        console.print(Styled(note))
+
+
+def _pieces(grid: Grid, width: int) -> Iterator[Table]:
+    """The grid in pieces of whole benchmarks that fit into `width` if they can."""
+    # Beside each cell stand a blank at both sides and a blank for the line between columns.
+    sizes = [max(cell_len(line) for cell in column for line in cell.split("\n")) + 3 for column in _columns(grid)]
+    bounds = [*accumulate((count for _, count in grid.groups), initial=grid.names)]
+    bounds = bounds if grid.groups else [grid.names, len(grid.header)]
+    start = 0
+    while start < len(bounds) - 1:
+        end = start + 1
+        while end < len(bounds) - 1 and sum(sizes[: grid.names] + sizes[bounds[start] : bounds[end + 1]]) <= width:
+            end += 1
+        chosen = range(bounds[start], bounds[end])
+        yield _text_table(grid, chosen, "" if start == 0 else " (continued)")
+        start = end
+
+
+def _columns(grid: Grid) -> list[list[str]]:
+    """The cells of each column, its header's lines first, as the text tables show them: an interval below its score."""
+    titles = dict(zip(accumulate((n for _, n in grid.groups), initial=grid.names), grid.groups, strict=False))
+    columns = []
+    for n, name in enumerate(grid.header):
+        above = titles[n][0].replace(" (", "\n(").split("\n") if n in titles else []
+        above = ([""] * 2 + above)[-2:] if grid.groups else []
+        cells = [_plain(row[n]) for row in grid.rows]
+        # A sign behind some of the numbers must not move their points out of line.
+        marked = any(row[n].mark for row in grid.rows)
+        cells = [c + " " if marked and not row[n].mark else c for c, row in zip(cells, grid.rows, strict=True)]
+        below = [f"\n{row[n].interval}{' ' * marked}" if row[n].interval else "" for row in grid.rows]
+        cells = [c + b for c, b in zip(cells, below, strict=True)]
+        columns.append([*above, name, *cells])
+    return columns
+
+
+def _plain(text: Text) -> str:
+    # Without colours or in a file nothing is bold: the asterisk stays.
+    return ("*" if text.bold else "") + text.text + text.mark
+
+
+def _text_table(grid: Grid, chosen: range, more: str) -> Table:
+    table = Table(
+        title=Styled(grid.title + more, style="italic"), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False
+    )
+    columns, heads = _columns(grid), 3 if grid.groups else 1
+    kept = [*range(grid.names), *chosen]
+    for n in kept:
+        table.add_column(
+            Styled("\n".join(columns[n][:heads])), justify="left" if n < grid.names else "right", no_wrap=True
+        )
+    for number, row in enumerate(grid.rows):
+        cells = [_styled(columns[n][heads + number], row[n].bold) for n in kept]
+        table.add_row(*cells, end_section=number + 1 in grid.rules)
+    return table
+
+
+def _styled(cell: str, bold: bool) -> Styled:
+    score, line, interval = cell.partition("\n")
+    return Styled.assemble((score, "bold" if bold else ""), line, (interval, "dim"))
+
+
+def as_text(comparison: Comparison) -> str:
+    """Plain text, as it would stand in a file."""
+    out = io.StringIO()
+    print_text(Console(file=out, width=FILE_WIDTH, color_system=None), comparison)
+    return "".join(line.rstrip() + "\n" for line in out.getvalue().splitlines())
+
+
+def as_markdown(comparison: Comparison) -> str:
+    """Tables as GitHub reads them: one header line, so a column is named by benchmark and language."""
+    blocks = []
+    for grid in grids(comparison):
+        over = [""] * grid.names + [title for title, count in grid.groups for _ in range(count)]
+        header = [f"{o} {h}".strip() for o, h in zip(over, grid.header, strict=True)] if grid.groups else grid.header
+        rule = [":--" if n < grid.names else "--:" for n in range(len(grid.header))]
+        lines = [[_md(name) for name in header], rule, *([_md_cell(cell) for cell in row] for row in grid.rows)]
+        table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+        blocks.append(f"**{_md(grid.title)}**\n\n{table}")
+    return "\n\n".join([*blocks, "\n".join(f"- {_md(note)}" for note in notes(comparison, "Behind"))]) + "\n"
+
+
+def _md(text: str) -> str:
+    return re.sub(r"([\\`*_\[\]~|#$])", r"\\\1", html_escape(text, quote=False))
+
+
+def _md_cell(cell: Text) -> str:
+    interval = f" ({cell.interval})" if cell.interval else ""
+    return (f"**{_md(cell.text)}**" if cell.bold else _md(cell.text)) + cell.mark + interval
+
+
+LATEX = {
+    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}",
+    ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}", "[": "{[}", "]": "{]}", "*": "{*}",
+    "`": "{`}", "'": "{'}", "†": r"$^{\dagger}$", "‡": r"$^{\ddagger}$",
+    **{character: "\\" + character for character in "&%$#_{}"},
+}  # fmt: skip
+
+
+def as_latex(comparison: Comparison) -> str:
+    """Tables to \\input, without the scores' intervals, for which a page is too narrow.
+
+    Names in other scripts need XeLaTeX or LuaLaTeX.
+    """
+    head = "% needs \\usepackage[T1]{fontenc} and \\usepackage{booktabs}\n"
+    tables = "\n".join(_latex_table(grid) for grid in grids(comparison))
+    told = "".join(f"\\item {_latex(note)}\n" for note in notes(comparison, None))
+    return f"{head}{tables}\n\\begin{{itemize}}\\footnotesize\n{told}\\end{{itemize}}\n"
+
+
+def _latex_table(grid: Grid) -> str:
+    lines = [
+        "\\begin{table*}",
+        "\\centering\\footnotesize\\setlength{\\tabcolsep}{3pt}",
+        f"\\caption{{{_latex(grid.title)}}}",
+    ]
+    lines += [f"\\begin{{tabular}}{{{'l' * grid.names}{'r' * (len(grid.header) - grid.names)}}}", "\\toprule"]
+    if grid.groups:
+        over = [f"\\multicolumn{{{count}}}{{c}}{{{_latex(title)}}}" for title, count in grid.groups]
+        lines.append(" & ".join([""] * grid.names + over).strip() + r" \\")
+        start, rules = grid.names + 1, []
+        for title, count in grid.groups:
+            rules += [f"\\cmidrule(lr){{{start}-{start + count - 1}}}"] if title else []
+            start += count
+        lines.append("".join(rules))
+    lines += [" & ".join(_latex(name) for name in grid.header) + r" \\", "\\midrule"]
+    for n, row in enumerate(grid.rows):
+        cells = [_latex(c.text) if k < grid.names else _latex_number(c) for k, c in enumerate(row)]
+        lines += ["\\midrule"] if n in grid.rules else []
+        lines.append(" & ".join(cells) + r" \\")
+    return "\n".join([*lines, "\\bottomrule", "\\end{tabular}", "\\end{table*}", ""])
+
+
+def _latex(text: str) -> str:
+    # Two hyphens would become a dash.
+    return re.sub("-(?=-)", "-{}", "".join(LATEX.get(character, character) for character in text))
+
+
+def _latex_number(cell: Text) -> str:
+    if cell.text == MISSING:
+        return "--"
+    text = re.sub(r"([-+<])(?=\d)", r"$\1$", cell.text)
+    mark = f"\\rlap{{{_latex(cell.mark)}}}" if cell.mark else ""
+    return (f"\\textbf{{{text}}}" if cell.bold else text) + mark
+
+
+def as_html(comparison: Comparison) -> str:
+    """One page without anything from outside and without scripts; its style runs by its hash alone."""
+    style = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
+    tables = "".join(map(_html_table, grids(comparison)))
+    told = "".join(f'<li dir="auto">{html_escape(note)}</li>\n' for note in notes(comparison))
+    return static_page("Comparison", style, f"{tables}<ul>\n{told}</ul>\n")
+
+
+def _html_table(grid: Grid) -> str:
+    head = ""
+    if grid.groups:
+        over = "".join(f'<th colspan="{count}">{html_escape(t)}</th>' if t else "<th></th>" for t, count in grid.groups)
+        head = f"<tr>{'<th></th>' * grid.names}{over}</tr>\n"
+    word = [' class="word"' if n < grid.names else "" for n in range(len(grid.header))]
+    named = "".join(f"<th{w}>{html_escape(name)}</th>" for w, name in zip(word, grid.header, strict=True))
+    rows = ""
+    for n, row in enumerate(grid.rows):
+        cells = "".join(_html_cell(cell, w) for w, cell in zip(word, row, strict=True))
+        rows += f"<tr{' class=rule' if n in grid.rules else ''}>{cells}</tr>\n"
+    return (
+        f'<h2>{html_escape(grid.title)}</h2>\n<div class="wide"><table>\n<thead>\n{head}<tr>{named}</tr>\n</thead>\n'
+        f"<tbody>\n{rows}</tbody>\n</table></div>\n"
+    )
+
+
+def _html_cell(cell: Text, word: str) -> str:
+    text = f"<bdi>{html_escape(cell.text)}</bdi>"
+    text = f"<strong>{text}</strong>" if cell.bold else text
+    hint = f' title="{html_escape(cell.hint)}"' if cell.hint else ""
+    mark = f"<sup>{cell.mark}</sup>" if cell.mark else ""
+    return f"<td{word}{hint}>{text}{mark}{f'<small>{cell.interval}</small>' if cell.interval else ''}</td>"
+
+
+def as_csv(comparison: Comparison) -> str:
+    """A row for each score and for each share of answers in the language, in percent with six decimals."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(CSV_HEADER)
+    for table in comparison.tables:
+        for row in table.rows:
+            for column, cell in row.cells.items():
+                key = [row.name, column.benchmark, column.language]
+                writer.writerow([*key, column.metric, *_csv_score(cell.score), *_csv_rest(row, cell)])
+                if cell.spoken is not None or cell.told is not None:
+                    share = [""] * 4 if cell.spoken is None else _csv_score(cell.spoken)
+                    told = [cell.items, cell.told, _number(cell.empty), *[""] * 8]
+                    writer.writerow([*key, "in_language", *share, *told])
+    return out.getvalue()
+
+
+def _csv_score(score: Score) -> list[str]:
+    return [_number(value) for value in (score.mean, score.low, score.high, score.stderr)]
+
+
+def _csv_rest(row: Row, cell: Cell) -> list[Any]:
+    found, items = cell.difference, "" if cell.items is None else cell.items
+    note = "as the paper reports it" if row.reported else cell.apart or ""
+    if found is None:
+        return [items, *[""] * 9, note]
+    p = [f"{value:.6g}" for value in (found.p, found.p_corrected) if value is not None]
+    return [items, "", "", row.baseline, *map(_number, (found.mean, found.low, found.high)), *p, found.test, note]
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{100 * value:.6f}"
+
+
+FORMATS: dict[str, Callable[[Comparison], str]] = {
+    "text": as_text,
+    "md": as_markdown,
+    "latex": as_latex,
+    "csv": as_csv,
+    "html": as_html,
+}

@@ -1,0 +1,242 @@
+"""A comparison as plain grids of texts and notes, which every format but CSV only has to spell."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import accumulate, chain, groupby
+
+from deepsuper.evaluation.compare.layout import Column
+from deepsuper.evaluation.compare.paired import Difference
+from deepsuper.evaluation.compare.tables import Cell, Comparison, Row, Score, Table, shown
+
+DIFFERS, APART = "†", "‡"
+MISSING = "-"
+CORRECTIONS = {
+    "holm": "by Holm: the chance of one false finding among all tests is at most 5%",
+    "bh": "by Benjamini and Hochberg: about 5% of the findings may be false",
+    "none": "not at all: one test in twenty finds a difference where there is none",
+}
+FEW = 30
+DIFFERENCE_HEADER = ("run", "benchmark", "language", "difference", "95% interval", "p", "p corrected", "test")
+
+
+@dataclass(frozen=True)
+class Text:
+    """One cell. `mark`: a sign behind it; `interval`: its score's own; `hint`: what a pointer over it may tell."""
+
+    text: str
+    bold: bool = False
+    mark: str = ""
+    interval: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """`names`: how many columns at the left are words; `groups`: titles over the others, each with how many."""
+
+    title: str
+    names: int
+    header: tuple[str, ...]
+    groups: tuple[tuple[str, int], ...]
+    rows: tuple[tuple[Text, ...], ...]
+    rules: tuple[int, ...] = ()
+    """Rows with a line above: the first of each block that is compared, or transposed of each benchmark."""
+
+
+def grids(comparison: Comparison) -> list[Grid]:
+    """The scores of each table, what share of the answers is in the language, and the differences."""
+    found = []
+    for table in comparison.tables:
+        found.append(_scores(table))
+        spoken = tuple(c for c in table.columns if any(c in r.cells and _speaks(r.cells[c]) for r in table.rows))
+        if spoken:
+            found.append(_spoken(table, spoken))
+    if comparison.transposed:
+        found = [_transposed(grid) for grid in found]
+    for table in comparison.tables:
+        for baseline, group in groupby(table.differences(), key=lambda one: one[0].baseline):
+            title = f"{table.title}: differences to {baseline} in points"
+            found.append(Grid(title, 3, DIFFERENCE_HEADER, (), tuple(_difference(*one) for one in group)))
+    return found
+
+
+def _groups(columns: tuple[Column, ...]) -> tuple[tuple[str, int], ...]:
+    return tuple(
+        (f"{benchmark} ({measure})", len(list(group)))
+        for (benchmark, measure), group in groupby(columns, key=lambda c: (c.benchmark, c.measure))
+    )
+
+
+def _transposed(grid: Grid) -> Grid:
+    """A column for each run, a row for each benchmark and language, or several, where a run has several."""
+    over = chain.from_iterable([title] * count for title, count in grid.groups)
+    labels = [
+        (title or name, name if title else "") for title, name in zip(over, grid.header[grid.names :], strict=True)
+    ]
+    runs = [row[0].text for row in grid.rows if row[0].text]
+    each = len(grid.rows) // len(runs)
+    rows: list[tuple[Text, ...]] = []
+    rules = []
+    for n, label in enumerate(labels):
+        if rows and (each > 1 or label[0] != labels[n - 1][0]):
+            rules.append(len(rows))
+        for k, first in enumerate(grid.rows[:each]):
+            named = [Text("" if k else word) for word in label]
+            rows.append((*named, *first[1 : grid.names], *(row[grid.names + n] for row in grid.rows[k::each])))
+    header = ("benchmark", "language", *grid.header[1 : grid.names], *[""] * len(runs))
+    return Grid(grid.title, grid.names + 1, header, tuple((run, 1) for run in runs), tuple(rows), tuple(rules))
+
+
+def _scores(table: Table) -> Grid:
+    average = any(row.average is not None for row in table.rows)
+    header = ("run", *(c.language for c in table.columns), *(["average"] if average else []))
+    rows = []
+    for row in table.rows:
+        cells = [_score(row.cells.get(c)) for c in table.columns]
+        mean = [_score(row.average)] if average else []
+        rows.append((Text(row.name), *cells, *mean))
+    rules = tuple(accumulate(len(block) for block in table.blocks()))[:-1]
+    groups = (*_groups(table.columns), *([("", 1)] if average else []))
+    return Grid(f"{table.title}: scores in percent", 1, header, groups, tuple(rows), rules)
+
+
+def _score(cell: Cell | None) -> Text:
+    if cell is None:
+        return Text(MISSING)
+    differs = cell.difference is not None and cell.difference.significant
+    mark = APART if cell.apart is not None else DIFFERS if differs else ""
+    return _spelled(cell.score, cell.items, cell.best, mark)
+
+
+def _spelled(score: Score, items: int | None, best: bool = False, mark: str = "") -> Text:
+    if score.low is None or score.high is None:
+        return Text(shown(score.mean), best, mark)
+    hint = f"95%: {shown(score.low)} to {shown(score.high)}" + (f"; {items} items" if items is not None else "")
+    return Text(shown(score.mean), best, mark, f"{_short(score.low)} to {_short(score.high)}", hint)
+
+
+def _short(score: float) -> str:
+    """A bound of an interval in percent; nothing has no sign."""
+    return f"{round(100 * score, 1) + 0.0:.1f}"
+
+
+def _speaks(cell: Cell) -> bool:
+    return cell.spoken is not None or cell.told is not None
+
+
+def _spoken(table: Table, columns: tuple[Column, ...]) -> Grid:
+    """Three rows for each run: the share, of how many answers it is, and how many are empty."""
+    rows: list[tuple[Text, ...]] = []
+    starts = []
+    for row in (row for row in table.rows if not row.reported):
+        cells = [row.cells.get(c) for c in columns]
+        starts.append(len(rows))
+        for n, (words, spell) in enumerate(ANSWERS.items()):
+            spelled = [spell(cell) if cell is not None and _speaks(cell) else None for cell in cells]
+            rows.append((Text("" if n else row.name), Text(words), *(one or Text(MISSING) for one in spelled)))
+    header = ("run", "answers", *(c.language for c in columns))
+    title = f"{table.title}: answers in the asked language"
+    return Grid(title, 2, header, _groups(columns), tuple(rows), tuple(starts[1:]))
+
+
+ANSWERS: dict[str, Callable[[Cell], Text | None]] = {
+    "in the language, %": lambda cell: None if cell.spoken is None else _spelled(cell.spoken, cell.told),
+    "can be told": lambda cell: None if cell.told is None else Text(f"{cell.told} of {cell.items}"),
+    "empty, %": lambda cell: None if cell.empty is None else Text(shown(cell.empty)),
+}
+
+
+def _difference(row: Row, column: Column, found: Difference) -> tuple[Text, ...]:
+    name, benchmark = Text(row.name), Text(f"{column.benchmark} ({column.measure})")
+    interval = Text(f"{signed(found.low)} to {signed(found.high)}")
+    p = [Text(as_p(value)) for value in (found.p, found.p_corrected)]
+    mark = DIFFERS if found.significant else ""
+    return name, benchmark, Text(column.language), Text(signed(found.mean), mark=mark), interval, *p, Text(found.test)
+
+
+def signed(difference: float) -> str:
+    """A difference in points, with its sign; nothing is +0.00."""
+    return f"{round(100 * difference, 2) + 0.0:+.2f}"
+
+
+def as_p(p: float | None) -> str:
+    """A p-value, as the tables show it."""
+    return MISSING if p is None else "<0.0001" if p < 0.0001 else f"{p:.4f}"
+
+
+def notes(comparison: Comparison, intervals: str | None = "Below") -> list[str]:
+    """What a reader needs to know to read the grids. `intervals`: where a score's own stands; None: nowhere."""
+    return [*_about_tables(comparison, intervals), *_about_tests(comparison), *_warnings(comparison)]
+
+
+def _about_tables(comparison: Comparison, intervals: str | None) -> Iterator[str]:
+    among = " among a profile's runs" if len(comparison.baselines) > 1 else ""
+    column, line = ("row", "column") if comparison.transposed else ("column", "row")
+    yield f"Best of a {column}{among}: bold (plain text: *), with all that show the same number."
+    if any(cell.score.low is not None for table in comparison.tables for r in table.rows for cell in r.cells.values()):
+        yield (
+            "The scores' own intervals have no room here: the other formats show them."
+            if intervals is None
+            else f"{intervals} a score: its own 95% interval. Two that overlap may still differ: the tests tell."
+        )
+    if any(_speaks(cell) for table in comparison.tables for r in table.rows for cell in r.cells.values()):
+        yield "In the language: of the answers whose language can be told (not numbers or short names). Empty: of all."
+    for table in comparison.tables:
+        if any(row.average is not None for row in table.rows):
+            among = f"{len(table.averaged)} of {len(table.columns)} {column}s"
+            beside = ", without second measures of a benchmark" if any(c.beside for c in table.columns) else ""
+            all_but = f" that is not {APART} throughout" if any(row.apart for row in table.rows) else ""
+            yield f"{table.title}: the average is over the {among} that every {line} has{all_but}{beside}."
+    if any(row.reported for table in comparison.tables for row in table.rows):
+        yield "(reported): as the paper reports it, on its prompts and harness: no test, bold among themselves."
+
+
+def _about_tests(comparison: Comparison) -> Iterator[str]:
+    tests = list(comparison.differences())
+    if not tests:
+        return
+    columns: dict[str, list[str]] = {"McNemar": [], "bootstrap": []}
+    for _, column, found in tests:
+        if column.benchmark not in columns[found.test]:
+            columns[found.test].append(column.benchmark)
+    how = {
+        "McNemar": "McNemar's exact test",
+        "bootstrap": f"two-sided paired bootstrap of {comparison.resamples} resamples (seed {comparison.seed})",
+    }
+    told = "; ".join(f"{how[test]} for {', '.join(names)}" for test, names in columns.items() if names)
+    several = len(comparison.baselines) > 1
+    against = " and ".join(comparison.baselines) + (", each for the runs of its own profile" if several else "")
+    yield f"Tests against {against}, items paired by id: {told}. Intervals: 95% paired bootstrap."
+    yield f"p corrected: for {len(tests)} tests, {CORRECTIONS[comparison.correction]}."
+    baseline = "its baseline" if several else comparison.baselines[0]
+    yield f"{DIFFERS}: differs from {baseline}, corrected p < 0.05."
+
+
+def _warnings(comparison: Comparison) -> Iterator[str]:
+    yield from comparison.limits
+    cells = [(c, cell) for table in comparison.tables for row in table.rows for c, cell in row.cells.items()]
+    few = sorted({c.key for c, cell in cells if cell.items is not None and cell.items < FEW})
+    if few:
+        yield f"Fewer than {FEW} items, so intervals are too narrow: {', '.join(few)}."
+    tests = sum(found.test == "bootstrap" for _, _, found in comparison.differences())
+    if comparison.correction == "holm" and 2 * tests / (1 + comparison.resamples) > 0.05:
+        yield f"{comparison.resamples} resamples can find nothing among {tests} bootstrap tests: raise --resamples."
+    yield from _apart(comparison)
+
+
+def _apart(comparison: Comparison) -> Iterator[str]:
+    """Which cells are compared to nothing, and why: a line for each run and reason."""
+    found: dict[tuple[str, str], list[str]] = {}
+    held: Counter[str] = Counter()
+    for table in comparison.tables:
+        for row in table.rows:
+            held[row.name] += len(row.cells)
+            for column, cell in row.cells.items():
+                if cell.apart is not None:
+                    found.setdefault((row.name, cell.apart), []).append(column.key)
+    for (name, why), keys in found.items():
+        where = "all scores" if len(keys) == held[name] > 1 else ", ".join(dict.fromkeys(keys))
+        yield f"{APART}: compared to nothing and never best. {name}, {where}: {why}."

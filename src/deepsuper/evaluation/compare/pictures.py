@@ -1,0 +1,89 @@
+"""Differences to the baseline as a forest plot: a line for each column, a colour and a sign for each run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from deepsuper.common.figures import figure, font_for
+from deepsuper.evaluation.compare.layout import Column
+from deepsuper.evaluation.compare.paired import Difference
+from deepsuper.evaluation.compare.tables import Comparison
+
+SIGNS = "osD^vPX"
+
+
+def draw_differences(path: Path, comparison: Comparison) -> None:
+    """Writes a PNG of every difference with its interval; a full sign differs by the corrected p."""
+    found = [(row.name, column, difference) for row, column, difference in comparison.differences()]
+    names = list(dict.fromkeys(name for name, _, _ in found))
+    columns = list(
+        dict.fromkeys(c for table in comparison.tables for c in table.columns if c in {c for _, c, _ in found})
+    )
+    from matplotlib import rc_context
+
+    # The first font for all that it has, such as the minus sign; the others for what is in a name.
+    fonts = [font_for(name) for name in [*names, *comparison.baselines]]
+    family = list(dict.fromkeys(["DejaVu Sans", *(font for font in fonts if font is not None)]))
+    height = 1.5 + len(columns) * max(0.3, 0.17 * len(names)) + 0.22 * len(names)
+    with (
+        rc_context({"font.family": family}),
+        figure(path, figsize=(8, min(height, 60))) as drawn,
+    ):
+        axes = drawn.subplots()
+        _draw_rows(axes, columns)
+        for name, column, difference in found:
+            _draw_one(axes, difference, columns.index(column), names.index(name), len(names))
+        baselines = " or ".join(map(_words, comparison.baselines))
+        several = ",\nby profile," if len(comparison.baselines) > 1 else ""
+        axes.set_xlabel(f"difference to {baselines}{several} in points (95% paired bootstrap interval)")
+        _add_legend(drawn, names)
+
+
+def _draw_rows(axes: Any, columns: list[Column]) -> None:
+    """Names at the left, the zero line, a band behind every second benchmark."""
+    axes.set_yticks(range(len(columns)), [f"{c.benchmark} {c.language} ({c.measure})" for c in columns])
+    axes.set_ylim(len(columns) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.grid(axis="x", alpha=0.25)
+    axes.set_axisbelow(True)
+    axes.axvline(0, color="0.3", linewidth=1)
+    benchmarks = list(dict.fromkeys((c.benchmark, c.measure) for c in columns))
+    for n, column in enumerate(columns):
+        if benchmarks.index((column.benchmark, column.measure)) % 2 == 0:
+            axes.axhspan(n - 0.5, n + 0.5, color="0.5", alpha=0.08, linewidth=0)
+
+
+def _draw_one(axes: Any, difference: Difference, row: int, number: int, of: int) -> None:
+    at = row + (number - (of - 1) / 2) * 0.72 / max(of, 2)
+    color = f"C{number % 10}"
+    axes.plot(
+        [100 * difference.low, 100 * difference.high], [at, at], color=color, linewidth=1.6, solid_capstyle="butt"
+    )
+    axes.plot(
+        [100 * difference.mean], [at], SIGNS[number % len(SIGNS)], color=color, markersize=6, markeredgewidth=1.4,
+        markerfacecolor=color if difference.significant else "white", zorder=3,
+    )  # fmt: skip
+
+
+def _add_legend(drawn: Any, names: list[str]) -> None:
+    from matplotlib.lines import Line2D
+
+    # A label that begins with "_" would be left out; a space before it keeps it.
+    handles = [
+        Line2D([], [], color=f"C{n % 10}", marker=SIGNS[n % len(SIGNS)], label=" " + _words(name))
+        for n, name in enumerate(names)
+    ]
+    handles.append(Line2D([], [], color="0.3", marker="o", linestyle="", label="corrected p < 0.05"))
+    handles.append(
+        Line2D([], [], color="0.3", marker="o", linestyle="", markerfacecolor="white", label="not significant")
+    )
+    drawn.legend(handles=handles, loc="outside upper left", ncols=min(3, len(handles)), frameon=False, fontsize=9)
+
+
+def _words(name: str) -> str:
+    """A name as no mathematics to matplotlib, no longer than its place, with "?" for letters that no font here has."""
+    drawable = name if font_for(name) is not None else name.encode("ascii", "replace").decode("ascii")
+    short = drawable if len(drawable) <= 40 else f"{drawable[:25]}...{drawable[-12:]}"
+    return short.replace("$", r"\$")

@@ -1,0 +1,275 @@
+"""Runs side by side, built once: tables of cells with scores, differences to the baseline and what is best."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+
+from deepsuper.config import Correction
+from deepsuper.evaluation.compare.layout import Column, in_order, paper_rows
+from deepsuper.evaluation.compare.obstacles import aligned, comet_obstacle, obstacle
+from deepsuper.evaluation.compare.paired import Difference, corrected, difference
+from deepsuper.evaluation.compare.runs import Items, Run, read_items, score_of
+from deepsuper.evaluation.measures import MEASURES, measures_of
+
+
+@dataclass(frozen=True)
+class Score:
+    """A score in [0, 1] with its 95% interval; the paper's have none."""
+
+    mean: float
+    low: float | None = None
+    high: float | None = None
+    stderr: float | None = None
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run in one column. `spoken`: the share of answers in the language, among the `told` of which it can be told;
+    `empty`: the share of all that are empty; `apart`: why it is compared to nothing.
+    """
+
+    score: Score
+    items: int | None = None
+    spoken: Score | None = None
+    difference: Difference | None = None
+    apart: str | None = None
+    best: bool = False
+    told: int | None = None
+    empty: float | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One run, or one method as the paper reports it. `average` is over the table's `averaged` columns; `baseline`: the
+    name of the run that it is compared with.
+    """
+
+    name: str
+    reported: bool
+    cells: Mapping[Column, Cell]
+    average: Cell | None = None
+    baseline: str = ""
+
+    @property
+    def apart(self) -> bool:
+        """Whether it is compared to nothing in any of its columns."""
+        return all(cell.apart is not None for cell in self.cells.values())
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of the paper's layout."""
+
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    averaged: tuple[Column, ...]
+
+    def blocks(self) -> Iterator[list[Row]]:
+        """The rows that are compared with one another: a baseline and its runs, or what the paper reports."""
+        for _, block in groupby(self.rows, key=lambda row: (row.reported, row.baseline)):
+            yield list(block)
+
+    def differences(self) -> Iterator[tuple[Row, Column, Difference]]:
+        """Every test in it, row by row."""
+        for row in self.rows:
+            for column, cell in row.cells.items():
+                if cell.difference is not None:
+                    yield row, column, cell.difference
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What every format shows."""
+
+    tables: tuple[Table, ...]
+    baselines: tuple[str, ...]
+    """More than one where each profile has its own."""
+    correction: Correction
+    resamples: int
+    seed: int
+    limits: tuple[str, ...]
+    """Runs that were scored on the first items only, in words."""
+    transposed: bool = False
+    """Whether a run is a column and a benchmark in a language a row; the paper has it the other way round."""
+
+    def differences(self) -> Iterator[tuple[Row, Column, Difference]]:
+        """Every test, table by table."""
+        for table in self.tables:
+            yield from table.differences()
+
+
+def shown(score: float) -> str:
+    """A score in percent, as every table shows it."""
+    return f"{100 * score:.2f}"
+
+
+def build(
+    groups: Sequence[tuple[Run, Sequence[Run]]],
+    *,
+    paper: str | None,
+    correction: Correction,
+    resamples: int,
+    seed: int,
+) -> Comparison:
+    """Reads the items of every run and compares those of a group with its baseline.
+
+    Raises: UserError naming file and line.
+    """
+    runs = [run for _, group in groups for run in group]
+    columns = in_order(column for run in runs for column in _columns_of(run))
+    rows = _with_corrected(
+        [row for base, group in groups for row in _rows(base, group, columns, resamples, seed)], correction
+    )
+    if paper is not None:
+        rows += [
+            Row(f"{method} (reported)", True, {c: Cell(Score(told[c])) for c in columns if c in told})
+            for method, told in paper_rows(paper).items()
+        ]
+    grouped = groupby(columns, key=lambda column: column.table)
+    tables = tuple(_table(title, tuple(group), rows) for title, group in grouped)
+    limits = tuple(words for run in runs for words in _limits(run))
+    return Comparison(tables, tuple(base.name for base, _ in groups), correction, resamples, seed, limits)
+
+
+def _limits(run: Run) -> Iterator[str]:
+    """Which of a run's scores are of the first items only, in words."""
+    keys: dict[int | None, list[str]] = {}
+    for key, score in run.scores.items():
+        keys.setdefault(score.get("limit"), []).append(key)
+    for limit, cut in keys.items():
+        if limit is not None:
+            of = "" if len(keys) == 1 else f" of {', '.join(cut)}"
+            yield f"{run.name}: first {limit} items{of}"
+
+
+def _rows(base: Run, runs: Sequence[Run], columns: Sequence[Column], resamples: int, seed: int) -> Iterator[Row]:
+    """The rows of runs that are compared with one baseline."""
+    cells: dict[str, dict[Column, Cell]] = {run.name: {} for run in runs}
+    for key, group in groupby(sorted(columns, key=lambda column: column.key), key=lambda column: column.key):
+        having = [run for run in runs if key in run.scores]
+        for column, name, cell in _compare_key(key, list(group), having, base, resamples, seed) if having else ():
+            cells[name][column] = cell
+    for name, own in cells.items():
+        yield Row(name, False, {c: own[c] for c in columns if c in own}, baseline=base.name)
+
+
+def _columns_of(run: Run) -> Iterator[Column]:
+    for key, score in run.scores.items():
+        benchmark, _, language = key.partition("/")
+        yield from (Column(benchmark, language, metric) for metric in measures_of(score))
+
+
+def _compare_key(
+    key: str, columns: Sequence[Column], having: Sequence[Run], base: Run, resamples: int, seed: int
+) -> Iterator[tuple[Column, str, Cell]]:
+    """The cells of one benchmark in one language: its items are read here and forgotten after."""
+    items = {run.name: read_items(run, key) for run in having}
+    first = base if base in having else having[0]
+    apart = {r.name: None if r is first else obstacle(r, first, items[r.name], items[first.name], key) for r in having}
+    for column in columns:
+        scored = [run for run in having if column.metric in measures_of(run.scores[key])]
+        tested = base in scored and column.metric in items[base.name].numbers
+        lead = next((run for run in (first, *scored) if run in scored and apart[run.name] is None), None)
+        for run in scored:
+            why = apart[run.name]
+            if why is None and lead is not None and column.metric == "comet":
+                why = comet_obstacle(run, lead, key)
+            cell = replace(_cell(run.scores[key], column.metric), apart=why)
+            if tested and why is None and run is not base and column.metric in items[run.name].numbers:
+                one, other = _paired(items[run.name], items[base.name], column.metric)
+                measure = MEASURES[column.metric]
+                found = difference(measure, one, other, column.test, resamples=resamples, seed=seed)
+                cell = replace(cell, difference=found)
+            yield column, run.name, cell
+
+
+def _cell(score: Mapping[str, Any], metric: str) -> Cell:
+    part = score_of(score, metric)
+    cell = Cell(_score(part), part.get("items", score["items"]))
+    if metric != score["metric"] or "in_language" not in score:
+        return cell
+    # No share of none: then the language of no answer can be told.
+    spoken, empty = score["in_language"], (score.get("empty") or {}).get("mean")
+    if spoken is None:
+        return replace(cell, told=0, empty=empty)
+    return replace(cell, spoken=_score(spoken), told=spoken.get("items"), empty=empty)
+
+
+def _score(part: Mapping[str, Any]) -> Score:
+    return Score(part["mean"], part.get("low"), part.get("high"), part.get("stderr"))
+
+
+def _paired(items: Items, base: Items, metric: str) -> tuple[Any, Any]:
+    """Both runs' numbers, item by item in the order of the baseline's file, without items that do not count."""
+    one, other = aligned(items, base, metric), base.numbers[metric]
+    count = ~np.isnan(other).any(axis=1)
+    return one[count], other[count]
+
+
+def _with_corrected(rows: Sequence[Row], correction: Correction) -> list[Row]:
+    """The rows with each test's p corrected for the number of tests in all of them."""
+    tests = [(r, c, cell.difference) for r in rows for c, cell in r.cells.items() if cell.difference is not None]
+    values = corrected([found.p for _, _, found in tests], correction)
+    known = {(r.name, c): replace(d, p_corrected=p) for (r, c, d), p in zip(tests, values, strict=True)}
+    return [
+        replace(r, cells={c: replace(cell, difference=known.get((r.name, c))) for c, cell in r.cells.items()})
+        for r in rows
+    ]
+
+
+def _table(title: str, columns: tuple[Column, ...], rows: Sequence[Row]) -> Table:
+    """One table with averages and the best marked, each among the rows that are compared with one another."""
+    here = [replace(row, cells={c: row.cells[c] for c in columns if c in row.cells}) for row in rows]
+    here = [row for row in here if row.cells]
+    compared = [row for row in here if not row.apart]
+    averaged = tuple(
+        c for c in columns if not c.beside and all(c in row.cells and row.cells[c].apart is None for row in compared)
+    )
+    if sum(not c.beside for c in columns) > 1 and averaged:
+        here = [replace(row, average=_average(row, averaged)) for row in here]
+    table = Table(title, columns, tuple(here), averaged)
+    return replace(table, rows=tuple(row for block in table.blocks() for row in _with_best(block, columns)))
+
+
+def _average(row: Row, columns: Sequence[Column]) -> Cell | None:
+    """A row's mean over columns: apart where one of them is; none where it has not all of them."""
+    if not all(column in row.cells for column in columns):
+        return None
+    cells = [row.cells[column] for column in columns]
+    return Cell(mean_of([cell.score for cell in cells]), apart=next((c.apart for c in cells if c.apart), None))
+
+
+def mean_of(scores: Sequence[Score]) -> Score:
+    """The mean of several scores, its 95% interval from theirs as of independent samples; none without their own."""
+    mean = float(np.mean([score.mean for score in scores]))
+    # Not from standard errors: that of 0 of 48 is 0, and Wilson's interval is not.
+    below = [score.mean - score.low for score in scores if score.low is not None]
+    above = [score.high - score.mean for score in scores if score.high is not None]
+    if min(len(below), len(above)) < len(scores):
+        return Score(mean)
+    low, high = (float(np.linalg.norm(widths)) / len(scores) for widths in (below, above))
+    return Score(mean, mean - low, mean + high)
+
+
+def _with_best(block: Sequence[Row], columns: Sequence[Column]) -> Iterator[Row]:
+    """The rows with the best cell of each column marked, and all that show the same; one score alone is not best."""
+    best = {column: _highest([row.cells[column] for row in block if column in row.cells]) for column in columns}
+    average = _highest([row.average for row in block if row.average is not None])
+    for row in block:
+        cells = {column: _marked(cell, best[column]) for column, cell in row.cells.items()}
+        yield replace(row, cells=cells, average=row.average and _marked(row.average, average))
+
+
+def _marked(cell: Cell, best: str | None) -> Cell:
+    return replace(cell, best=cell.apart is None and shown(cell.score.mean) == best)
+
+
+def _highest(cells: Sequence[Cell]) -> str | None:
+    scores = [cell.score.mean for cell in cells if cell.apart is None]
+    return shown(max(scores)) if len(scores) > 1 else None

@@ -1,0 +1,72 @@
+"""The harness's transformers model, with every beginning read once and no batch held up by one answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from lm_eval.models.huggingface import HFLM
+from lm_eval.models.utils import postprocess_generated_text
+from tqdm import tqdm
+
+from deepsuper.common.errors import UserError
+from deepsuper.evaluation.engine.batching import Answer, Generation, decode
+from deepsuper.evaluation.engine.choices import Scored, score_choices, trim
+from deepsuper.evaluation.engine.prefixes import PrefixCache
+
+
+class Decoder(HFLM):  # type: ignore[misc]
+    """`HFLM` for decoders, with the same answers: what is saved is work that it does twice or for nobody."""
+
+    def _loglikelihood_tokens(self, requests: Sequence[Any], disable_tqdm: bool = False, **_: Any) -> list[Any]:
+        """(log-probability, whether greedy) of each continuation; a request is ((context, continuation), ids, ids)."""
+        rows = [trim(context, continuation, self.max_length) for _, context, continuation in requests]
+        answers: list[Scored] = [(0.0, False)] * len(rows)
+        cache = PrefixCache(self.model, [context[:-1] for context, _ in rows])
+        order = sorted(range(len(rows)), key=lambda n: (cache.rank(rows[n][0][:-1]), rows[n][0], -len(rows[n][1])))
+        with tqdm(total=len(rows), disable=disable_tqdm, desc="Running loglikelihood requests") as bar:
+            for start in range(0, len(order), self.batch_size):
+                batch = order[start : start + self.batch_size]
+                scored = score_choices(cache, [rows[n] for n in batch], self.softmax_dtype)
+                for n, answer in zip(batch, scored, strict=True):
+                    answers[n] = answer
+                    if requests[n][0] is not None:
+                        self.cache_hook.add_partial("loglikelihood", requests[n][0], answer)
+                bar.update(len(batch))
+        return answers
+
+    def generate_until(self, requests: Sequence[Any], disable_tqdm: bool = False) -> list[str]:
+        """The answer to each request, its arguments being (context, generation options)."""
+        answers = [""] * len(requests)
+        groups: dict[str, list[int]] = {}
+        for n, request in enumerate(requests):
+            groups.setdefault(repr(request.args[1]), []).append(n)
+        with tqdm(total=len(requests), disable=disable_tqdm, desc="Running generate_until requests") as bar:
+            for members in groups.values():
+                asked = Generation.of(requests[members[0]].args[1], self)
+                for n, text in self._answer([requests[n] for n in members], asked):
+                    answers[members[n]] = text
+                    bar.update()
+        return answers
+
+    def _answer(self, requests: Sequence[Any], asked: Generation) -> Iterator[tuple[int, str]]:
+        """The place of each request and its answer, as they come."""
+        if asked.beams:
+            yield from enumerate(super().generate_until(requests, disable_tqdm=True))
+            return
+        room = self.max_length - asked.max_tokens
+        if room < 1:
+            raise UserError(
+                f"the model reads {self.max_length} tokens at most, and an answer may have {asked.max_tokens}: leave "
+                "out the benchmarks that are answered in words (xquad, mlqa, mkqa, flores)"
+            )
+        waiting = [Answer(n, self._encode(request.args[0])[-room:]) for n, request in enumerate(requests)]
+        for answer in decode(self.model, self.tokenizer, waiting, asked, self.batch_size):
+            text = postprocess_generated_text(self.tok_decode(asked.cut(answer.said)), asked.stops, None)
+            self.cache_hook.add_partial("generate_until", requests[answer.place].args, text)
+            yield answer.place, text
+
+    def _encode(self, context: str) -> list[int]:
+        ids, _ = self.tok_batch_encode([context])
+        tokens: list[int] = ids[0].tolist()
+        return tokens

@@ -1,0 +1,3 @@
+"""What happens inside a model: critical layers, the logit lens, the alignment of two languages. It stands on `method`
+and `data`; read `layers.select_layers` first.
+"""

@@ -1,0 +1,94 @@
+"""What `deepsuper layers` prints and writes: a table, the lines to paste into a recipe, layers.json."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from deepsuper.common.files import write_text
+from deepsuper.inside.layers.criteria import Verdict
+from deepsuper.inside.layers.select import LayersReport
+
+
+def print_report(console: Console, report: LayersReport) -> None:
+    """The verdicts as a table, the evidence, and the layers to use."""
+    model, depth = report.config.model.name, report.curves.num_layers
+    table = Table(title=f"{model}, layers 0..{depth}: {report.sentences} sentences, {report.tokens:,} tokens")
+    for name in ("criterion", "i (95%)", "j (95%)", "found in", "settled from"):
+        table.add_column(name, overflow="fold")
+    for verdict in report.verdicts:
+        table.add_row(*_cells(verdict))
+    console.print(table)
+    for verdict in report.verdicts:
+        console.print(f"{verdict.criterion}: {verdict.reason}", highlight=False, soft_wrap=True)
+    for drop in report.choice.drops:
+        console.print(
+            f"  drop of {drop.size:.2f} nats from layer {drop.start} to {drop.end}, {drop.signal:.1f} times its noise"
+        )
+    console.print(report.agreement, soft_wrap=True)
+    console.print(yaml_lines(report), markup=False, highlight=False, soft_wrap=True)
+
+
+def _cells(verdict: Verdict) -> list[str]:
+    settled = "-" if verdict.settled is None else f"{verdict.settled} sentences"
+    return [
+        verdict.criterion,
+        _layer(verdict.layer_lc, verdict.interval_lc),
+        _layer(verdict.layer_et, verdict.interval_et),
+        f"{verdict.found:.0%}",
+        settled,
+    ]
+
+
+def _layer(layer: int | None, interval: tuple[int, int] | None) -> str:
+    return "-" if layer is None or interval is None else f"{layer} ({interval[0]} to {interval[1]})"
+
+
+def yaml_lines(report: LayersReport) -> str:
+    """The lines to paste into a recipe; where the curve has no two drops they say so."""
+    note = (
+        "# the paper's shares of the depth, 2/32 and 15/32: the entropy names no layers here\n"
+        if report.fallback
+        else "# the two drops of the entropy\n"
+    )
+    return f"{note}objective:\n  layer_lc: {report.layer_lc}\n  layer_et: {report.layer_et}\n"
+
+
+def as_record(report: LayersReport) -> dict[str, Any]:
+    """Everything that was seen, as JSON: from it the picture can be drawn again."""
+    curves = report.curves
+    band = np.percentile(report.resampled, [2.5, 97.5], axis=0).tolist() if len(report.resampled) else None
+    return {
+        "config": asdict(report.config),
+        "source": report.source,
+        "sentences": report.sentences,
+        "tokens": report.tokens,
+        "layer_lc": report.layer_lc,
+        "layer_et": report.layer_et,
+        "fallback": report.fallback,
+        "agreement": report.agreement,
+        "criteria": [asdict(verdict) for verdict in report.verdicts],
+        "entropy": curves.mean_entropy().tolist(),
+        "entropy_95": band,
+        "fit": list(report.choice.fit),
+        "groups": list(curves.groups),
+        "mass": curves.mean_mass().tolist(),
+        "sample": {"tokens": report.sample_tokens, "entropy": curves.sample.tolist()},
+    }
+
+
+def write_report(report: LayersReport, folder: Path) -> None:
+    """Writes layers.json, layers.yaml and layers.png into `folder`."""
+    from deepsuper.inside.layers.pictures import draw
+
+    folder.mkdir(parents=True, exist_ok=True)
+    record = as_record(report)
+    write_text(folder / "layers.json", json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+    write_text(folder / "layers.yaml", yaml_lines(report))
+    draw(folder / "layers.png", record)

@@ -1,0 +1,58 @@
+"""`deepsuper layers`: checks, loads, reads, prints and writes."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+
+from deepsuper.common.outputs import check_folder
+from deepsuper.common.ranges import check_ranges
+from deepsuper.config import LayersConfig
+from deepsuper.data.texts import Texts, load_texts
+from deepsuper.inside.layers.report import print_report, write_report
+from deepsuper.inside.layers.select import LayersReport, encode_sentences, select_layers
+from deepsuper.inside.reading import reading_ranges
+from deepsuper.models.load import inside_run, load_for_reading, load_tokenizer
+
+log = logging.getLogger("deepsuper")
+CRITERIA = ("entropy", "language", "alignment")
+
+
+def check_layers(config: LayersConfig) -> None:
+    """Raises: UserError naming the first option out of range, before a weight is loaded."""
+    criteria, known = config.criteria, ",".join(CRITERIA)
+    check_ranges(reading_ranges(config))
+    check_ranges(
+        [
+            ("criteria", ",".join(criteria), f"some of {known}", set(criteria) <= set(CRITERIA)),
+            ("resamples", config.resamples, "0 <= resamples <= 10000", 0 <= config.resamples <= 10_000),
+        ]
+    )
+
+
+def read_texts(config: LayersConfig) -> Texts:
+    """The sentences to read, with English ones where a criterion needs them. Raises: as `load_texts` does."""
+    parallel = "alignment" in config.criteria
+    path = None if config.data is None else Path(config.data)
+    return load_texts(config.language, path, parallel=parallel).first(config.sentences)
+
+
+def run_layers(config: LayersConfig, output_dir: Path) -> LayersReport:
+    """`deepsuper layers`: checks, loads, reads, prints, and writes layers.json, layers.yaml and layers.png.
+
+    Raises: UserError naming the option, or file and line, at fault, before a weight is loaded where that can be.
+    """
+    check_layers(config)
+    check_folder("output_dir", output_dir)
+    texts = read_texts(config)
+    config = replace(config, model=inside_run(config.model))
+    tokenizer = load_tokenizer(config.model)
+    encode_sentences(tokenizer, texts.target, config, texts.source)
+    report = select_layers(load_for_reading(config.model), tokenizer, texts, config)
+    print_report(Console(), report)
+    write_report(report, output_dir)
+    log.info("layers.json, layers.yaml and layers.png: %s", output_dir)
+    return report

@@ -1,0 +1,139 @@
+"""What each word of a vocabulary is: its text, its script, and whether it speaks English or the target language."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import torch
+
+from deepsuper.common.scripts import _BYTE, BYTES, NONE, script_of
+
+LEAST_RATIO = 10.0
+"""A Latin word belongs to the language in whose text it is this many times as frequent."""
+
+
+def token_texts(tokenizer: Any, ids: Sequence[int]) -> list[str]:
+    """What each token looks like alone: a leading space as "▁", a line end as "↵", bytes as "<0xE4>"."""
+    raw = tokenizer.convert_ids_to_tokens(list(ids))
+    decoded = tokenizer.batch_decode([[n] for n in ids], clean_up_tokenization_spaces=False)
+    return [_show(piece, text) for piece, text in zip(raw, decoded, strict=True)]
+
+
+def _show(raw: str | None, text: str) -> str:
+    if raw is None:
+        return ""
+    if _BYTE.fullmatch(raw):
+        return raw
+    if "\ufffd" in text and "\ufffd" not in raw:
+        return "".join(f"<0x{byte:02X}>" for byte in _raw_bytes(raw))
+    if raw.startswith("▁") and not text.startswith(" "):  # sentencepiece drops a text's first space
+        text = " " + text
+    return text.replace(" ", "▁").replace("\n", "↵")
+
+
+def _raw_bytes(raw: str) -> bytes:
+    """The bytes of a token of a byte-level vocabulary, which writes each as one printable character."""
+    table = _byte_characters()
+    return bytes(table[c] for c in raw) if all(c in table for c in raw) else raw.encode("utf-8")
+
+
+@lru_cache(maxsize=1)
+def _byte_characters() -> dict[str, int]:
+    """GPT-2's alphabet: printable bytes stand for themselves, the others for the characters from 256 on, in order."""
+    printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
+    others = [byte for byte in range(256) if byte not in printable]
+    return {chr(b): b for b in printable} | {chr(256 + n): byte for n, byte in enumerate(others)}
+
+
+@dataclass(frozen=True)
+class Groups:
+    """The words of a vocabulary, each in one group. Shape of `of`: (V,), an index into `names`."""
+
+    names: tuple[str, ...]
+    of: torch.Tensor
+
+    def one_hot(self) -> torch.Tensor:
+        """The share of each word in each group. Shape: (V, G)."""
+        return torch.nn.functional.one_hot(self.of, len(self.names)).float()
+
+
+ENGLISH, TARGET, SHARED, OTHER = "English", "target", "other Latin", "other scripts"
+GROUPS = (ENGLISH, TARGET, SHARED, BYTES, OTHER, NONE)
+
+
+def group_words(tokenizer: Any, size: int, target: Iterable[str], english: Iterable[str]) -> Groups:
+    """Which of the `size` words of W_out are English, of the target language, or neither.
+
+    English is known by the words of English texts: an untrained lens is full of Latin pieces that are no language's. A
+    target language of another script is known by it; one in Latin script by letters and words that its texts have and
+    English ones have not, or hardly. Latin pieces of neither, or of both, are `SHARED`. `target` and `english` are
+    texts. Rows of W_out that the tokenizer does not know are in no language.
+    """
+    target, english = list(target), list(english)
+    script = script_of("".join(target))
+    known = min(size, len(tokenizer))
+    texts = token_texts(tokenizer, range(known))
+    special = set(tokenizer.all_special_ids)
+    lists = _WordLists.of(target, english, letters=script == "Latin")
+    indices = [GROUPS.index(NONE if n in special else _group(text, script, lists)) for n, text in enumerate(texts)] + [
+        GROUPS.index(NONE)
+    ] * (size - known)
+    return Groups(GROUPS, torch.tensor(indices))
+
+
+def _group(text: str, script: str, lists: _WordLists) -> str:
+    own = script_of(text)
+    if own in (BYTES, NONE):
+        return own
+    if own != "Latin":
+        return TARGET if own == script else OTHER
+    return lists.group(text.strip("▁↵").lower())
+
+
+@dataclass(frozen=True)
+class _WordLists:
+    """How two languages of Latin script are told apart: letters of the target language, words of either."""
+
+    letters: frozenset[str]
+    target: frozenset[str]
+    english: frozenset[str]
+
+    @classmethod
+    def of(cls, target: Sequence[str], english: Sequence[str], *, letters: bool) -> _WordLists:
+        """`letters`: the target language is written in Latin ones."""
+        ours, theirs = _word_counts(target), _word_counts(english)
+        if not letters:
+            return cls(frozenset(), frozenset(), frozenset(word for word in theirs if word.isascii()))
+        own = frozenset("".join(ours)) - frozenset("".join(theirs))
+        mine, yours = (
+            frozenset(
+                word
+                for word, count in a.items()
+                if count / a.total() >= LEAST_RATIO * max(b[word], 0.5) / max(b.total(), 1)
+            )
+            for a, b in ((ours, theirs), (theirs, ours))
+        )
+        return cls(own, mine, yours)
+
+    def group(self, word: str) -> str:
+        word = unicodedata.normalize("NFC", word)
+        if word in self.target or any(c in self.letters for c in word):
+            return TARGET
+        return ENGLISH if word in self.english else SHARED
+
+
+def _word_counts(texts: Iterable[str]) -> Counter[str]:
+    # A name is no word of its language: what is written with a capital inside a sentence does not count.
+    words: Counter[str] = Counter()
+    for text in texts:
+        for n, word in enumerate(re.findall(r"[^\W\d_]+", unicodedata.normalize("NFC", text))):
+            # One letter is a piece of many words ("U.S.", "it's"): only English "a" and "I" are words, and say little.
+            if len(word) > 1 and (n == 0 or word.islower()):
+                words[word.lower()] += 1
+    return words

@@ -1,6 +1,0 @@
-"""What a model would say at every layer and position of a text: in the terminal and as a page to walk through."""
-
-from deepsuper.logit_lens.run import run_lens
-from deepsuper.logit_lens.view import Cell, View, read_text
-
-__all__ = ["Cell", "View", "read_text", "run_lens"]

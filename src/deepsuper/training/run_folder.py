@@ -1,0 +1,167 @@
+"""What a run leaves behind: resolved configuration, manifest, metrics, checkpoints, model or adapter."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from deepsuper.common.errors import UserError
+from deepsuper.common.files import model_hashes, sha256, whole_lines, write_json, write_text
+from deepsuper.common.manifests import manifest_head
+from deepsuper.common.outputs import check_folder
+from deepsuper.config import RunConfig
+
+END = "train_runtime"
+"""In the record that ends training; a last evaluation may follow it."""
+
+
+class RunFolder:
+    """The files of one run. Those that are read again are written aside and renamed."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.config = path / "config.yaml"
+        self.manifest = path / "manifest.json"
+        self.metrics = path / "metrics.jsonl"
+        self.skipped = path / "skipped.jsonl"
+        self.checkpoints = path / "checkpoints"
+        self.model = path / "model"
+        self.adapter = path / "adapter"
+
+    def check_new(self) -> None:
+        """Raises: UserError where a run is here already, or none can be written."""
+        check_folder("output_dir", self.path)
+        if self.config.exists() or self.metrics.exists():
+            raise UserError(f"output_dir {self.path}: holds a run: go on with --resume, or choose another folder")
+
+    def check_same(self, config: RunConfig) -> None:
+        """Raises: UserError where there is no run to resume, or where it was started with other values."""
+        if not self.config.exists():
+            raise UserError(f"output_dir {self.path}: no config.yaml, so no run to resume: start it without --resume")
+        before = dict(_flat(yaml.safe_load(self.config.read_text(encoding="utf-8"))))
+        now = dict(_flat(yaml.safe_load(dump(config))))
+        for name in sorted(before.keys() | now.keys()):
+            if before.get(name) != now.get(name):
+                raise UserError(
+                    f"{name}: the run was started with {before.get(name)!r}, got {now.get(name)!r}: "
+                    "resume with the same values, or choose another output_dir"
+                )
+
+    def check_inputs(self, config: RunConfig, source: str, commit: str | None) -> None:
+        """Raises: UserError naming the first data file, or file of the base model, that is not what the run read."""
+        manifest = self._manifest()
+        base = manifest["base_model"]
+        files = {path: sha256(Path(path)) for path in _data_files(config) if Path(path).is_file()}
+        weights = {str(Path(source) / name): value for name, value in model_hashes(source).items()}
+        changed = [path for path, value in files.items() if manifest["data"].get(path) != value]
+        changed += [path for path, value in weights.items() if base["files"].get(Path(path).name) != value]
+        if commit is not None and base["commit"] not in (None, commit):
+            changed.append(f"model.name {config.model.name} (commit {commit}, before {base['commit']})")
+        if changed:
+            raise UserError(
+                f"{changed[0]}: has changed since the run was started: put back what it was, or choose another "
+                "output_dir and start without --resume"
+            )
+
+    def changed_fingerprints(self, fingerprints: Mapping[str, str]) -> list[str]:
+        """The data sets of the hub whose fingerprint is not the one in the manifest."""
+        before = self._manifest()["data"]
+        return [name for name, value in fingerprints.items() if before.get(name) != value]
+
+    def _manifest(self) -> dict[str, Any]:
+        try:
+            manifest: dict[str, Any] = json.loads(self.manifest.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise UserError(
+                f"{self.manifest}: cannot be read ({error}), so nobody knows what the run was trained on: put it back, "
+                "or choose another output_dir and start without --resume"
+            ) from error
+        return manifest
+
+    def start(self, config: RunConfig, manifest: Mapping[str, Any]) -> None:
+        """Writes the configuration and the manifest."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        write_json(self.manifest, manifest)
+        write_text(self.config, dump(config))
+
+    def last_checkpoint(self) -> Path | None:
+        """The newest whole checkpoint: its trainer state is written last."""
+        whole = [p for p in self.checkpoints.glob("checkpoint-*") if _reads(p / "trainer_state.json")]
+        return max(whole, key=lambda p: int(p.name.rpartition("-")[2]), default=None)
+
+    def rewind(self, step: int) -> None:
+        """Forgets the metrics after `step`, and those after the record of the end: they will be made again."""
+        if self.metrics.exists():
+            kept = []
+            for line in whole_lines(self.metrics):
+                record = json.loads(line)
+                if record["step"] <= step:
+                    kept.append(line)
+                if END in record:
+                    break
+            write_text(self.metrics, "".join(line + "\n" for line in kept))
+
+    def log(self, record: Mapping[str, Any]) -> None:
+        """Adds one line to the metrics; a run resumed at its end keeps the record of the end that it has."""
+        if END in record and any(END in before for before in self.read_metrics()):
+            return
+        with self.metrics.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record) + "\n")
+
+    def read_metrics(self) -> list[dict[str, Any]]:
+        """Every logged record, in order."""
+        return [json.loads(line) for line in whole_lines(self.metrics)]
+
+
+def dump(config: RunConfig) -> str:
+    """The configuration as YAML, every value resolved."""
+    text: str = yaml.safe_dump(asdict(config), sort_keys=False, allow_unicode=True)
+    return text
+
+
+def make_manifest(
+    config: RunConfig,
+    source: str,
+    command: Sequence[str] | None,
+    notes: Mapping[str, Any],
+    commit: str | None,
+    fingerprints: Mapping[str, str],
+) -> dict[str, Any]:
+    """Versions, seed, command and what went in: hashes of data files and of a base model's folder.
+
+    Of the hub: the model's `commit`, and the `fingerprints` of data sets.
+    """
+    base = {"name": config.model.name, "revision": config.model.revision, "commit": commit}
+    return {
+        **manifest_head(sys.argv if command is None else command),
+        "seed": config.training.seed,
+        "data": {path: sha256(Path(path)) for path in _data_files(config)} | dict(fingerprints),
+        "base_model": {**base, "files": model_hashes(source)},
+        **notes,
+    }
+
+
+def _data_files(config: RunConfig) -> list[str]:
+    """The files of rows, each once."""
+    return list(dict.fromkeys(path for _, path in config.data.row_files()))
+
+
+def _flat(value: Any, name: str = "") -> Iterable[tuple[str, Any]]:
+    if isinstance(value, dict) and value:
+        for key, inner in value.items():
+            yield from _flat(inner, f"{name}.{key}" if name else str(key))
+    else:
+        yield name, value
+
+
+def _reads(path: Path) -> bool:
+    try:
+        return isinstance(json.loads(path.read_text(encoding="utf-8")), dict)
+    except (OSError, ValueError):
+        return False

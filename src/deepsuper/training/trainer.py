@@ -1,0 +1,281 @@
+"""transformers.Trainer with named losses: exact means over the global batch, each term logged, NaN named."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from rich.progress import track
+from safetensors.torch import load_file, save_file
+from torch import nn
+from transformers import Trainer, TrainerCallback
+
+from deepsuper.common.errors import UserError
+from deepsuper.method.batch import EncodedRow, to_device
+from deepsuper.method.collate import Collator
+from deepsuper.method.supervised import Supervised
+from deepsuper.training.run_folder import RunFolder
+
+EXTRA = "deepsuper.safetensors"
+"""In each checkpoint, beside model and optimizer: running means and the sums not logged yet."""
+
+
+class Diverged(UserError):
+    """A loss is not a number any more; names the step and the term."""
+
+    exit_status = 1
+
+
+class _StepEnd(TrainerCallback):  # type: ignore[misc]
+    """Moves the running means once per optimizer step, and has the last step logged, which `log_every` may pass by."""
+
+    def __init__(self, supervised: Supervised) -> None:
+        self.supervised = supervised
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.supervised.commit()
+        control.should_log = control.should_log or state.global_step >= state.max_steps
+
+
+class SupervisedTrainer(Trainer):  # type: ignore[misc]
+    """Trains a `Supervised` module. Overrides only what the library has no other place for.
+
+    The counts of each term's tokens in the global batch travel where Trainer passes the number of items, so every
+    micro-batch and rank divides by the same number; per-term sums stay on the device until a step is logged.
+    """
+
+    def __init__(self, supervised: Supervised, *, folder: RunFolder, grad_norms_every: int = 0, **kwargs: Any) -> None:
+        super().__init__(model=supervised, **kwargs)
+        self.supervised, self.folder, self.grad_norms_every = supervised, folder, grad_norms_every
+        # Both names: transformers up to 5.17 reads the first alone.
+        self.model_accepts_loss_kwargs = True
+        self.loss_is_scaled_for_ga = True
+        self._sums: dict[str, torch.Tensor] = {}
+        self._squares: dict[str, torch.Tensor] = {}
+        self._nan_step: dict[str, torch.Tensor] = {}
+        self._logged_until = 0
+        self._stepped = False
+        self.add_callback(_StepEnd(supervised))
+
+    @property
+    def progress(self) -> float:
+        """The finished share of training."""
+        return float(self.state.global_step / max(1, self.state.max_steps))
+
+    def get_batch_samples(self, epoch_iterator: Any, num_batches: int, device: torch.device) -> tuple[list[Any], Any]:
+        """The micro-batches of one step, and each term's tokens (or rows) in them over all ranks.
+
+        None where the last step has been taken: a run resumed there would be given another by the loop of the library.
+        """
+        if 0 < self.state.max_steps <= self.state.global_step:
+            return [], {}
+        self._stepped = True
+        batches = []
+        for _ in range(num_batches):
+            try:
+                batches.append(next(epoch_iterator))
+            except StopIteration:
+                break
+        counts: dict[str, int] = dict.fromkeys(self.supervised.objective.terms, 0)
+        for batch in batches:
+            for name, count in self.supervised.term_counts(batch).items():
+                counts[name] += count
+        return batches, self._global(counts, device)
+
+    def _global(self, counts: Mapping[str, int], device: torch.device) -> Mapping[str, torch.Tensor | float]:
+        if self.args.world_size == 1:
+            return {name: max(1.0, float(count)) for name, count in counts.items()}
+        total = torch.tensor(list(counts.values()), dtype=torch.float32, device=device)
+        dist.all_reduce(total)
+        return dict(zip(counts, total.clamp(min=1.0), strict=True))
+
+    def compute_loss(
+        self, model: nn.Module, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> torch.Tensor:
+        """Eq. 8 over the global batch, times the ranks: DDP and FSDP average gradients over them."""
+        every = self.grad_norms_every
+        self.supervised.grad_norms = bool(every) and (self.state.global_step + 1) % every == 0
+        losses = model(inputs, num_items_in_batch)
+        objective = self.supervised.objective
+        if self.supervised.grad_norms:
+            weights = {name: objective.weight(name, self.progress) for name in losses}
+            _accumulate(self._squares, self.supervised.term_grad_norms(weights))
+        detached = {name: loss.detach().float() for name, loss in losses.items()}
+        total = objective.total(losses, self.progress)
+        _accumulate(self._sums, {**detached, "total": total.detach()})
+        self._watch(detached)
+        scaled: torch.Tensor = total * self.args.world_size
+        return scaled
+
+    def _watch(self, losses: Mapping[str, torch.Tensor]) -> None:
+        """Notes the first step at which a term is not finite, without waiting for the device."""
+        step = self.state.global_step + 1
+        for name, loss in losses.items():
+            first = self._nan_step.get(name, torch.zeros((), dtype=torch.long, device=loss.device))
+            self._nan_step[name] = torch.where((first == 0) & ~torch.isfinite(loss), step, first)
+        if self.args.device.type == "cpu":
+            self._stop_if_nan()
+
+    def _stop_if_nan(self) -> None:
+        """Raises: Diverged naming step and term."""
+        for name, first in self._nan_step.items():
+            if int(first):
+                weight = "" if name == "tft" else f" or objective.{name}_weight"
+                raise _diverged(int(first), f"the loss of term {name}", weight)
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Adds the mean of each term since the last log, and writes the record to metrics.jsonl too."""
+        if "loss" in logs:
+            self._stop_if_nan()
+            # The loss of a later step would show it, but the last step has none.
+            if not math.isfinite(logs.get("grad_norm", 0.0)):
+                raise _diverged(self.state.global_step, "the norm of the gradient")
+            logs = {**logs, **self._take_means()}
+        # Of no step there is no mean: the library says 0.
+        left_out = {"total_flos"} if self._stepped else {"total_flos", "train_loss"}
+        logs = {key: value for key, value in logs.items() if key not in left_out}
+        super().log(logs, start_time)
+        if self.is_world_process_zero():
+            self.folder.log({"step": self.state.global_step, **logs})
+
+    def _take_means(self) -> dict[str, float]:
+        """Of each loss over the steps since the last log; of each gradient's norm the root of the mean square."""
+        until, step = self._logged_until, self.state.global_step
+        self._logged_until = step
+        measured = step // self.grad_norms_every - until // self.grad_norms_every if self.grad_norms_every else 0
+        sums, squares = self._reduced(self._sums), self._reduced(self._squares)
+        self._sums, self._squares = {}, {}
+        means = {
+            "loss" if name == "total" else f"loss_{name}": value / max(1, step - until) for name, value in sums.items()
+        }
+        return {**means, **{f"grad_norm_{name}": (value / measured) ** 0.5 for name, value in squares.items()}}
+
+    def _reduced(self, values: Mapping[str, torch.Tensor]) -> dict[str, float]:
+        """Sums over the ranks, on the host."""
+        if not values:
+            return {}
+        stacked = torch.stack(list(values.values()))
+        if self.args.world_size > 1:
+            dist.all_reduce(stacked)
+        return dict(zip(values, stacked.tolist(), strict=True))
+
+    def evaluate(
+        self, eval_dataset: Any = None, ignore_keys: Any = None, metric_key_prefix: str = "eval"
+    ) -> dict[str, float]:
+        """The mean of each term over every held-out row, exactly, whatever the number of ranks."""
+        rows: list[EncodedRow] = list(eval_dataset if eval_dataset is not None else self.eval_dataset)
+        size, rank, ranks = self.args.per_device_eval_batch_size, self.args.process_index, self.args.world_size
+        collate = self.data_collator
+        assert isinstance(collate, Collator)
+        training = self.model_wrapped.training
+        self.model_wrapped.eval()
+        self.supervised.grad_norms = False
+        names = list(self.supervised.objective.terms)
+        sums = torch.zeros(2, len(names), dtype=torch.float64)
+        with torch.no_grad(), self.compute_loss_context_manager():
+            batches = range(0, len(rows), size * ranks)
+            for start in track(batches, "Held-out rows", disable=rank > 0 or self.args.disable_tqdm, transient=True):
+                mine = rows[start + rank * size : start + (rank + 1) * size]
+                # A rank without rows left still runs the collectives of its forward pass, and counts nothing.
+                batch = collate(mine or rows[:1])
+                counts = self.supervised.term_counts(batch) if mine else dict.fromkeys(names, 0)
+                losses = self.model_wrapped(to_device(batch, self.args.device), dict.fromkeys(names, 1.0))
+                values = torch.tensor([float(losses[name]) for name in names], dtype=torch.float64)
+                sums += torch.stack([values * bool(mine), torch.tensor([float(counts[name]) for name in names])])
+        self.model_wrapped.train(training)
+        if ranks > 1:
+            sums = sums.to(self.args.device)
+            dist.all_reduce(sums)
+        means = dict(zip(names, (sums[0] / sums[1].clamp(min=1.0)).tolist(), strict=True))
+        for name, value in means.items():
+            if not math.isfinite(value):
+                raise _diverged(self.state.global_step, f"the held-out loss of term {name}")
+        objective = self.supervised.objective
+        total = sum(objective.weight(name, self.progress) * value for name, value in means.items())
+        metrics = {f"{metric_key_prefix}_loss": total, **{f"{metric_key_prefix}_loss_{k}": v for k, v in means.items()}}
+        self.log(dict(metrics))
+        self._announce(metrics)
+        return metrics
+
+    def _announce(self, metrics: dict[str, float]) -> None:
+        self.control: Any = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+
+    def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
+        self._stop_if_nan()
+        self._sums, self._squares = self._kept_by_first(self._sums), self._kept_by_first(self._squares)
+        super()._save_checkpoint(model, trial)
+
+    def _kept_by_first(self, values: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """Sums over the ranks on the first, which writes them, and zeros on the others: logged means stay the same."""
+        first = self.is_world_process_zero()
+        reduced = self._reduced(values).items()
+        return {name: torch.tensor(value if first else 0.0, device=self.args.device) for name, value in reduced}
+
+    def _save(self, output_dir: str | None = None, state_dict: dict[str, torch.Tensor] | None = None) -> None:
+        """An ordinary model (or adapter) folder, and the running means beside it."""
+        if not self.args.should_save:
+            return
+        folder = Path(output_dir or self.args.output_dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        if state_dict is not None:
+            state_dict = of_model(state_dict)
+        self.supervised.model.save_pretrained(folder, state_dict=state_dict)  # type: ignore[operator]
+        sums = {f"sums.{name}": value for name, value in self._sums.items()}
+        squares = {f"squares.{name}": value for name, value in self._squares.items()}
+        until = {"logged_until": torch.tensor(self._logged_until)}
+        extra = {**self.supervised.extra_state_dict(), **sums, **squares, **until}
+        save_file({key: value.detach().cpu().contiguous() for key, value in extra.items()}, folder / EXTRA)
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
+        folder = Path(resume_from_checkpoint)
+        if getattr(self, "is_fsdp_enabled", False):
+            super()._load_from_checkpoint(resume_from_checkpoint, model)
+        else:
+            load_weights(self.supervised.model, folder)
+        # Not read to the device itself: safetensors does not know torch's `cpu:0`, which several processes train on.
+        extra = {key: value.to(self.args.device) for key, value in load_file(folder / EXTRA).items()}
+        self._logged_until = int(extra.pop("logged_until"))
+        self._sums, self._squares = self._taken_from(extra, "sums."), self._taken_from(extra, "squares.")
+        self.supervised.load_extra_state_dict(extra)
+
+    def _taken_from(self, extra: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+        """What `_kept_by_first` had put there, under `prefix`."""
+        taken = {key.removeprefix(prefix): extra.pop(key) for key in list(extra) if key.startswith(prefix)}
+        return taken if self.is_world_process_zero() else {name: torch.zeros_like(v) for name, v in taken.items()}
+
+
+def of_model(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The entries of a `Supervised` module's state that are its model's, under the model's own names."""
+    return {key.removeprefix("model."): value for key, value in state.items() if key.startswith("model.")}
+
+
+def load_weights(model: Any, folder: Path) -> None:
+    """Puts the weights of a checkpoint back into a model, or into its adapters. Raises: UserError if they differ."""
+    if (folder / "adapter_config.json").is_file():
+        from peft import set_peft_model_state_dict
+
+        set_peft_model_state_dict(model, load_file(folder / "adapter_model.safetensors"))
+        return
+    state: dict[str, torch.Tensor] = {}
+    for file in sorted(folder.glob("model*.safetensors")):
+        state |= load_file(file)
+    missing, unexpected = model.load_state_dict(state, strict=False)
+    tied = set(getattr(model, "_tied_weights_keys", None) or ())
+    if unexpected or set(missing) - tied:
+        raise UserError(f"{folder}: not a checkpoint of this model: {[*unexpected, *missing][:3]} differ")
+
+
+def _diverged(step: int, what: str, weight: str = "") -> Diverged:
+    return Diverged(
+        f"step {step}: {what} is not finite: lower training.learning_rate{weight}, "
+        "or train in bfloat16 or float32; --resume goes on from the last checkpoint"
+    )
+
+
+def _accumulate(sums: dict[str, torch.Tensor], values: Mapping[str, torch.Tensor]) -> None:
+    for name, value in values.items():
+        sums[name] = sums[name] + value if name in sums else value

@@ -1,6 +1,0 @@
-"""Words of both languages: where they begin, which translate each other, how parallel two texts are."""
-
-from deepsuper.words.lexicon import Lexicon
-from deepsuper.words.segment import Token, segment, tokens
-
-__all__ = ["Lexicon", "Token", "segment", "tokens"]
