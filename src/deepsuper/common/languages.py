@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any
+
+from deepsuper.common.nearest import nearest
 
 
 @dataclass(frozen=True)
@@ -131,12 +132,19 @@ def identifier(languages: frozenset[str]) -> Any:
     return made
 
 
-def nearest_code(text: str) -> str:
-    """The code that a text may mean: by a language's name, its codes in any case, or a name like it; else some code."""
+def meant_code(text: str) -> str | None:
+    """The code of the language that a text names: by its name, by another of its codes in any case, or by a similar
+    name; None where it names no language of the table.
+    """
     wanted = text.strip().casefold()
     named = {language.name.casefold(): code for code, language in LANGUAGES.items()}
-    for candidates in (named, {other: code for code in LANGUAGES for other in map(str.casefold, codes_of(code))}):
+    for candidates in (named, {other.casefold(): code for code in LANGUAGES for other in codes_of(code)}):
         if wanted in candidates:
             return candidates[wanted]
-    close = get_close_matches(wanted, named, 1, 0.7)
-    return named[close[0]] if close else "zh"
+    close = nearest(wanted, named, cutoff=0.7)
+    return None if close is None else named[close]
+
+
+def nearest_code(text: str) -> str:
+    """The code of the language that a text may mean; Chinese where it names none: an example for a message."""
+    return meant_code(text) or "zh"

@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 
 from deepsuper.common.errors import UserError
+from deepsuper.common.languages import meant_code
+from deepsuper.common.nearest import did_you_mean
 from deepsuper.common.ranges import check_ranges
 from deepsuper.config import EvalConfig, ModelConfig
 from deepsuper.evaluation.benchmarks import BENCHMARKS, file_language
@@ -23,7 +25,9 @@ def check_eval(config: EvalConfig) -> None:
     ):
         for name in given:
             if name not in known:
-                raise UserError(f"{option}: need some of {','.join(known)}, got {name!r}")
+                meant = meant_code(name) if option == "langs" else None
+                near = did_you_mean(meant or name, known)
+                raise UserError(f"{option}: need some of {','.join(known)}, got {name!r}{near}")
     names = [folder_name(name) for name in config.models]
     twice = next((name for name in names if names.count(name) > 1), None)
     named = all("=" in part for part in config.backend_args.split(",") if part)
