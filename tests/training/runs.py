@@ -23,6 +23,7 @@ from deepsuper.config import (
     TrainingConfig,
 )
 from deepsuper.training.run_folder import dump
+from forked import Forked, command
 from tiny import make_model, make_tokenizer
 
 
@@ -89,22 +90,38 @@ def centered(method: str) -> dict[str, str]:
     return {"similarity": "centered"} if "feature" in method else {}
 
 
-def start(run: RunConfig, *arguments: str, processes: int = 1) -> subprocess.Popen[str]:
+def start(run: RunConfig, *arguments: str, processes: int = 1) -> list[Forked]:
+    """`deepsuper train` in one process or in several, each told its rank as a launcher tells it."""
+    line = ["train", write_recipe(run), *arguments]
+    if processes == 1:
+        return [Forked(command, *line)]
+    group = {"WORLD_SIZE": processes, "LOCAL_WORLD_SIZE": processes, "MASTER_ADDR": "localhost", "MASTER_PORT": port()}
+    ranks = ({**group, "RANK": rank, "LOCAL_RANK": rank} for rank in range(processes))
+    return [Forked(command, *line, environment={k: str(v) for k, v in rank.items()}) for rank in ranks]
+
+
+def finish(processes: list[Forked]) -> str:
+    """What all of them printed; each must end well."""
+    return "".join(process.finish() for process in processes)
+
+
+def launch(run: RunConfig, *arguments: str, processes: int) -> subprocess.Popen[str]:
+    """`torchrun` with `deepsuper train`."""
+    launcher = ["torch.distributed.run", f"--nproc_per_node={processes}", f"--master_port={port()}"]
+    line = [sys.executable, "-m", *launcher, "-m", "deepsuper", "train", write_recipe(run), *arguments]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
+
+
+def write_recipe(run: RunConfig) -> str:
     path = Path(run.output_dir).parent / f"{Path(run.output_dir).name}.yaml"
     path.write_text(dump(run))
-    launch = [sys.executable]
-    if processes > 1:
-        with socket.socket() as s:
-            s.bind(("localhost", 0))
-            port = s.getsockname()[1]
-        launch += ["-m", "torch.distributed.run", f"--nproc_per_node={processes}", f"--master_port={port}"]
-    command = [*launch, "-m", "deepsuper", "train", str(path), *arguments]
-    return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
-    )
+    return str(path)
 
 
-def finish(process: subprocess.Popen[str]) -> str:
-    output, _ = process.communicate(timeout=600)
-    assert process.returncode == 0, output[-3000:]
-    return output
+def port() -> int:
+    """A free one."""
+    with socket.socket() as s:
+        s.bind(("localhost", 0))
+        free: int = s.getsockname()[1]
+        return free

@@ -18,25 +18,37 @@ from deepsuper.common.files import sha256
 from deepsuper.config import LoraConfig
 from deepsuper.training.run import train
 from deepsuper.training.run_folder import RunFolder
-from runs import centered, close, finish, losses, make_run, start
+from forked import Forked, command
+from runs import centered, close, finish, launch, losses, make_run, start, write_recipe
 from tiny import make_tokenizer
 
 
+def train_until(path: str, records: int) -> None:
+    """Trains as the recipe says, in a process that is killed when it has logged so many records."""
+    log = RunFolder.log
+
+    def log_and_die(folder: RunFolder, record: dict[str, float]) -> None:
+        log(folder, record)
+        if len(folder.read_metrics()) == records:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    RunFolder.log = log_and_die
+    command("train", path)
+
+
+@pytest.mark.processes
 @pytest.mark.parametrize("method", ["dft-logits", "dft-feature"])
 def test_a_killed_run_resumes_to_the_same_losses(tmp_path, method):
     run = make_run(
-        tmp_path, rows=48, epochs=10.0, save_every=4, log_every=3, eval_every=8, method=method, **centered(method)
+        tmp_path, rows=48, epochs=2.0, save_every=4, log_every=3, eval_every=8, method=method, **centered(method)
     )
     whole = replace(run, output_dir=str(tmp_path / "whole"))
     train(whole)
-    process = start(run)
     folder = RunFolder(Path(run.output_dir))
-    deadline = time.monotonic() + 120
-    while not (folder.last_checkpoint() and len(folder.read_metrics()) > 4) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    assert not folder.model.exists(), "the run ended before it could be killed"
+    process = Forked(train_until, write_recipe(run), 5)
+    assert process.wait() == -signal.SIGKILL, process.output()
+    assert folder.last_checkpoint().name == "checkpoint-8" and folder.read_metrics()[-1]["step"] == 12
+    assert not folder.model.exists()
     finish(start(run, "--resume"))
     killed, unbroken = folder.read_metrics(), RunFolder(Path(whole.output_dir)).read_metrics()
     drop = {"train_runtime", "train_samples_per_second", "train_steps_per_second", "train_loss"}
@@ -68,6 +80,7 @@ def test_a_run_killed_after_its_last_step_takes_no_other(tmp_path, length, lost)
     assert set(json.loads(end)) == set(json.loads(lines[-2])) - {"train_loss"}
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(("family", "method"), [("llama", "dft-feature"), ("gemma3", "dft-logits")])
 @pytest.mark.parametrize("fsdp", [False, True])
 def test_two_processes_train_as_one(tmp_path, family, method, fsdp):
@@ -83,13 +96,14 @@ def test_two_processes_train_as_one(tmp_path, family, method, fsdp):
     assert torch.allclose(a.lm_head.weight, b.lm_head.weight, atol=1e-5)
 
 
+@pytest.mark.processes
 def test_a_sharded_run_whose_process_is_killed_resumes_to_the_same_losses(tmp_path):
     run = make_run(tmp_path, epochs=2.0, save_every=4, log_every=3, grad_norms_every=2, eval_every=8)
     run = replace(run, objective=replace(run.objective, method="dft-feature", similarity="centered"))
     run = replace(run, training=replace(run.training, fsdp=True, micro_batch_size=2))
     alone = replace(run, training=replace(run.training, fsdp=False), output_dir=str(tmp_path / "alone"))
     train(alone)
-    process = start(run, processes=2)
+    process = launch(run, processes=2)
     folder = RunFolder(Path(run.output_dir))
     deadline = time.monotonic() + 240
     while not folder.last_checkpoint() and process.poll() is None and time.monotonic() < deadline:
@@ -105,6 +119,7 @@ def test_a_sharded_run_whose_process_is_killed_resumes_to_the_same_losses(tmp_pa
     assert torch.allclose(a.lm_head.weight, b.lm_head.weight, atol=1e-5)
 
 
+@pytest.mark.processes
 def test_two_processes_measure_their_layers_once(tmp_path):
     run = make_run(
         tmp_path, language="xx", micro_batch_size=2, max_steps=2, layer_lc=None, layer_et=None, layers="auto"
