@@ -28,6 +28,8 @@ bench: $(INSTALLED)
 
 docs: $(INSTALLED)
 	$(BIN)/python docs/make_cli.py
+	$(BIN)/python docs/make_method_picture.py
+	$(BIN)/python docs/make_architecture.py
 
 comet: $(COMET)/.installed
 

@@ -12,6 +12,10 @@ import pytest
 import torch
 
 import deepsuper
+import drawing
+import make_architecture
+import make_method_picture
+import structure
 from deepsuper.cli import main
 from deepsuper.data.translate.job import Translated
 from tiny import make_model, make_tokenizer
@@ -40,10 +44,59 @@ def test_every_option_of_the_cli_page_has_a_meaning():
     assert not re.findall(rf"{name}(?:  +|\n +){kind}", page, re.MULTILINE)
 
 
+def test_the_drawn_pages_are_what_the_source_gives():
+    for path, text in make_architecture.outputs().items():
+        assert text == path.read_text(encoding="utf-8"), f"{path.name}: run python docs/make_architecture.py"
+    for theme, colors in drawing.THEMES.items():
+        picture = ROOT / "docs" / "pictures" / f"method.{theme}.svg"
+        assert make_method_picture.draw(colors).svg() == picture.read_text(encoding="utf-8"), "run: make docs"
+
+
+def test_links_to_the_source_lead_to_the_name():
+    """Read off the file itself, not off the script that writes the lines."""
+    links = [
+        link
+        for page in PAGES
+        for link in re.findall(r"\[`([\w.]+)`\]\(\.\./(src/[\w/]+\.py)#L(\d+)\)", page.read_text(encoding="utf-8"))
+    ]
+    assert len(links) > 30
+    for name, file, line in links:
+        text = (ROOT / file).read_text(encoding="utf-8").splitlines()[int(line) - 1]
+        assert re.match(rf"\s*(def|class)? ?{name.rpartition('.')[2]}\b", text), f"{name}: {file}:{line} is {text!r}"
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_links_lead_somewhere(page):
-    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
-        assert target.startswith("https://") or (page.parent / target).exists(), target
+    text = page.read_text(encoding="utf-8")
+    targets = re.findall(r"\]\(([^)\s]+)\)", text) + re.findall(r'(?:src|srcset|href)="([^"]+)"', text)
+    for target in targets:
+        path, _, place = target.partition("#")
+        file = page.parent / path if path else page
+        assert target.startswith("https://") or file.exists(), target
+        if place and file.suffix == ".md":
+            headings = re.findall(r"^#+ (.*)$", file.read_text(encoding="utf-8"), re.MULTILINE)
+            assert place in {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}, target
+
+
+def test_the_structure_is_counted(tmp_path):
+    for name, text in {
+        "low/__init__": '"""What all use. More."""\nclass Row: ...\nRows = list[Row]\n',
+        "left/__init__": "from pkg.low import Row\nclass Row: ...\n",
+        "left/a": "def a():\n    from pkg.left.b import b\n    return b\n",
+        "left/b": "from pkg.left import a\n",
+        "right": "import pkg.left.a\nimport pkg.low\n",
+        "__init__": "from pkg import right\n",
+    }.items():
+        file = tmp_path / "pkg" / f"{name}.py"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    tree = structure.Tree(tmp_path / "pkg")
+    assert tree.rooms == {"low": set(), "left": {"low"}, "right": {"left", "low"}}
+    assert structure.floors(tree.rooms) == {"low": 0, "left": 1, "right": 2}
+    assert not structure.circles(tree.rooms) and structure.circles(tree.imports) == [["pkg.left.a", "pkg.left.b"]]
+    assert tree.shared_names() == {"Row": ["pkg.left", "pkg.low"]} and tree.functions() == [(3, "pkg.left.a.a")]
+    assert tree.purpose("low") == "What all use"
+    assert structure.floors({"a": {"b"}, "b": {"a"}, "c": {"a"}}) == {"a": 0, "b": 0, "c": 1}
 
 
 def test_the_python_of_the_readme_runs(tmp_path, monkeypatch):
