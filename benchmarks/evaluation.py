@@ -25,7 +25,7 @@ from deepsuper.config import ModelConfig
 from deepsuper.evaluation.benchmarks import BENCHMARKS
 from deepsuper.evaluation.local import local_file, read_rows
 from deepsuper.evaluation.tasks import TASKS, write_task
-from deepsuper.models.load import source_of
+from deepsuper.models.packaged import source_of
 
 PEER = (
     "from deepsuper.evaluation.harness import provide_squad_metrics; provide_squad_metrics(); "

@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 from deepsuper.cli import COMMANDS
-from deepsuper.cli.data import DATA_COMMANDS
 
 RECIPES_OF_TRAIN = (["show"], ["data", "sdrrl"])
 """The commands that read a recipe of `train`: its options are on the page once."""
@@ -19,7 +18,7 @@ NESTED = re.compile(r"--(\S+)\.help +Show the help for (\w+) and exit")
 def render() -> str:
     """The page."""
     parts = ["# The command line", "", "Made by `make docs` from the commands themselves.", ""]
-    for command in ([], *([name] for name in COMMANDS), *(["data", name] for name in DATA_COMMANDS)):
+    for command in ([], *([name] for name in COMMANDS), *(["data", name] for name in COMMANDS["data"].commands)):
         parts += [f"## deepsuper {' '.join(command)}".rstrip(), ""]
         text = _printed(*command, "--help")
         if command in RECIPES_OF_TRAIN:

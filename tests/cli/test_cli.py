@@ -13,8 +13,9 @@ import torch
 import yaml
 
 from deepsuper.cli import main, parse_recipe
+from deepsuper.common.errors import UserError
 from deepsuper.config import LoraConfig, SourceConfig
-from deepsuper.models import load as models
+from deepsuper.models import packaged
 from deepsuper.training.check import check
 from deepsuper.training.run_folder import dump
 from failing import fail
@@ -323,7 +324,7 @@ def test_an_error_begins_a_line_of_its_own_below_an_open_bar(recipe, capsys, mon
     def fall(*_, **__):
         bars.append(tqdm.auto.tqdm(total=30, mininterval=0, file=sys.stderr))
         bars[0].update(19)
-        raise ValueError("step 20: the loss is not finite")
+        raise UserError("step 20: the loss is not finite")
 
     monkeypatch.setattr("deepsuper.training.run.train", fall)
     assert fail(capsys, "train", str(recipe)) == "deepsuper: error: step 20: the loss is not finite"
@@ -343,7 +344,7 @@ def test_a_lora_run_is_merged_by_one_command(tmp_path, capsys):
 
 def test_a_packaged_model_that_is_not_installed_says_how_to_install_it(recipe, capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("DEEPSUPER_CACHE", str(tmp_path / "empty"))
-    monkeypatch.setattr(models.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(packaged.importlib.util, "find_spec", lambda name: None)
     message = fail(capsys, "show", str(recipe), "--model.name", "gemma-3-270m")
     assert "gemma-3-270m" in message and "pip install" in message
 

@@ -66,8 +66,9 @@ def no_work(monkeypatch):
         monkeypatch.setattr(f"deepsuper.{name}", None)
     for name in ("data.join.run.read_side", "data.translate.run.make_translator", "data.sdrrl.run.synthesise"):
         monkeypatch.setattr(f"deepsuper.{name}", None)
-    for name in ("inside.layers.run.read_texts", "inside.align.run.load_texts", "demo.run.ask", "models.load._merged"):
+    for name in ("inside.layers.run.read_texts", "inside.align.run.load_texts", "demo.run.ask"):
         monkeypatch.setattr(f"deepsuper.{name}", None)
+    monkeypatch.setattr("deepsuper.models.merge.load_merged", None)
 
 
 @pytest.mark.parametrize("bad", BAD)

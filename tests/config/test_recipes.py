@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM, Gemma2Config, LlamaConfig
 from deepsuper import Supervised
 from deepsuper.cli import parse_recipe
 from deepsuper.method.methods import METHODS, build_objective, method_of
-from deepsuper.models.load import PACKAGED
+from deepsuper.models.packaged import PACKAGED
 from deepsuper.training.check import check
 from deepsuper.training.run import prepare
 

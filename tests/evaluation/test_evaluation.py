@@ -15,7 +15,8 @@ from deepsuper.config import LoraConfig, ModelConfig
 from deepsuper.evaluation.benchmarks import BENCHMARKS
 from deepsuper.evaluation.items import summarise
 from deepsuper.evaluation.measures import MEASURES
-from deepsuper.models.load import add_lora, load_model, load_tokenizer
+from deepsuper.models.adapters import add_lora
+from deepsuper.models.load import load_model, load_tokenizer
 from failing import fail
 from local_rows import ROWS, evaluate, read_items, write_rows
 from runs import make_run

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import yaml
 
-from deepsuper.config import LoraConfig, ModelConfig
+from deepsuper.config import LoraConfig, MergeConfig, ModelConfig
 from deepsuper.models.card import write_card
-from deepsuper.models.load import merge_adapter
+from deepsuper.models.merge import merge_adapter
 from deepsuper.training.run import train
 from runs import make_run
 
@@ -36,7 +36,7 @@ def test_the_metadata_read_back_as_they_were(tmp_path):
 def test_a_merged_model_has_the_card_of_a_whole_one(tmp_path):
     run = replace(make_run(tmp_path, max_steps=1), lora=LoraConfig(r=2, merge=True))
     out = train(run)
-    by_command = merge_adapter(out / "adapter", tmp_path / "merged", ModelConfig(""))
+    by_command = merge_adapter(MergeConfig(str(out / "adapter"), str(tmp_path / "merged")))
     of_adapter = header_and_body(out / "adapter")[0]
     assert of_adapter["library_name"] == "peft"
     for folder in (out / "model", by_command):
@@ -44,6 +44,6 @@ def test_a_merged_model_has_the_card_of_a_whole_one(tmp_path):
         assert header == {**of_adapter, "library_name": "transformers"}
         assert "AutoModelForCausalLM.from_pretrained" in body and "held-out loss" in body and "LoRA" not in body
     (out / "adapter" / "README.md").write_text("somebody's own card")
-    header, body = header_and_body(merge_adapter(out / "adapter", tmp_path / "again", ModelConfig("")))
+    header, body = header_and_body(merge_adapter(MergeConfig(str(out / "adapter"), str(tmp_path / "again"))))
     assert header == {"base_model": run.model.name, "library_name": "transformers"}
     assert "AutoModelForCausalLM.from_pretrained" in body

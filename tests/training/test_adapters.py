@@ -9,9 +9,10 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from deepsuper.config import LoraConfig, ModelConfig
+from deepsuper.config import LoraConfig, MergeConfig, ModelConfig
 from deepsuper.models import load as models
-from deepsuper.models.load import load_model, merge_adapter
+from deepsuper.models.load import load_model
+from deepsuper.models.merge import merge_adapter
 from deepsuper.training.run import prepare, train
 from runs import make_run
 
@@ -24,11 +25,11 @@ def test_a_lora_run_leaves_an_adapter_that_merges(tmp_path):
     base = AutoModelForCausalLM.from_pretrained(run.model.name)
     changed = [n for n, p in base.named_parameters() if not torch.equal(p, merged.get_parameter(n))]
     assert changed and all("proj" in name for name in changed)
-    again = merge_adapter(out / "adapter", tmp_path / "merged", ModelConfig(""))
+    again = merge_adapter(MergeConfig(str(out / "adapter"), str(tmp_path / "merged")))
     twice = AutoModelForCausalLM.from_pretrained(again)
     assert all(torch.equal(p, twice.get_parameter(n)) for n, p in merged.named_parameters())
     with pytest.raises(ValueError, match="exists: choose another folder"):
-        merge_adapter(out / "adapter", tmp_path / "merged", ModelConfig(""))
+        merge_adapter(MergeConfig(str(out / "adapter"), str(tmp_path / "merged")))
 
 
 @pytest.mark.filterwarnings("ignore:Setting `save_embedding_layers`")
@@ -55,5 +56,5 @@ def test_an_adapter_is_merged_into_the_revision_and_dtype_it_was_trained_on(tmp_
     assert [(config.revision, config.dtype) for config in loaded] == [("v1", "bfloat16")]
     assert json.loads((out / "model" / "config.json").read_text())["dtype"] == "bfloat16"
     assert json.loads((out / "adapter" / "adapter_config.json").read_text())["revision"] == "v1"
-    merge_adapter(out / "adapter", tmp_path / "merged", ModelConfig("", dtype="float16"))
+    merge_adapter(MergeConfig(str(out / "adapter"), str(tmp_path / "merged"), ModelConfig("", dtype="float16")))
     assert (loaded[1].revision, loaded[1].dtype) == ("v1", "float16")

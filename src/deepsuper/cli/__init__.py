@@ -2,32 +2,45 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 import os
 import re
 import sys
 from argparse import ArgumentError
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
-from jsonargparse import Namespace
+from jsonargparse import ArgumentParser, Namespace
 
-from deepsuper.cli.arguments import expand_home, field_values, from_values, model_config, split_names
-from deepsuper.cli.data import DATA_COMMANDS, run_data
+from deepsuper.cli.arguments import EPILOG, expand_home, from_values
+from deepsuper.cli.commands import Command, add_commands, path_of, run_command
+from deepsuper.cli.data import DATA
+from deepsuper.cli.evaluation import COMPARE, EVAL
+from deepsuper.cli.inside import ALIGN, LAYERS, LENS
 from deepsuper.cli.messages import explain
-from deepsuper.cli.parsers import make_parser
+from deepsuper.cli.training import DEMO, MERGE, SHOW, TRAIN
 from deepsuper.common.errors import UserError
-from deepsuper.config import AlignConfig, CompareConfig, EvalConfig, LayersConfig, RunConfig
+from deepsuper.config import RunConfig
 
+DESCRIPTION = "Deep supervision fine-tuning: make English-centric language models good at other languages."
 OPTION = re.compile(r"^--[A-Za-z][\w.-]*")
+COMMANDS: dict[str, Command] = {
+    "train": TRAIN,
+    "show": SHOW,
+    "merge": MERGE,
+    "layers": LAYERS,
+    "lens": LENS,
+    "align": ALIGN,
+    "eval": EVAL,
+    "compare": COMPARE,
+    "data": DATA,
+    "demo": DEMO,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs one command. A user's mistake ends in one line and exit status 2, an interrupt in 130.
 
-    Every other exception is a bug: it keeps its traceback, and ends with 1.
+    Every other exception is a bug: it keeps its traceback and ends with exit status 1.
     """
     # Large pages make the gradient of a big vocabulary cheaper; torch reads this when it first allocates.
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
@@ -36,12 +49,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
         logging.getLogger(noisy).setLevel(logging.WARNING)
     line = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        parsed = _parse(line)
-        COMMANDS[parsed.command](parsed[parsed.command], line)
+        run_command(_parse(line), line, COMMANDS)
     except UserError as error:
         sys.exit(_fail(str(error), error.exit_status))
     except KeyboardInterrupt:
-        sys.exit(_fail("interrupted; train goes on with --resume, eval and data translate when run again", 130))
+        sys.exit(_fail("interrupted; train continues with --resume, eval and data translate when run again", 130))
+
+
+def make_parser() -> ArgumentParser:
+    """The parser of all commands. It raises ArgumentError; see `messages.explain`."""
+    parser = ArgumentParser(
+        prog="deepsuper", description=DESCRIPTION, epilog=EPILOG, allow_abbrev=False, exit_on_error=False
+    )
+    add_commands(parser, COMMANDS)
+    return parser
 
 
 def parse_recipe(line: Sequence[str]) -> RunConfig:
@@ -51,127 +72,35 @@ def parse_recipe(line: Sequence[str]) -> RunConfig:
 
 def _parse(line: Sequence[str]) -> Namespace:
     """The values of a command line. Raises: UserError in one line where it cannot be read."""
+    parser, path = make_parser(), [name for name, _ in path_of(line, COMMANDS)]
     try:
-        parsed: Namespace = make_parser().parse_args(_with_config(list(line)))
+        parsed: Namespace = parser.parse_args(_with_config(list(line)))
         expand_home(parsed)
         return parsed
     except ArgumentError as error:
         message = explain(str(error))
     if ": need " not in message:
-        command = itertools.takewhile(lambda word: word in COMMANDS or word in DATA_COMMANDS, line[:2])
-        message += f" (see {' '.join(['deepsuper', *command])} --help)"
+        message += f" (see {' '.join(['deepsuper', *path])} --help)"
     raise UserError(message)
 
 
 def _with_config(given: list[str]) -> list[str]:
-    """`train RECIPE.yaml ...` as `train --config RECIPE.yaml ...`, and so for all commands that take recipes.
+    """`train RECIPE.yaml ...` as `train --config RECIPE.yaml ...`, for all commands that read a recipe.
 
-    Options have underscores, as transformers' and the harness's have; with dashes (`--data-dir`) they are known too.
+    Dashes in the names of options become underscores: `--data-dir` is `--data_dir`.
     """
     line = [OPTION.sub(lambda found: "--" + found[0][2:].replace("-", "_"), word) for word in given]
-    for command in (["train"], ["show"], ["data", "sdrrl"], ["data", "mix"]):
-        rest = line[len(command) :]
-        if line[: len(command)] == command and rest and not rest[0].startswith("-"):
-            return [*command, "--config", *rest]
+    path = list(path_of(line, COMMANDS))
+    rest = line[len(path) :]
+    if path and path[-1][1].recipe and rest and not rest[0].startswith("-"):
+        return [*line[: len(path)], "--config", *rest]
     return line
 
 
-def _train(parsed: Namespace, line: list[str]) -> None:
-    from deepsuper.training.run import train
-
-    folder = train(from_values(RunConfig, parsed), resume=parsed.resume, command=["deepsuper", *line])
-    logging.getLogger("deepsuper").info("run folder: %s", folder)
-
-
-def _show(parsed: Namespace, line: list[str]) -> None:
-    from deepsuper.training.run import describe, resolve
-
-    config = from_values(RunConfig, parsed)
-    objective = resolve(config, files=False)
-    print(f"{config.objective.method} of {config.model.name} ({objective.terms['tft'].layer} layers)")
-    print(describe(config, objective))
-    if config.objective.layers == "auto":
-        print("layers: auto: measured before training; the ones above are the paper's shares of the depth")
-
-
-def _merge(parsed: Namespace, line: list[str]) -> None:
-    from deepsuper.models.load import merge_adapter
-
-    print(merge_adapter(Path(parsed.adapter), Path(parsed.output), model_config("", parsed)))
-
-
-def _demo(parsed: Namespace, line: list[str]) -> None:
-    from deepsuper.demo import run_demo
-
-    run_demo(parsed.lang, Path(parsed.output_dir or f"runs/demo-{parsed.lang}"), seed=parsed.seed)
-
-
-def _layers(parsed: Namespace, line: list[str]) -> None:
-    from deepsuper.inside.layers import run_layers
-
-    config = LayersConfig(**{**_reading(LayersConfig, parsed), "criteria": split_names(parsed.criteria)})
-    run_layers(config, Path(parsed.output_dir or f"runs/layers-{_stem(parsed.model)}-{parsed.lang}"))
-
-
-def _lens(parsed: Namespace, line: list[str]) -> None:
-    from deepsuper.inside.logit_lens import run_lens
-
-    options = {name: parsed[name] for name in ("tuned", "top", "lens_norm", "max_length")}
-    run_lens(model_config(parsed.model, parsed), parsed.text, Path(parsed.html), **options)
-
-
-def _align(parsed: Namespace, line: list[str]) -> None:
-    from deepsuper.inside.align import run_align
-
-    config = AlignConfig(**_reading(AlignConfig, parsed))
-    run_align(config, Path(parsed.output_dir or f"runs/align-{_stem(parsed.tuned or parsed.model)}-{parsed.lang}"))
-
-
-def _eval(parsed: Namespace, line: list[str]) -> None:
-    from deepsuper.evaluation.run import run_eval
-
-    if not parsed.models:
-        raise UserError("models: need at least one hub name, folder, run folder or packaged model")
-    own = field_values(EvalConfig, parsed)
-    own |= {"models": tuple(parsed.models), "model": model_config("", parsed), "languages": split_names(parsed.langs)}
-    own |= {"benchmarks": split_names(parsed.benchmarks), "profiles": split_names(parsed.profile)}
-    run_eval(EvalConfig(**own), Path(parsed.output_dir), ["deepsuper", *line])
-
-
-def _compare(parsed: Namespace, line: list[str]) -> None:
-    from deepsuper.evaluation.compare import run_compare
-
-    run_compare(CompareConfig(**{**field_values(CompareConfig, parsed), "runs": tuple(parsed.runs)}))
-
-
-def _reading(config: type[Any], parsed: Namespace) -> dict[str, Any]:
-    """The fields of a reading command's configuration."""
-    return {**field_values(config, parsed), "model": model_config(parsed.model, parsed), "language": parsed.lang}
-
-
-def _stem(model: str) -> str:
-    """The last part of a hub name or path."""
-    return Path(model).name or "model"
-
-
 def _fail(message: str, status: int) -> int:
-    # An open progress bar would stand before the message on its line, and be drawn again below it.
+    # Open progress bars are closed: the message would stand behind them, and they would be drawn again below it.
     if "tqdm" in sys.modules:
         for bar in list(sys.modules["tqdm"].tqdm._instances):
             bar.close()
     print(f"deepsuper: error: {message}", file=sys.stderr)
     return status
-
-
-COMMANDS: dict[str, Any] = {
-    "train": _train,
-    "show": _show,
-    "merge": _merge,
-    "layers": _layers,
-    "lens": _lens,
-    "align": _align,
-    "eval": _eval,
-    "compare": _compare,
-    "data": run_data,
-    "demo": _demo,
-}

@@ -1,10 +1,8 @@
-"""`deepsuper data ...`: each command's parser beside what it calls, no logic."""
+"""The commands of `deepsuper data`."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
@@ -19,33 +17,13 @@ from deepsuper.cli.arguments import (
     recipe_parser,
     split_names,
 )
+from deepsuper.cli.commands import Command
 from deepsuper.config import JoinConfig, RunConfig
 from deepsuper.config.check import CheckConfig
 from deepsuper.config.mix import MixConfig
 from deepsuper.config.translate import TranslateConfig
 from deepsuper.data.join.readers import READERS
 from deepsuper.evaluation.benchmarks import BENCHMARKS
-
-
-@dataclass(frozen=True)
-class DataCommand:
-    """One command: its line in the list of commands, its parser, and what runs with its values and its whole line."""
-
-    help: str
-    parser: Callable[[], ArgumentParser]
-    run: Callable[[Namespace, list[str]], None]
-
-
-def add_data_commands(parser: ArgumentParser) -> None:
-    """Adds all commands of `deepsuper data` to its parser, which must be a command of its own before."""
-    commands = parser.add_subcommands(dest="action", required=True)
-    for name, command in DATA_COMMANDS.items():
-        commands.add_subcommand(name, command.parser(), help=command.help)
-
-
-def run_data(parsed: Namespace, line: list[str]) -> None:
-    """Runs the command of `deepsuper data` that was asked for."""
-    DATA_COMMANDS[parsed.action].run(parsed[parsed.action], line)
 
 
 def _layout_parser() -> ArgumentParser:
@@ -191,12 +169,20 @@ def _check(parsed: Namespace, line: list[str]) -> None:
         sys.exit(1)
 
 
-DATA_COMMANDS = {
-    "check": DataCommand("say what is wrong with parallel rows", _check_parser, _check),
-    "join": DataCommand("pair the rows of one set in two languages", _join_parser, _join),
-    "mix": DataCommand("mix files and languages as a recipe says", _mix_parser, _mix),
-    "translate": DataCommand("make the missing side of rows", _translate_parser, _translate),
-    "sdrrl": DataCommand("show what method sdrrl trains on", _sdrrl_parser, _sdrrl),
-    "layout": DataCommand("print what --data_dir holds", _layout_parser, _layout),
-    "convert": DataCommand("convert an official download", _convert_parser, _convert),
-}
+def _data_parser() -> ArgumentParser:
+    return ArgumentParser(description="Parallel rows, and benchmark files for `eval --data_dir`.")
+
+
+DATA = Command(
+    "make, check and combine parallel rows; lay out benchmarks",
+    _data_parser,
+    commands={
+        "check": Command("say what is wrong with parallel rows", _check_parser, _check),
+        "join": Command("pair the rows of one set in two languages", _join_parser, _join),
+        "mix": Command("mix files and languages as a recipe says", _mix_parser, _mix, recipe=True),
+        "translate": Command("make the missing side of rows", _translate_parser, _translate),
+        "sdrrl": Command("show what method sdrrl trains on", _sdrrl_parser, _sdrrl, recipe=True),
+        "layout": Command("print what --data_dir holds", _layout_parser, _layout),
+        "convert": Command("convert an official download", _convert_parser, _convert),
+    },
+)

@@ -9,6 +9,8 @@ from deepsuper.config.compare import CompareConfig, CompareFormat, Correction, P
 from deepsuper.config.eval import EvalConfig
 from deepsuper.config.join import JoinConfig
 from deepsuper.config.layers import Criterion, LayersConfig, Positions
+from deepsuper.config.lens import LensConfig
+from deepsuper.config.merge import MergeConfig
 from deepsuper.config.mix import MixConfig
 from deepsuper.config.recipe import (
     Bf16,
@@ -45,7 +47,9 @@ __all__ = [
     "JoinConfig",
     "Kind",
     "LayersConfig",
+    "LensConfig",
     "LoraConfig",
+    "MergeConfig",
     "Method",
     "MixConfig",
     "ModelConfig",

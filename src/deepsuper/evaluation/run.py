@@ -29,7 +29,9 @@ from deepsuper.evaluation.plan import Planned, plan
 from deepsuper.evaluation.record import Record, identity, rows_identity
 from deepsuper.evaluation.tasks import TASKS
 from deepsuper.evaluation.terminal import print_table
-from deepsuper.models.load import base_of, commit_of, inside_run, load_config, source_of
+from deepsuper.models.adapters import base_of
+from deepsuper.models.load import commit_of, inside_run, load_config
+from deepsuper.models.packaged import source_of
 
 log = logging.getLogger("deepsuper")
 PACKAGES = ("deepsuper", "lm_eval", "transformers", "torch", "datasets", "sacrebleu")

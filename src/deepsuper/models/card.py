@@ -1,4 +1,4 @@
-"""The card of a trained model: what it was made from, how, and how it scored on held-out rows."""
+"""The model card of a trained model: its base model, its training, and its losses on held-out rows."""
 
 from __future__ import annotations
 
@@ -6,35 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from deepsuper.common.files import write_text
 from deepsuper.config import RunConfig
 
-BODY = """# {base}, tuned with {method}
-
-Made by [deepsuper](https://pypi.org/project/deepsuper/) from `{base}` for {languages}.
-
-```
-{formula}
-```
-
-{usage}
-
-Prompts were rendered with the `{template}` template of deepsuper.
-
-| training | |
-| --- | --- |
-{facts}
-
-{scores}
-"""
-MERGED_BODY = """# {base}, with an adapter merged into it
-
-Merged by [deepsuper](https://pypi.org/project/deepsuper/) from `{base}` and a LoRA adapter.
-
-{usage}
-"""
 USAGE = """```python
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -49,57 +23,65 @@ CARD = "README.md"
 def write_card(
     folder: Path, config: RunConfig, formula: str, metrics: Sequence[Mapping[str, Any]], counts: Mapping[str, int]
 ) -> None:
-    """Writes README.md into the model folder."""
+    """Writes README.md into the model folder, or the adapter folder, of a run."""
+    adapter, method = config.lora is not None, config.objective.method
+    languages = list(dict.fromkeys(source.language for source in config.data.train))
+    text = _render(
+        "card.md.jinja",
+        base=config.model.name,
+        library="peft" if adapter else "transformers",
+        metadata={"language": languages, "tags": ["deepsuper", "deep-supervision", method]},
+        method=method,
+        languages=", ".join(languages),
+        formula=formula,
+        usage=ADAPTER_USAGE if adapter else USAGE,
+        template=config.data.template,
+        facts=_facts(config, counts),
+        losses=_losses(metrics),
+    )
+    write_text(folder / CARD, text)
+
+
+def write_merged_card(adapter: Path, folder: Path, base: str) -> None:
+    """Writes README.md into the folder of a merged model.
+
+    It is the adapter's card, with the usage of a whole model, if deepsuper wrote that card; else a short one.
+    """
+    from huggingface_hub import ModelCard
+
+    file = adapter / CARD
+    own = file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
+    if own.startswith("---\n") and ADAPTER_USAGE in own:
+        card = ModelCard(own.replace(ADAPTER_USAGE, USAGE))
+        card.data["library_name"] = "transformers"
+        text = str(card)
+    else:
+        text = _render("card_merged.md.jinja", base=base, library="transformers", metadata={}, usage=USAGE)
+    write_text(folder / CARD, text)
+
+
+def _render(file: str, *, base: str, library: str, metadata: Mapping[str, Any], **values: Any) -> str:
+    """A card: its metadata as YAML, then Markdown."""
+    from huggingface_hub import ModelCard, ModelCardData
+
+    source = Path(__file__).with_name(file).read_text(encoding="utf-8")
+    data = ModelCardData(base_model=base, library_name=library, **metadata)
+    return str(ModelCard.from_template(data, template_str=source, base=base, **values))
+
+
+def _facts(config: RunConfig, counts: Mapping[str, int]) -> dict[str, Any]:
     t = config.training
-    facts = {
+    return {
         "rows": f"{counts['train_rows']:,} ({counts['skipped_rows']:,} skipped)",
-        "data": ", ".join(str(s.path or s.hub) for s in config.data.train),
+        "data": ", ".join(str(source.path or source.hub) for source in config.data.train),
         "batch size": t.batch_size,
         "learning rate": f"{t.learning_rate:g}, {t.schedule}",
         "epochs": f"{t.epochs:g}" if t.max_steps < 0 else f"{t.max_steps} steps",
         "seed": t.seed,
     }
-    languages, adapter = list(dict.fromkeys(s.language for s in config.data.train)), config.lora is not None
-    header = {
-        "base_model": config.model.name,
-        "language": languages,
-        "library_name": "peft" if adapter else "transformers",
-        "tags": ["deepsuper", "deep-supervision", config.objective.method],
-    }
-    body = BODY.format(
-        base=config.model.name,
-        languages=", ".join(languages),
-        method=config.objective.method,
-        formula=formula,
-        usage=ADAPTER_USAGE if adapter else USAGE,
-        template=config.data.template,
-        facts="\n".join(f"| {name} | {value} |" for name, value in facts.items()),
-        scores=_scores(metrics),
-    )
-    write_text(folder / CARD, _card(header, body))
 
 
-def write_merged_card(adapter: Path, folder: Path, base: str) -> None:
-    """Writes README.md into the folder of a merged model: the adapter's own card, where deepsuper wrote it, else a few
-    words about `base`."""
-    text = (adapter / CARD).read_text(encoding="utf-8", errors="replace") if (adapter / CARD).is_file() else ""
-    if text.startswith("---\n") and ADAPTER_USAGE in text:
-        header, body = text.removeprefix("---\n").split("\n---\n\n", 1)
-        text = _card({**yaml.safe_load(header), "library_name": "transformers"}, body.replace(ADAPTER_USAGE, USAGE))
-    else:
-        text = _card({"base_model": base, "library_name": "transformers"}, MERGED_BODY.format(base=base, usage=USAGE))
-    write_text(folder / CARD, text)
-
-
-def _card(header: Mapping[str, Any], body: str) -> str:
-    """A card as the hub reads it: YAML between lines of three dashes, then Markdown."""
-    return f"---\n{yaml.safe_dump(dict(header), sort_keys=False, allow_unicode=True)}---\n\n{body}"
-
-
-def _scores(metrics: Sequence[Mapping[str, Any]]) -> str:
-    last = next((m for m in reversed(metrics) if "eval_loss" in m), None)
-    if last is None:
-        return "No rows were held out."
-    losses = {key.removeprefix("eval_loss_"): value for key, value in last.items() if key.startswith("eval_loss_")}
-    rows = "\n".join(f"| {name} | {value:.4f} |" for name, value in losses.items())
-    return f"| held-out loss (nats per token; 1 - cos for features) | |\n| --- | --- |\n{rows}"
+def _losses(metrics: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """The last held-out loss of each term; empty where no rows were held out."""
+    last: Mapping[str, Any] = next((m for m in reversed(metrics) if "eval_loss" in m), {})
+    return {key.removeprefix("eval_loss_"): value for key, value in last.items() if key.startswith("eval_loss_")}

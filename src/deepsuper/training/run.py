@@ -13,7 +13,7 @@ from typing import Any
 from transformers import TrainingArguments, set_seed
 
 from deepsuper.common.errors import UserError
-from deepsuper.config import RunConfig, SdrrlConfig, SourceConfig
+from deepsuper.config import MergeConfig, RunConfig, SdrrlConfig, SourceConfig
 from deepsuper.data.rows import Row, SkippedRow, load_corpus, write_skipped
 from deepsuper.data.sdrrl import parts_text, synthesise_for_run, synthesised_for_run
 from deepsuper.data.templates import encode_rows
@@ -23,20 +23,11 @@ from deepsuper.method.collate import Collator
 from deepsuper.method.methods import build_objective, formula, method_of, trained_on
 from deepsuper.method.objective import Objective
 from deepsuper.method.supervised import Supervised
+from deepsuper.models.adapters import add_lora, check_lora
 from deepsuper.models.card import write_card
-from deepsuper.models.load import (
-    add_lora,
-    check_lora,
-    commit_of,
-    load_config,
-    load_model,
-    load_tokenizer,
-    merge_adapter,
-    num_layers,
-    save_folder,
-    skeleton,
-    source_of,
-)
+from deepsuper.models.load import commit_of, load_config, load_model, load_tokenizer, num_layers, save_folder, skeleton
+from deepsuper.models.merge import merge_adapter
+from deepsuper.models.packaged import source_of
 from deepsuper.models.precision import use_bf16
 from deepsuper.training.arguments import make_arguments
 from deepsuper.training.check import check, check_machine
@@ -295,4 +286,4 @@ def _save(trainer: SupervisedTrainer, config: RunConfig, prepared: Prepared, fol
     write_card(target, config, describe(config, prepared.objective), folder.read_metrics(), prepared.counts)
     if config.lora is not None and config.lora.merge:
         shutil.rmtree(folder.model, ignore_errors=True)
-        merge_adapter(target, folder.model, config.model)
+        merge_adapter(MergeConfig(str(target), str(folder.model), config.model))

@@ -18,7 +18,8 @@ from deepsuper.config import ModelConfig, RunConfig, SdrrlConfig
 from deepsuper.data.rows import Row
 from deepsuper.data.templates import Template
 from deepsuper.models.generation import Decoding, Written, batches_by_length, write
-from deepsuper.models.load import inside_run, load_for_reading, load_tokenizer, source_of
+from deepsuper.models.load import inside_run, load_for_reading, load_tokenizer
+from deepsuper.models.packaged import source_of
 from deepsuper.models.precision import use_bf16
 
 STOPS = {"plain": "\n", "alpaca": "\n###", "chat": None}

@@ -17,7 +17,8 @@ from deepsuper.config.translate import PROMPT, TranslateConfig
 from deepsuper.data.translate.answers import Answer
 from deepsuper.data.translate.translators import Batch, clean, fill
 from deepsuper.models.generation import end_tokens
-from deepsuper.models.load import inside_run, load_config, load_for_reading, load_model, load_tokenizer, source_of
+from deepsuper.models.load import inside_run, load_config, load_for_reading, load_model, load_tokenizer
+from deepsuper.models.packaged import source_of
 
 LEAST_ROOM = 8
 """Tokens that must be left for an answer."""

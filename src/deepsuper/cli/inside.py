@@ -1,0 +1,90 @@
+"""The commands that look inside a model: `layers`, `lens` and `align`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from jsonargparse import ArgumentParser, Namespace
+
+from deepsuper.cli.arguments import add_fields, add_weights_arguments, field_values, model_config, split_names
+from deepsuper.cli.commands import Command
+from deepsuper.config import AlignConfig, LayersConfig, LensConfig
+
+
+def _layers_parser() -> ArgumentParser:
+    parser = ArgumentParser(
+        description="Find the layers i and j that deep supervision needs: from the entropy of each layer on text of "
+        "the target language, as in the paper, and by two independent criteria. Writes layers.json, layers.png and the "
+        "lines for a recipe, layers.yaml."
+    )
+    _add_reading_arguments(parser)
+    parser.add_argument("--criteria", type=str, default="entropy", help="of entropy,language,alignment; with commas")
+    add_fields(parser, LayersConfig, but={"model", "language", "criteria"})
+    return parser
+
+
+def _layers(parsed: Namespace, line: list[str]) -> None:
+    from deepsuper.inside.layers import run_layers
+
+    config = LayersConfig(**{**_reading(LayersConfig, parsed), "criteria": split_names(parsed.criteria)})
+    run_layers(config, Path(parsed.output_dir or f"runs/layers-{_stem(parsed.model)}-{parsed.lang}"))
+
+
+def _lens_parser() -> ArgumentParser:
+    parser = ArgumentParser(
+        description="Show the likeliest tokens of each layer and position of a text, with probability, entropy and "
+        "script: in the terminal, and as one page to walk through, also with a tuned model beside its base."
+    )
+    parser.add_argument("model", type=str, help="a hub name, a folder, a run folder or a packaged model")
+    parser.add_argument("text", type=str, help="what the model reads")
+    add_fields(parser, LensConfig, but={"model", "text"})
+    add_weights_arguments(parser)
+    return parser
+
+
+def _lens(parsed: Namespace, line: list[str]) -> None:
+    from deepsuper.inside.logit_lens import run_lens
+
+    run_lens(LensConfig(**{**field_values(LensConfig, parsed), "model": model_config(parsed.model, parsed)}))
+
+
+def _align_parser() -> ArgumentParser:
+    parser = ArgumentParser(
+        description="Measure how alike the states of parallel sentences are, at each layer, in one model or before and "
+        "after tuning: cosine, retrieval, CKA, t-SNE (the paper's figure 4). Writes align.json, align.png and tsne.png."
+    )
+    _add_reading_arguments(parser)
+    parser.add_argument("tuned", nargs="?", type=str, default=None, help="the model after tuning, or its run folder")
+    add_fields(parser, AlignConfig, but={"model", "language", "tuned"})
+    return parser
+
+
+def _align(parsed: Namespace, line: list[str]) -> None:
+    from deepsuper.inside.align import run_align
+
+    config = AlignConfig(**_reading(AlignConfig, parsed))
+    run_align(config, Path(parsed.output_dir or f"runs/align-{_stem(parsed.tuned or parsed.model)}-{parsed.lang}"))
+
+
+def _add_reading_arguments(parser: ArgumentParser) -> None:
+    """Adds the arguments that `layers` and `align` share."""
+    parser.add_argument("model", type=str, help="a hub name, a folder, a run folder or a packaged model")
+    parser.add_argument("--lang", type=str, default="zh", help="the target language: zh, vi, ar, or any with --data")
+    parser.add_argument("--output_dir", type=str, default=None, help="the folder to write")
+    add_weights_arguments(parser)
+
+
+def _reading(config: type[Any], parsed: Namespace) -> dict[str, Any]:
+    """The fields of the configuration of `layers` or `align`."""
+    return {**field_values(config, parsed), "model": model_config(parsed.model, parsed), "language": parsed.lang}
+
+
+def _stem(model: str) -> str:
+    """The last part of a hub name or path."""
+    return Path(model).name or "model"
+
+
+LAYERS = Command("find the critical layers i and j of a model", _layers_parser, _layers)
+LENS = Command("show what a model would say at every layer of a text", _lens_parser, _lens)
+ALIGN = Command("measure how alike both languages' states are", _align_parser, _align)

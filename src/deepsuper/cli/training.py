@@ -1,0 +1,80 @@
+"""The commands that train models, show what they would train, and merge or demonstrate the result."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from jsonargparse import SUPPRESS, ArgumentParser, Namespace
+
+from deepsuper.cli.arguments import add_weights_arguments, from_values, model_config, recipe_parser
+from deepsuper.cli.commands import Command
+from deepsuper.config import MergeConfig, RunConfig
+
+
+def _train_parser() -> ArgumentParser:
+    parser = recipe_parser("Train a model as a recipe says; leaves a run folder.")
+    parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint of output_dir")
+    return parser
+
+
+def _train(parsed: Namespace, line: list[str]) -> None:
+    from deepsuper.training.run import train
+
+    folder = train(from_values(RunConfig, parsed), resume=parsed.resume, command=["deepsuper", *line])
+    logging.getLogger("deepsuper").info("run folder: %s", folder)
+
+
+def _show_parser() -> ArgumentParser:
+    parser = recipe_parser("Print the objective of a recipe as a formula, with layers, weights and options.")
+    # What `train --print_config` prints holds it, and is a recipe too.
+    parser.add_argument("--resume", action="store_true", help=SUPPRESS)
+    return parser
+
+
+def _show(parsed: Namespace, line: list[str]) -> None:
+    from deepsuper.training.run import describe, resolve
+
+    config = from_values(RunConfig, parsed)
+    objective = resolve(config, files=False)
+    print(f"{config.objective.method} of {config.model.name} ({objective.terms['tft'].layer} layers)")
+    print(describe(config, objective))
+    if config.objective.layers == "auto":
+        print("layers: auto: measured before training; the ones above are the paper's shares of the depth")
+
+
+def _merge_parser() -> ArgumentParser:
+    parser = ArgumentParser(description="Add the changes of a LoRA adapter into its base model.")
+    parser.add_argument("adapter", type=str, help="the adapter folder of a run")
+    parser.add_argument("output", type=str, help="the model folder to write")
+    add_weights_arguments(parser)
+    return parser
+
+
+def _merge(parsed: Namespace, line: list[str]) -> None:
+    from deepsuper.models.merge import merge_adapter
+
+    print(merge_adapter(MergeConfig(parsed.adapter, parsed.output, model_config("", parsed))))
+
+
+def _demo_parser() -> ArgumentParser:
+    parser = ArgumentParser(
+        description="Fine-tune the packaged gemma-3-270m on parallel questions, by the translated rows alone (TFT) and "
+        "with deep supervision, and compare both with the untouched model on held-out articles."
+    )
+    parser.add_argument("--lang", choices=["zh", "vi", "ar"], default="zh", help="the target language")
+    parser.add_argument("--output_dir", type=str, default=None, help="the run folder (default runs/demo-LANG)")
+    parser.add_argument("--seed", type=int, default=42, help="of the order of the rows")
+    return parser
+
+
+def _demo(parsed: Namespace, line: list[str]) -> None:
+    from deepsuper.demo import run_demo
+
+    run_demo(parsed.lang, Path(parsed.output_dir or f"runs/demo-{parsed.lang}"), seed=parsed.seed)
+
+
+TRAIN = Command("train a model as a recipe says", _train_parser, _train, recipe=True)
+SHOW = Command("print the objective of a recipe as a formula", _show_parser, _show, recipe=True)
+MERGE = Command("add a LoRA adapter into its base model", _merge_parser, _merge)
+DEMO = Command("fine-tune a real model on real rows in ten to thirty minutes", _demo_parser, _demo)

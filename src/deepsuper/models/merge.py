@@ -1,0 +1,31 @@
+"""`deepsuper merge`: write a base model with an adapter's changes added as an ordinary model folder."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from deepsuper.common.errors import UserError
+from deepsuper.common.outputs import check_folder
+from deepsuper.config import MergeConfig
+from deepsuper.models.adapters import base_of
+from deepsuper.models.card import write_merged_card
+from deepsuper.models.load import load_merged, load_tokenizer, save_folder
+
+
+def merge_adapter(config: MergeConfig) -> Path:
+    """The new model folder `config.output`. Its card is the adapter's, changed to describe a whole model.
+
+    Raises: UserError where the adapter folder holds no adapter, or `output` exists or cannot be written.
+    """
+    adapter, output = Path(config.adapter), Path(config.output)
+    source = replace(config.model, name=config.adapter)
+    base = base_of(source)
+    if base is None:
+        raise UserError(f"{adapter}: no adapter_config.json: need the adapter folder of a LoRA run")
+    if output.exists():
+        raise UserError(f"{output}: exists: choose another folder")
+    check_folder("output", output)
+    save_folder(load_merged(source), load_tokenizer(base), output)
+    write_merged_card(adapter, output, base.name)
+    return output
