@@ -19,7 +19,8 @@ from deepsuper.data.rows import Row
 from deepsuper.demo.answers import answer
 from deepsuper.demo.dataset import data_config, load_rows
 from deepsuper.demo.pictures import draw
-from deepsuper.demo.scoring import exact_match, f1, in_language
+from deepsuper.evaluation.fidelity import in_language
+from deepsuper.evaluation.scorers import best, exact_match, f1, mlqa_rules
 from deepsuper.models.load import load_model, load_tokenizer
 from deepsuper.models.precision import fast_bf16
 from deepsuper.training.run import train
@@ -101,13 +102,14 @@ def make_config(objective: ObjectiveConfig, language: str, output_dir: Path, *, 
 
 
 def score(answers: Sequence[str], rows: Sequence[Row], language: str) -> Scored:
-    """The scores of `answers` against the rows' own."""
-    pairs = list(zip(answers, rows, strict=True))
+    """The scores of `answers` against the rows' own, by MLQA's rules, which XTREME also uses for XQuAD."""
+    rules = mlqa_rules(language)
+    pairs = [(said, [row.output]) for said, row in zip(answers, rows, strict=True)]
     return Scored(
         list(answers),
-        [f1(said, row.output, language) for said, row in pairs],
-        [exact_match(said, row.output, language) for said, row in pairs],
-        [in_language(said, language) for said, _ in pairs],
+        [best(f1, said, golds, rules) for said, golds in pairs],
+        [best(exact_match, said, golds, rules) for said, golds in pairs],
+        [in_language(said, language) for said in answers],
     )
 
 
