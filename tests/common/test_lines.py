@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from deepsuper.common import lines
+from deepsuper.common.errors import Place
 from deepsuper.common.lines import FORMATS, MAX_LINE, file_records, numbered_lines, read_object
 from deepsuper.config import DataConfig, SourceConfig
 from deepsuper.data.rows import Corpus, load_source, write_skipped
@@ -28,7 +29,7 @@ any_file = settings(max_examples=60, deadline=None, suppress_health_check=[Healt
 def told(path: Path) -> tuple[list[str], list[tuple[str, str, str]]]:
     """Where each record of a file is, and what was told of its other lines."""
     bad: list[tuple[str, str, str]] = []
-    return [where for where, _ in file_records(path, lambda *said: bad.append(said))], bad
+    return [str(where) for where, _ in file_records(path, lambda *said: bad.append(tuple(map(str, said))))], bad
 
 
 def load(path: Path, kind: str = "parallel") -> Corpus:
@@ -69,9 +70,9 @@ def test_whatever_the_limit_a_line_is_given_whole_or_told_of(tmp_path, monkeypat
     path = tmp_path / "a"
     path.write_bytes(gzip.compress(data) if packed else data)
     monkeypatch.setattr(lines, "MAX_LINE", limit)
-    bad: list[str] = []
+    bad: list[Place] = []
     got = {n: line.rstrip(b"\n") for n, line in numbered_lines(path, lambda where, *_: bad.append(where))}
-    long = {n for n in range(1, len(written) + 1) if f"{path}:{n}" in bad}
+    long = {n for n in range(1, len(written) + 1) if Place(path, n) in bad}
     expected = dict(enumerate(data.split(b"\n"), start=1))
     if not expected[len(expected)]:
         del expected[len(expected)]
@@ -187,7 +188,7 @@ def test_any_json_is_a_row_or_is_told_of(tmp_path, records):
     path.write_text("".join(json.dumps(record) + "\n" for record in [GOOD, *records]))
     corpus = load(path)
     assert len(corpus.rows) + len(corpus.skipped) == 1 + len(records)
-    check_told([(s.where, s.reason, s.text) for s in corpus.skipped], path)
+    check_told([(str(s.where), s.reason, s.text) for s in corpus.skipped], path)
     write_skipped(corpus.skipped, tmp_path / "skipped.jsonl")
     assert len((tmp_path / "skipped.jsonl").read_bytes().split(b"\n")) == len(corpus.skipped) + 1
 
@@ -236,4 +237,4 @@ def test_a_broken_file_is_refused_by_name_or_every_line_is_accounted_for(tmp_pat
     text = gzip.decompress(data) if packed else data
     written = [line for line in text.split(b"\n") if line.decode("utf-8", "replace").removeprefix("\ufeff").strip()]
     assert len(corpus.rows) + len(corpus.skipped) == len(written)
-    check_told([(s.where, s.reason, s.text) for s in corpus.skipped], path)
+    check_told([(str(s.where), s.reason, s.text) for s in corpus.skipped], path)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from deepsuper.common.errors import Place
 from deepsuper.config.check import CheckConfig
 from deepsuper.data.check.fix import write_fixed
 from deepsuper.data.check.languages import identify, wrong_language
@@ -26,8 +27,8 @@ ENGLISH_PROSE = "The people of the town walked to the river in the morning and s
 
 def checked(row: dict[str, str], count: int = 60, **options) -> set[str]:
     """The reasons against a row that stands among good ones, of which none is flagged."""
-    rows = [Row(**good_row(n), language="zh", where=f"f:{n + 1}") for n in range(count)]
-    rows.append(Row(**{**good_row(count), **row}, language="zh", where="f:0"))
+    rows = [Row(**good_row(n), language="zh", where=Place("f", n + 1)) for n in range(count)]
+    rows.append(Row(**{**good_row(count), **row}, language="zh", where=Place("f", 0)))
     found = check_rows(rows, replace(CONFIG, ignore=("contaminated", "alignment"), **options))
     assert all(finding.row == count for finding in found), found
     return {finding.reason for finding in found}

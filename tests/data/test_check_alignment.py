@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deepsuper.cli import main
+from deepsuper.common.errors import Place
 from deepsuper.config.check import CheckConfig
 from deepsuper.data.check.contamination import LEAST_SHARE, Index
 from deepsuper.data.check.evaluation_texts import Item
@@ -40,7 +41,7 @@ def test_a_row_that_holds_an_evaluation_text_is_named_with_the_item(tmp_path):
     config = replace(CONFIG, data_dir=str(tmp_path), ignore=("alignment",))
 
     def detail(**change):
-        rows = [Row(**{**good_row(1), **change}, language="zh", where="f:1")]
+        rows = [Row(**{**good_row(1), **change}, language="zh", where=Place("f", 1))]
         return [f.detail for f in check_rows(rows, config) if f.reason == "contaminated"]
 
     (found,) = detail(
@@ -64,7 +65,7 @@ def test_the_packaged_sets_are_known_without_any_folder():
         assert {finding.row for finding in found} == set(range(len(rows)))
         assert all(finding.detail.startswith("xquad/packaged") for finding in found)
         texts = load_texts(language, parallel=True)
-        flores = Row("1", language, "题", "", texts.target[7], "Task.", "", "Nothing.", where="f:1")
+        flores = Row("1", language, "题", "", texts.target[7], "Task.", "", "Nothing.", where=Place("f", 1))
         english = replace(flores, output="没有", output_en=texts.english[7])
         found = check_rows([flores, english], replace(CONFIG, ignore=("near_duplicate",)))
         named = [f.detail for f in found if f.reason == "contaminated"]
@@ -110,7 +111,7 @@ def mixed(rows: list[dict[str, str]], places: list[int], step: int = 1) -> list[
 
 def as_rows(records: list[dict[str, str]], language: str) -> list[Row]:
     names = ("id", *FIELDS["parallel"])
-    return [Row(**{name: record[name] for name in names}, language=language, where="f:1") for record in records]
+    return [Row(**{name: record[name] for name in names}, language=language, where=Place("f", 1)) for record in records]
 
 
 @pytest.mark.parametrize("language", ["zh", "xx"])

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from deepsuper.cli import main
+from deepsuper.common.errors import Place
 from deepsuper.common.lines import MAX_LINE
 from deepsuper.config.check import CheckConfig
 from deepsuper.data.check.charts import LEFT, histogram
@@ -73,7 +74,7 @@ def test_kept_and_removed_lines_are_the_input(tmp_path, lines, ending, last, pac
 @given(st.text(max_size=200), st.text(max_size=200), st.sampled_from(["zh", "vi", "ar", "xx"]))
 @settings(max_examples=150, deadline=None)
 def test_no_text_breaks_a_check(english, target, language):
-    row = Row("1", language, target, english[:50], target * 3, english, target[:50], english * 3, where="f:1")
+    row = Row("1", language, target, english[:50], target * 3, english, target[:50], english * 3, where=Place("f", 1))
     found = check_rows([row, replace(row, id="2")], replace(CONFIG, ignore=("contaminated",)))
     assert {finding.reason for finding in found} <= set(REASONS)
     assert all(len(finding.detail) < 400 and "\n" not in finding.detail for finding in found)
@@ -81,7 +82,7 @@ def test_no_text_breaks_a_check(english, target, language):
 
 def test_a_very_long_text_is_checked_in_bounded_time():
     long = {**good_row(1), "output": "很长。" * 300_000, "output_en": "A long word. " * 200_000}
-    row = Row(**long, language="zh", where="f:1")
+    row = Row(**long, language="zh", where=Place("f", 1))
     assert check_rows([row], replace(CONFIG, ignore=("contaminated",))) is not None
 
 

@@ -73,7 +73,7 @@ def test_a_direction_pairs_the_question_of_one_language_with_the_answer_of_anoth
         for r in ROWS
     ]
     assert list(made.parts) == [direction] and texts_of(made.parts[direction]) == expected
-    assert made.rows[0].where == "rows.jsonl:1" and len({row.id for row in made.rows}) == len(ROWS)
+    assert str(made.rows[0].where) == "rows.jsonl:1" and len({row.id for row in made.rows}) == len(ROWS)
 
 
 def test_own_answers_replace_the_english_ones_and_those_alone():

@@ -117,7 +117,7 @@ def test_a_folder_is_read_as_the_hub_is(tmp_path, monkeypatch):
     (tmp_path / "set").mkdir()
     lines(tmp_path / "set" / "train.jsonl", {"instruction": EN[0], "input": "", "output": EN[2]})
     side = read_side(str(tmp_path / "set"), "en")
-    assert texts(side) == [EN] and side.entries[0].where.endswith("[train]:1")
+    assert texts(side) == [EN] and str(side.entries[0].where).endswith("[train]:1")
     with pytest.raises(ValueError, match="split 'none' could not be loaded"):
         read_side(str(tmp_path / "set"), "en", split="none")
 
@@ -158,8 +158,8 @@ def test_a_bad_row_keeps_its_place_with_its_reason(tmp_path, problem):
     good = json.dumps(GOOD).encode()
     (tmp_path / "bad.jsonl").write_bytes(b"\n".join([good, bad, b"", good]))
     side = read_side(str(tmp_path / "bad.jsonl"), "en")
-    assert texts(side) == [EN, None, EN] and problem.lower() in side.entries[1].problem.lower()
-    assert side.entries[1].where.endswith("bad.jsonl:2") and side.entries[1].text
+    assert texts(side) == [EN, None, EN] and problem.lower() in side.entries[1].problem.message.lower()
+    assert str(side.entries[1].where).endswith("bad.jsonl:2") and side.entries[1].text
 
 
 def test_a_first_record_that_lacks_a_field_does_not_decide_what_the_set_is(tmp_path):
@@ -167,7 +167,10 @@ def test_a_first_record_that_lacks_a_field_does_not_decide_what_the_set_is(tmp_p
     for bad in ({"instruction": "q"}, {"remark": "made in 2024"}, {"instruction": "q", "output": "a"}):
         path = lines(tmp_path / "set.jsonl", bad, *[{**GOOD, **english, "id": n} for n in range(5)])
         side = read_side(str(path), "en")
-        assert side.format == "project" and side.usable == [1, 2, 3, 4, 5] and "missing" in side.entries[0].problem
+        assert (
+            side.format == "project" and side.usable == [1, 2, 3, 4, 5]
+        assert "missing" in side.entries[0].problem.message
+        )
 
 
 @pytest.mark.parametrize(
@@ -177,7 +180,7 @@ def test_a_line_with_the_names_of_the_columns_is_no_row(tmp_path, names):
     path = tmp_path / "pairs.tsv"
     path.write_text(f"\ufeff{names}\none\t一\nsource\ttarget\n", encoding="utf-8")
     side = read_side(str(path), "zh")
-    assert side.usable == [1, 2] and side.entries[0].problem == "a header, the names of the columns"
+    assert side.usable == [1, 2] and side.entries[0].problem.message == "a header, the names of the columns"
     path.write_text("one\t一\ntwo\toutput\n", encoding="utf-8")
     assert read_side(str(path), "zh").usable == [0, 1]
 
@@ -224,7 +227,7 @@ def test_the_elements_of_an_array_are_read_as_strictly_as_lines(tmp_path):
     (tmp_path / "a.json").write_text(f"[{good}, {twice},\n{number}, 7 ,{good}]\n", encoding="utf-8")
     side = read_side(str(tmp_path / "a.json"), "en")
     assert [entry.row is not None for entry in side.entries] == [True, False, False, False, True]
-    problems = [entry.problem for entry in side.entries[1:4]]
+    problems = [entry.problem.message for entry in side.entries[1:4]]
     assert ["output" in problems[0], "NaN" in problems[1], "a JSON int" in problems[2]] == [True] * 3
     assert [entry.text for entry in side.entries[1:4]] == [twice, number, "7"]
     for broken in (f"[{good}", f"[{good} {good}]", f"[{good},]", f"[{good}] x", f"[{good},, {good}]"):
@@ -237,7 +240,7 @@ def test_a_line_of_text_that_is_too_long_keeps_its_place(tmp_path):
     (tmp_path / "t.txt").write_text("one\n" + "x" * (MAX_LINE + 1) + "\nthree\n", encoding="utf-8")
     side = read_side(str(tmp_path / "t.txt"), "en")
     assert [entry.row and entry.row.instruction for entry in side.entries] == ["one", None, "three"]
-    assert side.entries[1].where.endswith("t.txt:2") and "a line of" in side.entries[1].problem
+    assert side.entries[1].where.line == 2 and "a line of" in side.entries[1].problem.message
 
 
 def test_a_missing_file_is_no_hub_name(tmp_path):
@@ -258,7 +261,7 @@ def test_an_empty_line_of_a_text_keeps_its_place_but_not_at_the_end(tmp_path):
 def test_aya_rows_of_other_languages_are_set_aside(tmp_path):
     aya = [{"inputs": "q", "targets": "a", "language_code": code} for code in ("eng", "zho", "fra")]
     side = read_side(str(lines(tmp_path / "aya.jsonl", *aya)), "zh")
-    assert side.usable == [1] and "'eng': not zh" in side.entries[0].problem
+    assert side.usable == [1] and "'eng': not zh" in side.entries[0].problem.message
 
 
 def test_a_long_line_is_read(tmp_path):

@@ -15,12 +15,27 @@ class UserError(ValueError):
     exit_status = 2
 
 
+class BadRow(UserError):
+    """What is wrong with one line or row of a file. `kind` is the part of the message that such rows are counted by.
+
+    The message is `kind`, then `rest`: the value where it differs from row to row, and the remedy.
+    """
+
+    def __init__(self, kind: str, rest: str = "") -> None:
+        super().__init__(kind + rest)
+        self.kind = kind
+
+
 @dataclass(frozen=True, order=True)
 class Place:
-    """A line of a file, counted from 1; printed as `path:line`."""
+    """A line of a file, or a row of a data set that has a name, counted from 1; printed as `path:line`."""
 
-    path: Path
+    path: Path | str
     line: int
 
     def __str__(self) -> str:
         return f"{self.path}:{self.line}"
+
+
+Where = Place | str
+"""A place, or the text that names one which is no line: an item of a JSON array, a sentence, a printed place."""

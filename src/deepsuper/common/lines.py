@@ -1,4 +1,4 @@
-"""Lines of plain and gzip files, and the JSON object on each: bounded memory, and no damage passes unnamed."""
+"""Lines of plain and gzip files, and the JSON object on each: in bounded memory, with a message for any damage."""
 
 from __future__ import annotations
 
@@ -12,17 +12,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from deepsuper.common.errors import UserError
+from deepsuper.common.errors import BadRow, Place, UserError, Where
 
-Record = tuple[str, Mapping[str, Any]]
-Bad = Callable[[str, str, str], None]
-"""Is told where, problem and text of a line that is left out."""
+Placed = tuple[Place, Mapping[str, Any]]
+"""The place and the JSON object of one line."""
+Located = tuple[Where, Mapping[str, Any]]
+"""The same of a record that may be no line of its own."""
+Bad = Callable[[Place, BadRow, str], None]
+"""Called with the place, the problem and the text of each line that is left out."""
 MAX_LINE = 16 << 20
-"""Bytes of one line. The longest row of the public instruction sets has some 100 kB."""
+"""Bytes of one line, at most. The longest row of the public instruction sets has about 100 kB."""
 MAX_DEPTH = 200
-"""Lists and objects inside each other: what is read can also be written, which takes more of Python's stack."""
+"""Levels of nested lists and objects: writing takes more of Python's stack than reading, and must work too."""
 SHOWN = 2000
-"""Letters of a line that is too long to keep."""
+"""Characters kept of a line that is too long."""
 FORMATS = {
     b"\xff\xfe\x00\x00": "UTF-32: save it as UTF-8",
     b"\x00\x00\xfe\xff": "UTF-32: save it as UTF-8",
@@ -34,19 +37,19 @@ FORMATS = {
     b"\x28\xb5\x2f\xfd": "packed with zstd: unpack it, or pack it with gzip",
     b"PAR1": "a Parquet file: write its rows as JSON lines",
 }
-"""What a file is by its first bytes, where it is none of lines, and the remedy."""
+"""First bytes of files that are no text lines -> what such a file is, and the remedy."""
 
 
-def refuse(where: str, problem: str, text: str) -> None:
-    """What readers tell of a bad line, as an error: for files whose lines cannot be left out."""
+def refuse(where: Place, problem: BadRow, text: str) -> None:
+    """Raises: UserError for a bad line. For files of which no line may be left out."""
     raise UserError(f"{where}: {problem}")
 
 
 def numbered_lines(path: Path, bad: Bad = refuse) -> Iterator[tuple[int, bytes]]:
     r"""Number and bytes of each line of a plain or gzip file; only \n ends a line.
 
-    `bad` is told of a line of more than MAX_LINE bytes, which is read over in pieces. Raises: UserError where the
-    file is missing, cut off, damaged or no text.
+    `bad` is called for a line of more than MAX_LINE bytes, which is skipped piece by piece. Raises: UserError where
+    the file is missing, cut off, damaged or not text.
     """
     if not path.is_file():
         raise UserError(f"{path}: no such file")
@@ -59,7 +62,7 @@ def numbered_lines(path: Path, bad: Bad = refuse) -> Iterator[tuple[int, bytes]]
                 if len(line) <= MAX_LINE:
                     yield number, line
                 else:
-                    bad(f"{path}:{number}", *_too_long(line, file.readline))
+                    bad(Place(path, number), *_too_long(line, file.readline))
     except (EOFError, OSError, zlib.error) as error:
         raise UserError(f"{path}:{number + 1}: cannot read on ({error}): fetch the file again") from error
 
@@ -74,74 +77,77 @@ def _check_format(path: Path, start: bytes) -> None:
         raise UserError(f"{path}: is UTF-16: save it as UTF-8")
 
 
-def _too_long(line: bytes, readline: Callable[[int], bytes]) -> tuple[str, str]:
-    """Problem and first letters of a line whose begin was read; reads on to its end."""
+def _too_long(line: bytes, readline: Callable[[int], bytes]) -> tuple[BadRow, str]:
+    """The problem and the first characters of a line whose beginning was read; reads the rest of it."""
     length, piece, returns = len(line), line, line.count(b"\r")
     while piece and not piece.endswith(b"\n"):
         piece = readline(1 << 20)
         length, returns = length + len(piece), returns + piece.count(b"\r")
     remedy = r"save the file with \n as line end" if returns > 1 else "shorten it, or write one row on each line"
     return (
-        f"a line of {length} bytes: need at most {MAX_LINE}: {remedy}",
+        BadRow(f"a line of {length} bytes", f": need at most {MAX_LINE}: {remedy}"),
         line[:SHOWN].decode("utf-8", "replace"),
     )
 
 
 def decode(data: bytes, remedy: str = "save the file as UTF-8") -> str:
-    """The text without its byte order mark. Raises: UserError naming the first byte that is not UTF-8."""
+    """The text without its byte order mark. Raises: BadRow naming the first byte that is not UTF-8."""
     try:
         return data.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
-        raise UserError(f"byte {data[error.start]:#04x} at position {error.start} is not UTF-8: {remedy}") from error
+        raise BadRow(f"byte {data[error.start]:#04x} at position {error.start} is not UTF-8", f": {remedy}") from error
 
 
-def file_records(path: Path, bad: Bad) -> Iterator[Record]:
-    """Where, and the object, of each line of JSON; `bad` is told where, problem and text of any other line."""
-    return json_records(str(path), numbered_lines(path, bad), bad)
+def file_records(path: Path, bad: Bad) -> Iterator[Placed]:
+    """The place and the object of each line of JSON. `bad` is called with the place, problem and text of other lines.
+
+    Blank lines are skipped.
+    """
+    return json_records(path, numbered_lines(path, bad), bad)
 
 
-def json_records(name: str, lines: Iterable[tuple[int, bytes]], bad: Bad) -> Iterator[Record]:
-    """`file_records` of the numbered lines of a file called `name`, wherever they come from."""
+def json_records(path: Path | str, lines: Iterable[tuple[int, bytes]], bad: Bad) -> Iterator[Placed]:
+    """As `file_records`, of numbered lines that have been read already. `path`: what places call their file."""
     for number, line in lines:
-        where = f"{name}:{number}"
+        where = Place(path, number)
         try:
             text = decode(line)
-        except ValueError as error:
-            bad(where, str(error), line.decode("utf-8", "replace"))
+        except BadRow as error:
+            bad(where, error, line.decode("utf-8", "replace"))
             continue
         if not text.strip():
             continue
         try:
             record = read_object(text)
-        except ValueError as error:
-            bad(where, str(error), text)
+        except BadRow as error:
+            bad(where, error, text)
             continue
         yield where, record
 
 
 def read_object(text: str) -> dict[str, Any]:
-    """The JSON object that `text` is. Raises: UserError with problem and remedy.
+    """The JSON object in `text`. Raises: BadRow with the problem and the remedy.
 
-    NaN, Infinity and a name that an object has twice are refused too: not every reader takes them alike, and of two
-    values one would be lost unseen.
+    NaN, Infinity and duplicate names in an object are refused too: programs read them differently, and one of two
+    values would be lost without a message.
     """
     try:
         record = _DECODER.decode(text)
     except _Ambiguous:
         raise
     except (ValueError, RecursionError) as error:  # ValueError: also a number of more than 4300 digits
-        raise UserError(f"not JSON ({error}): {_json_remedy(text)}") from error
+        raise BadRow("not JSON", f" ({error}): {_json_remedy(text)}") from error
     if not isinstance(record, dict):
-        raise UserError(f"a JSON {type(record).__name__}: need one JSON object on each line")
+        raise BadRow(f"a JSON {type(record).__name__}", ": need one JSON object on each line")
     if text.count("[") + text.count("{") > MAX_DEPTH and _is_deep(record):
-        raise UserError(f"nested more than {MAX_DEPTH} deep: write such a field as text")
+        raise BadRow(f"nested more than {MAX_DEPTH} deep", ": write such a field as text")
     return record
 
 
 def array_items(text: str) -> Iterator[tuple[dict[str, Any] | None, str, str]]:
-    """Each object of the JSON array that `text` is; or None, the problem, and the element's text.
+    """Each object of the JSON array in `text`; for an element that is none: None, the problem and the element's text.
 
-    Raises: UserError where it is no such array: behind its fault no element can be found.
+    Raises: ValueError where `text` is no JSON array: after a syntax error no element can be found.
     """
     at = _skip_blank(text, 0)
     if text[at : at + 1] != "[":
@@ -177,17 +183,17 @@ def _is_deep(value: Any) -> bool:
     return bool(level)
 
 
-class _Ambiguous(UserError):
-    """JSON that readers take differently."""
+class _Ambiguous(BadRow):
+    """JSON that programs read differently."""
 
 
 def _no_constant(name: str) -> None:
-    raise _Ambiguous(f"{name} is not JSON: write null, or the text {json.dumps(name)}")
+    raise _Ambiguous(f"{name} is not JSON", f": write null, or the text {json.dumps(name)}")
 
 
 def _finite(text: str) -> float:
     if math.isinf(number := float(text)):
-        raise _Ambiguous(f"{text[:20]} is larger than a number can be: write it as text")
+        raise _Ambiguous(f"{text[:20]} is larger than a number can be", ": write it as text")
     return number
 
 
@@ -195,7 +201,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     record = dict(pairs)
     if len(record) < len(pairs):
         ((name, count),) = Counter(name for name, _ in pairs).most_common(1)
-        raise _Ambiguous(f"field {json.dumps(name)[:80]} is there {count} times: keep one of them")
+        raise _Ambiguous(f"field {json.dumps(name)[:80]} is there {count} times", ": keep one of them")
     return record
 
 

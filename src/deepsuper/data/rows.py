@@ -1,4 +1,4 @@
-"""Files and hub data sets -> checked rows in both languages. Nothing is dropped silently."""
+"""Files and hub data sets -> checked rows in both languages. No row is dropped without a record of it."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import json
 import random
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from deepsuper.common.errors import UserError
+from deepsuper.common.errors import BadRow, Place, UserError, Where
 from deepsuper.common.files import write_json_lines
-from deepsuper.common.lines import SHOWN, Record, file_records, is_unicode
+from deepsuper.common.lines import SHOWN, Placed, file_records, is_unicode
 from deepsuper.config import DataConfig, SourceConfig
 from deepsuper.config.recipe import CorpusKind
 
@@ -27,7 +27,7 @@ FIELDS: dict[CorpusKind, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Row:
-    """One instruction and its answer in the target language and in English; `where` is its file and line."""
+    """One instruction and its answer in the target language and in English. `where`: its file and line."""
 
     id: str
     language: str
@@ -37,23 +37,28 @@ class Row:
     instruction_en: str = ""
     input_en: str = ""
     output_en: str = ""
-    where: str = ""
+    where: Where = ""
 
 
 @dataclass(frozen=True)
 class SkippedRow:
     """A row that was left out, and why."""
 
-    where: str
+    where: Where
     reason: str
     text: str
+
+    @property
+    def record(self) -> dict[str, str]:
+        """The fields as they are written to a file."""
+        return {"where": str(self.where), "reason": self.reason, "text": self.text}
 
 
 @dataclass
 class Corpus:
-    """The rows of one or more sources, and those that `on_bad_row: skip` left out of them.
+    """The rows of one or more sources, and those that `on_bad_row: skip` left out.
 
-    `fingerprints` are those that `datasets` gives data sets of the hub: they change with their files.
+    `fingerprints`: those that `datasets` computes for hub data sets; they change when the data set changes.
     """
 
     rows: list[Row] = field(default_factory=list)
@@ -61,13 +66,13 @@ class Corpus:
     fingerprints: dict[str, str] = field(default_factory=dict)
 
 
-class BadRow(UserError):
-    """What is wrong with one row, and what to do about it."""
+class BadId(BadRow):
+    """What is wrong with the id of a row."""
 
 
 @dataclass
 class Skipper:
-    """Raises on a bad row, or hands it to `keep`: the two values of `on_bad_row`, which users know as `option`."""
+    """Raises on a bad row, or passes it to `keep`, as `on_bad_row` says. `option`: what messages call that setting."""
 
     on_bad_row: Literal["error", "skip"]
     keep: Callable[[SkippedRow], object]
@@ -76,18 +81,18 @@ class Skipper:
     first: str = ""
     """Where the first bad row is, and why."""
 
-    def __call__(self, where: str, problem: str, text: str, *, shown: int | None = SHOWN) -> None:
-        """Keeps the first `shown` letters (None: all). Raises: BadRow with the remedy, unless bad rows are skipped."""
+    def __call__(self, where: Where, problem: BadRow, text: str, *, shown: int | None = SHOWN) -> None:
+        """Keeps the first `shown` characters of the row (None: all). Raises: BadRow, unless bad rows are skipped."""
         if self.on_bad_row == "error":
             raise BadRow(f"{where}: {problem}, or leave such rows out with {self.option}: skip")
-        self.keep(SkippedRow(where, problem, text[:shown]))
+        self.keep(SkippedRow(where, str(problem), text[:shown]))
         self.count += 1
         self.first = self.first or f"{where}: {problem}"
 
 
 def write_skipped(skipped: Iterable[SkippedRow], path: Path) -> None:
-    """Writes one JSON line for each row that was left out, aside and then renamed."""
-    write_json_lines(path, map(asdict, skipped))
+    """Writes one JSON line for each row that was left out, by renaming a finished file."""
+    write_json_lines(path, (row.record for row in skipped))
 
 
 def load_corpus(sources: Sequence[SourceConfig], data: DataConfig, *, kind: CorpusKind, seed: int = 0) -> Corpus:
@@ -102,7 +107,7 @@ def load_corpus(sources: Sequence[SourceConfig], data: DataConfig, *, kind: Corp
 
 
 def repeat(rows: Sequence[Row], weight: float, rng: random.Random) -> list[Row]:
-    """`rows` as often as the whole part of `weight` says, and a random share of them for the rest."""
+    """`rows` repeated `weight` times: the fraction of `weight` adds a random share of them."""
     whole = int(weight)
     share = rng.sample(range(len(rows)), round((weight - whole) * len(rows)))
     return [*rows] * whole + [rows[n] for n in sorted(share)]
@@ -132,21 +137,21 @@ def load_source(source: SourceConfig, data: DataConfig, *, kind: CorpusKind) -> 
     return corpus
 
 
-def _join(path: Path, path_en: Path, bad: Skipper) -> list[Record]:
-    """Rows of two files with the same id as one; the English file may name its fields with or without `_en`."""
-    english: dict[str, Record] = {}
+def _join(path: Path, path_en: Path, bad: Skipper) -> list[Placed]:
+    """The rows of two files, joined by id. The English file may name its fields with or without `_en`."""
+    english: dict[str, Placed] = {}
     for where, record in file_records(path_en, bad):
         key = str(record.get("id"))
         if key in english:
-            bad(where, f"id {key[:80]!r} is also at {english[key][0]}: need each id once", as_text(record))
+            bad(where, BadRow(f"id {key[:80]!r} is also at {english[key][0]}: need each id once"), as_text(record))
             continue
         english[key] = (where, record)
-    joined: list[Record] = []
+    joined: list[Placed] = []
     used: set[str] = set()
     for where, record in file_records(path, bad):
         key = str(record.get("id"))
         if key not in english:
-            bad(where, f"id {key[:80]!r} is not in {path_en}: add it there", as_text(record))
+            bad(where, BadRow(f"id {key[:80]!r} is not in {path_en}: add it there"), as_text(record))
             continue
         used.add(key)
         other = english[key][1]
@@ -154,17 +159,17 @@ def _join(path: Path, path_en: Path, bad: Skipper) -> list[Record]:
         joined.append((where, {**record, **{name: value for name, value in sides.items() if value is not None}}))
     for key, (where, record) in english.items():
         if key not in used:
-            bad(where, f"id {key[:80]!r} is not in {path}: add it there", as_text(record))
+            bad(where, BadRow(f"id {key[:80]!r} is not in {path}: add it there"), as_text(record))
     return joined
 
 
-def hub_records(name: str, split: str, subset: str | None = None) -> Iterator[Record]:
-    """Where, and the object, of each row of a data set of the hub (or of a local folder that `datasets` reads)."""
+def hub_records(name: str, split: str, subset: str | None = None) -> Iterator[Placed]:
+    """The place and the object of each row of a hub data set, or of a local folder that `datasets` reads."""
     yield from _numbered(load_hub(name, split, subset), name, split)
 
 
 def load_hub(name: str, split: str, subset: str | None = None) -> Any:
-    """A split of a data set of the hub. Raises: UserError where it cannot be loaded."""
+    """A split of a hub data set. Raises: UserError where it cannot be loaded."""
     from datasets import load_dataset
 
     try:
@@ -173,15 +178,15 @@ def load_hub(name: str, split: str, subset: str | None = None) -> Any:
         raise UserError(f"data set {name!r}, split {split!r} could not be loaded: {error}") from error
 
 
-def _numbered(dataset: Any, name: str, split: str) -> Iterator[Record]:
-    for number, record in enumerate(dataset):
-        yield f"{name}[{split}]:{number + 1}", record
+def _numbered(dataset: Any, name: str, split: str) -> Iterator[Placed]:
+    for number, record in enumerate(dataset, start=1):
+        yield Place(f"{name}[{split}]", number), record
 
 
 def _checked(
-    records: Iterable[Record], language: str, fields: Sequence[str], normalization: str, bad: Skipper
+    records: Iterable[Placed], language: str, fields: Sequence[str], normalization: str, bad: Skipper
 ) -> list[Row]:
-    seen: dict[str, str] = {}
+    seen: dict[str, Place] = {}
     rows = []
     for where, record in records:
         try:
@@ -189,7 +194,7 @@ def _checked(
             if row.id in seen:
                 raise BadRow(f"id {row.id[:80]!r} is also at {seen[row.id]}: need each id once in a source")
         except BadRow as error:
-            bad(where, str(error), as_text(record))
+            bad(where, error, as_text(record))
             continue
         seen[row.id] = where
         rows.append(replace(normalize(row) if normalization == "NFC" else row, where=where))
@@ -197,15 +202,15 @@ def _checked(
 
 
 def make_row(record: Mapping[str, Any], language: str, fields: Sequence[str]) -> Row:
-    """A row of the `fields` of `record`. Raises: BadRow naming the field at fault."""
+    """The row that the `fields` of `record` make. Raises: BadRow naming the field at fault."""
     key, texts = check_record(record, fields)
     return Row(key, language, **texts)
 
 
 def check_record(record: Mapping[str, Any], fields: Sequence[str]) -> tuple[str, dict[str, str]]:
-    """The id of `record`, and its `fields`. Raises: BadRow naming the field at fault.
+    """The id of `record` and the texts of its `fields`. Raises: BadRow naming the field at fault.
 
-    An absent `input` is empty; every other field must be there and hold more than white space.
+    A missing `input` becomes an empty text. Every other field is required, and must hold more than white space.
     """
     key, values = check_id(record.get("id")), {}
     for name in fields:
@@ -213,30 +218,30 @@ def check_record(record: Mapping[str, Any], fields: Sequence[str]) -> tuple[str,
         optional = name.startswith("input")
         if value is None:
             if not optional:
-                raise BadRow(f"field {name!r} is missing: add it")
+                raise BadRow(f"field {name!r} is missing", ": add it")
             value = ""
         if not isinstance(value, str):
-            raise BadRow(f"field {name!r} is a {type(value).__name__} ({_brief(value, 40)}): need a string")
+            raise BadRow(f"field {name!r} is a {type(value).__name__}", f" ({_brief(value, 40)}): need a string")
         if not optional and not value.strip():
-            raise BadRow(f"field {name!r} is empty: fill it")
+            raise BadRow(f"field {name!r} is empty", ": fill it")
         values[name] = value
     if not is_unicode("".join(values.values())):
         name = next(name for name, text in values.items() if not is_unicode(text))
-        raise BadRow(f"field {name!r} holds half of a surrogate pair: write the character itself")
+        raise BadRow(f"field {name!r} holds half of a surrogate pair", ": write the character itself")
     return key, values
 
 
 def check_id(value: Any) -> str:
-    """An id as text. Raises: BadRow where it is no string or whole number, is empty, or holds half a surrogate pair."""
+    """An id as text. Raises: BadId where it is no string or whole number, is empty, or holds half a surrogate pair."""
     if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
-        raise BadRow(f"id is {_brief(value, 80)}: need a string or a whole number")
+        raise BadId(f"id is {_brief(value, 80)}", ": need a string or a whole number")
     if not is_unicode(str(value)):
-        raise BadRow("id holds half of a surrogate pair: write the character itself")
+        raise BadId("id holds half of a surrogate pair", ": write the character itself")
     return str(value)
 
 
 def as_text(value: Any) -> str:
-    """A value as JSON, for messages; whatever it is, something can be shown of it."""
+    """A value as JSON, for messages; a text that says so where it is nested too deep."""
     try:
         return json.dumps(value, default=str, ensure_ascii=False)
     except RecursionError:
@@ -244,7 +249,7 @@ def as_text(value: Any) -> str:
 
 
 def _brief(value: Any, length: int) -> str:
-    """The first letters of a value as Python writes it, on one line."""
+    """The first characters of a value's `repr`."""
     try:
         return repr(value)[:length]
     except RecursionError:
@@ -252,6 +257,6 @@ def _brief(value: Any, length: int) -> str:
 
 
 def normalize(row: Row) -> Row:
-    """The row with its texts in Unicode's NFC: Vietnamese arrives composed and decomposed."""
+    """The row with its texts in Unicode's NFC: files hold Vietnamese in composed and in decomposed form."""
     texts = {name: unicodedata.normalize("NFC", getattr(row, name)) for name in FIELDS["parallel"]}
     return replace(row, **texts)

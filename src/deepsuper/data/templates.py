@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from rich.progress import track
 
-from deepsuper.common.errors import UserError
+from deepsuper.common.errors import BadRow, UserError
 from deepsuper.config import DataConfig
 from deepsuper.config.recipe import CorpusKind
 from deepsuper.data.rows import FIELDS, Row, SkippedRow, Skipper, as_text
@@ -178,7 +178,7 @@ def _side(query: list[int], response: list[int], special: frozenset[int], limit:
     return Side(tuple(query), tuple(response[: limit - len(query)]), content)
 
 
-def _too_long(length: int, limit: int) -> str:
-    return (
+def _too_long(length: int, limit: int) -> BadRow:
+    return BadRow(
         f"the prompt alone has {length} tokens, which leaves none of data.max_length {limit} for the answer: raise it"
     )

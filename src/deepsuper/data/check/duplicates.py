@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deepsuper.config.check import CheckConfig
-from deepsuper.data.check.findings import Found, shortened
+from deepsuper.data.check.findings import Found, place_of, shortened
 from deepsuper.data.check.normalise import units
 from deepsuper.data.rows import Row
 
@@ -110,5 +110,5 @@ def _jaccard(a: npt.NDArray[np.uint64], b: npt.NDArray[np.uint64]) -> float:
 
 
 def _name(row: Row) -> str:
-    """Where a row is, without its folder."""
-    return f"line {row.where.rpartition(':')[2]} ({shortened(row.id, 30)})"
+    """The line and the id of a row."""
+    return f"line {place_of(row).line} ({shortened(row.id, 30)})"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deepsuper.common.errors import UserError
+from deepsuper.common.errors import Place, UserError
 from deepsuper.common.lines import file_records, refuse
 from deepsuper.data.texts import PACKAGED
 from deepsuper.evaluation.benchmarks import BENCHMARKS
@@ -51,7 +51,7 @@ def _local_items(folder: Path, language: str) -> Iterator[Item]:
     for name, path in paths:
         for where, record in file_records(path, refuse) if path else ():
             key = record.get("id", record.get("idx"))
-            place = f"{name}/{Path(where).name}" + ("" if key is None else f" ({key})")
+            place = f"{name}/{file_line(where)}" + ("" if key is None else f" ({key})")
             for field, text in _texts(record):
                 yield Item(f"{place} {field}", text)
 
@@ -60,7 +60,7 @@ def _packaged_items(language: str) -> Iterator[Item]:
     for where, record in file_records(PACKAGED, refuse):
         for code in (language, "en"):
             if code in record:
-                place = f"flores/packaged {record['part']}:{where.rpartition(':')[2]} ({record['id']})"
+                place = f"flores/packaged {record['part']}:{where.line} ({record['id']})"
                 yield Item(f"{place} {code}", record[code])
     # Any language's rows have the English ones beside them.
     code = language if (DEMO_ROWS / f"{language}.train.jsonl.gz").is_file() else "zh"
@@ -68,7 +68,12 @@ def _packaged_items(language: str) -> Iterator[Item]:
         for where, record in file_records(path, refuse):
             for field, text in _texts(record):
                 if code == language or field.endswith("_en"):
-                    yield Item(f"xquad/packaged {Path(where).name} ({record['id']}) {field}", text)
+                    yield Item(f"xquad/packaged {file_line(where)} ({record['id']}) {field}", text)
+
+
+def file_line(where: Place) -> str:
+    """FILE:LINE, without the folder."""
+    return f"{Path(where.path).name}:{where.line}"
 
 
 def _texts(record: Mapping[str, Any], name: str = "") -> Iterator[tuple[str, str]]:

@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from deepsuper.common.errors import Place
 from deepsuper.config.check import CheckConfig
 from deepsuper.data.rows import Row
 
@@ -69,12 +70,22 @@ class Finding:
     `earlier`: the line that it repeats, where that is the reason.
     """
 
-    where: str
-    line: int
+    where: Place
     reason: str
     detail: str
     row: int | None = None
     earlier: int | None = None
+
+    @property
+    def line(self) -> int:
+        """The number of the line."""
+        return self.where.line
+
+
+def place_of(row: Row) -> Place:
+    """The file and line of a row that was read from a file."""
+    assert isinstance(row.where, Place), "rows to check are read from files"
+    return row.where
 
 
 def sides(row: Row) -> tuple[tuple[str, str, str], tuple[str, str, str]]:

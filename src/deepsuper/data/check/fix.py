@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from deepsuper.common.errors import UserError
+from deepsuper.common.errors import Place, UserError
 from deepsuper.common.files import json_line, replacing
 from deepsuper.common.lines import numbered_lines
 from deepsuper.data.check.findings import Finding
@@ -57,7 +57,7 @@ def write_fixed(path: Path, findings: Iterable[Finding], reasons: Iterable[str],
     ):
         for number, line in numbered_lines(path):
             if number in against:
-                removed.write(json_line(_record(f"{path}:{number}", against[number], line)).encode("utf-8"))
+                removed.write(json_line(_record(Place(path, number), against[number], line)).encode("utf-8"))
             else:
                 kept.write(line)
             counts[number in against] += 1
@@ -82,9 +82,9 @@ def _against(findings: Iterable[Finding], reasons: set[str]) -> dict[int, list[F
     return against
 
 
-def _record(where: str, findings: Sequence[Finding], line: bytes) -> Mapping[str, object]:
+def _record(where: Place, findings: Sequence[Finding], line: bytes) -> Mapping[str, object]:
     told = {
-        "where": where,
+        "where": str(where),
         "reasons": [finding.reason for finding in findings],
         "details": [finding.detail for finding in findings],
     }

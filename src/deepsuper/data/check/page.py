@@ -10,6 +10,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deepsuper.common.errors import BadRow, Place
 from deepsuper.common.files import write_text
 from deepsuper.common.lines import numbered_lines
 from deepsuper.common.pages import static_page
@@ -131,11 +132,10 @@ def _raw(path: Path, wanted: Iterable[int]) -> dict[int, str]:
     """The text of the lines; the first letters of one that is too long."""
     left, texts = set(wanted), dict[int, str]()
 
-    def bad(where: str, problem: str, text: str) -> None:
-        number = int(where.rpartition(":")[2])
-        if number in left:
-            texts[number] = text
-            left.remove(number)
+    def bad(where: Place, problem: BadRow, text: str) -> None:
+        if where.line in left:
+            texts[where.line] = text
+            left.remove(where.line)
 
     for number, line in numbered_lines(path, bad) if left else ():
         if number in left:

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from deepsuper.common.errors import UserError
+from deepsuper.common.errors import BadRow, Place, UserError
 from deepsuper.common.lines import json_records, numbered_lines, refuse
-from deepsuper.data.check.findings import Finding, Reason, shortened
+from deepsuper.data.check.findings import Finding, Reason, place_of, shortened
 from deepsuper.data.check.languages import identify
-from deepsuper.data.rows import FIELDS, BadRow, Row, make_row, normalize
+from deepsuper.data.rows import FIELDS, Row, make_row, normalize
 
 READING = {
     "broken_line": Reason("error", "not a JSON object in UTF-8"),
@@ -27,17 +27,21 @@ SAMPLED = 200
 
 @dataclass
 class Source:
-    """One file: its rows, and what was wrong in reading, mostly of other lines. `numbers`: the line of each row."""
+    """One file: its rows, and what was wrong in reading, mostly of other lines."""
 
     path: Path
     language: str
     told: bool
     """Whether the language was given, or else told from the texts."""
     rows: list[Row] = field(default_factory=list)
-    numbers: list[int] = field(default_factory=list)
     broken: list[Finding] = field(default_factory=list)
     lines: int = 0
     blank: int = 0
+
+    @property
+    def numbers(self) -> list[int]:
+        """The line of each row."""
+        return [place_of(row).line for row in self.rows]
 
 
 def read_source(path: Path, language: str | None, *, whole: bool = False) -> Source:
@@ -47,34 +51,30 @@ def read_source(path: Path, language: str | None, *, whole: bool = False) -> Sou
     """
     source = Source(path, language or "", language is not None)
     seen: dict[str, int] = {}
-    at = {"line": 0}
 
     def counted() -> Iterator[tuple[int, bytes]]:
         for number, line in numbered_lines(path, refuse if whole else bad):
-            source.lines = at["line"] = number
+            source.lines = number
             source.blank += not line.decode("utf-8", "replace").removeprefix("\ufeff").strip()
             yield number, line
 
-    def bad(where: str, problem: str, text: str) -> None:
-        number = int(where.rpartition(":")[2])
-        source.lines = max(source.lines, number)
-        source.broken.append(Finding(where, number, "broken_line", problem))
+    def bad(where: Place, problem: BadRow, text: str) -> None:
+        source.lines = max(source.lines, where.line)
+        source.broken.append(Finding(where, "broken_line", str(problem)))
 
-    for where, record in json_records(str(path), counted(), bad):
-        number = at["line"]
+    for where, record in json_records(path, counted(), bad):
         try:
             row = replace(normalize(make_row(record, source.language, FIELDS["parallel"])), where=where)
         except BadRow as error:
             reason = "empty" if _is_empty(record) else "broken_row"
-            source.broken.append(Finding(where, number, reason, shortened(str(error), 200)))
+            source.broken.append(Finding(where, reason, shortened(str(error), 200)))
             continue
         if row.id in seen:
             detail = f"id {shortened(row.id)!r} is also on line {seen[row.id]}"
             place = len(source.rows)
-            source.broken.append(Finding(where, number, "repeated_id", detail, place, seen[row.id]))
-        seen.setdefault(row.id, number)
+            source.broken.append(Finding(where, "repeated_id", detail, place, seen[row.id]))
+        seen.setdefault(row.id, where.line)
         source.rows.append(row)
-        source.numbers.append(number)
     if language is None:
         source.language = tell_language(path, source.rows)
         source.rows = [replace(row, language=source.language) for row in source.rows]

@@ -128,7 +128,7 @@ def write_records(folder: Path, checked: Sequence[Checked], config: CheckConfig)
         folder / "findings.jsonl",
         (
             {
-                "where": finding.where,
+                "where": str(finding.where),
                 "id": None if finding.row is None else one.source.rows[finding.row].id,
                 "reason": finding.reason,
                 "severity": REASONS[finding.reason].severity,

@@ -19,7 +19,7 @@ from deepsuper.common.packages import need_packages
 from deepsuper.common.ranges import Range, check_ranges
 from deepsuper.config.check import CheckConfig
 from deepsuper.data.check.checked import Checked
-from deepsuper.data.check.findings import Finding, Found, Measured
+from deepsuper.data.check.findings import Finding, Found, Measured, place_of
 from deepsuper.data.check.fix import fixed_names, write_fixed
 from deepsuper.data.check.page import write_page
 from deepsuper.data.check.reading import read_source
@@ -56,7 +56,7 @@ def check_file(path: Path, config: CheckConfig) -> Checked:
     source = read_source(path, config.language, whole=config.fix)
     checked = Checked(source, [f for f in source.broken if f.reason not in config.ignore])
     for name, found, measured in _checks(source.rows, config, path.name):
-        checked.findings += [_finding(source.rows, name, one, source.numbers) for one in found]
+        checked.findings += [_finding(source.rows, name, one) for one in found]
         if measured is not None:
             checked.measured[name] = measured
     order = {name: n for n, name in enumerate(REASONS)}
@@ -66,14 +66,13 @@ def check_file(path: Path, config: CheckConfig) -> Checked:
 
 
 def check_rows(rows: Sequence[Row], config: CheckConfig) -> list[Finding]:
-    """Every finding in rows of one language that are in memory; `line` is then the row's place, from 1."""
-    places = range(1, len(rows) + 1)
-    return [_finding(rows, name, one, places) for name, found, _ in _checks(rows, config, "rows") for one in found]
+    """Every finding in rows of one language that are in memory."""
+    return [_finding(rows, name, one) for name, found, _ in _checks(rows, config, "rows") for one in found]
 
 
-def _finding(rows: Sequence[Row], reason: str, found: Found, lines: Sequence[int]) -> Finding:
-    earlier = None if found.earlier is None else lines[found.earlier]
-    return Finding(rows[found.row].where, lines[found.row], reason, found.detail, found.row, earlier)
+def _finding(rows: Sequence[Row], reason: str, found: Found) -> Finding:
+    earlier = None if found.earlier is None else place_of(rows[found.earlier]).line
+    return Finding(place_of(rows[found.row]), reason, found.detail, found.row, earlier)
 
 
 def removing(config: CheckConfig) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from deepsuper.config.join import Compare
 from deepsuper.data.join.banded import Floats
 from deepsuper.data.join.monotone import Judge, Places, align, judge_of, read_words
 from deepsuper.data.join.moved import find_moved
-from deepsuper.data.join.side import Side
+from deepsuper.data.join.side import Aside, Entry, Side
 from deepsuper.data.rows import Row
 
 log = logging.getLogger("deepsuper")
@@ -27,6 +27,10 @@ the sets do not belong together. Of unrelated sets up to a third is paired, at 0
 """
 SLIP = 3
 """Pairs in a row that are off the order before the order has slipped: two rows may have changed places."""
+
+
+NO_ID = Aside("has no id", "has no id: join by alignment")
+NO_MATCH = Aside("no row matches it", "no row matches it")
 
 
 class NoMatch(UserError):
@@ -51,8 +55,8 @@ class Pairing:
     """
 
     pairs: list[Pair] = field(default_factory=list)
-    aside_en: dict[int, str] = field(default_factory=dict)
-    aside_tgt: dict[int, str] = field(default_factory=dict)
+    aside_en: dict[int, Aside] = field(default_factory=dict)
+    aside_tgt: dict[int, Aside] = field(default_factory=dict)
     wrong: dict[str, float] = field(default_factory=dict)
     low: int = 0
     threshold: float | None = None
@@ -96,7 +100,7 @@ def pair_by_id(sides: Sides) -> Pairing:
             aside.update(dict.fromkeys(places, reason) if reason else {})
     _set_unusable_aside(found, sides)
     for side, aside in ((sides.english, found.aside_en), (sides.target, found.aside_tgt)):
-        aside.update({n: "has no id: join by alignment" for n in side.usable if side.entries[n].key is None})
+        aside.update({n: NO_ID for n in side.usable if side.entries[n].key is None})
     return _judged(found, sides, "their ids do not name the same rows: join with --by alignment")
 
 
@@ -108,12 +112,13 @@ def _places_by_key(side: Side) -> dict[str, list[int]]:
     return places
 
 
-def _why_not(key: str, mine: int, others: int, source: str) -> str | None:
+def _why_not(key: str, mine: int, others: int, source: str) -> Aside | None:
+    repeated = "the id is there several times"
     if mine > 1:
-        return f"id {key[:80]!r} is {mine} times on this side: need each id once"
+        return Aside(repeated, f"id {key[:80]!r} is {mine} times on this side: need each id once")
     if others > 1:
-        return f"id {key[:80]!r} is {others} times in {source}: need each id once"
-    return None if others else f"id {key[:80]!r} is not in {source}"
+        return Aside(repeated, f"id {key[:80]!r} is {others} times in {source}: need each id once")
+    return None if others else Aside("the id is missing on the other side", f"id {key[:80]!r} is not in {source}")
 
 
 def pair_by_order(sides: Sides, aligned: tuple[Places, Judge | None] | None = None) -> Pairing:
@@ -156,17 +161,23 @@ def _check_order(sides: Sides, places: Places, judge: Judge) -> None:
 def _set_unusable_aside(found: Pairing, sides: Sides) -> None:
     """Takes pairs with a row that cannot be used apart, and gives each such row its reason."""
     for side, aside in ((sides.english, found.aside_en), (sides.target, found.aside_tgt)):
-        aside.update({n: entry.problem for n, entry in enumerate(side.entries) if entry.row is None})
+        aside.update({n: entry.problem for n, entry in enumerate(side.entries) if entry.problem is not None})
     kept = []
     for pair in found.pairs:
         ours, theirs = sides.english.entries[pair.english], sides.target.entries[pair.target]
         if ours.row is not None and theirs.row is not None:
             kept.append(pair)
         elif ours.row is not None:
-            found.aside_en[pair.english] = f"its partner cannot be used: {theirs.where}: {theirs.problem}"
+            found.aside_en[pair.english] = _without_partner(theirs)
         elif theirs.row is not None:
-            found.aside_tgt[pair.target] = f"its partner cannot be used: {ours.where}: {ours.problem}"
+            found.aside_tgt[pair.target] = _without_partner(ours)
     found.pairs = kept
+
+
+def _without_partner(partner: Entry) -> Aside:
+    assert partner.problem is not None, "the partner cannot be used"
+    kind = "its partner cannot be used"
+    return Aside(kind, f"{kind}: {partner.where}: {partner.problem.message}")
 
 
 def _judged(found: Pairing, sides: Sides, otherwise: str, judge: Judge | None = None) -> Pairing:
@@ -225,7 +236,7 @@ def pair_by_alignment(sides: Sides, aligned: tuple[Places, Judge | None] | None 
         (sides.english, found.aside_en, {pair.english for pair in found.pairs}),
         (sides.target, found.aside_tgt, {pair.target for pair in found.pairs}),
     ):
-        aside.update({n: "no row matches it" for n in side.usable if n not in paired and n not in aside})
+        aside.update({n: NO_MATCH for n in side.usable if n not in paired and n not in aside})
     return found
 
 
@@ -257,9 +268,13 @@ def _accept(found: Pairing, sides: Sides, places: Places, judge: Judge) -> None:
     for (i, j), score in zip(places, scores, strict=True):
         ours, theirs = sides.english.entries[usable_en[i]], sides.target.entries[usable_tgt[j]]
         if i not in paired[0]:
-            found.aside_en[usable_en[i]] = f"scores {score:.2f} with {theirs.where}: below {threshold:.2f}"
+            found.aside_en[usable_en[i]] = _too_low(score, theirs, threshold)
         if j not in paired[1]:
-            found.aside_tgt[usable_tgt[j]] = f"scores {score:.2f} with {ours.where}: below {threshold:.2f}"
+            found.aside_tgt[usable_tgt[j]] = _too_low(score, ours, threshold)
+
+
+def _too_low(score: float, other: Entry, threshold: float) -> Aside:
+    return Aside("the score is too low", f"scores {score:.2f} with {other.where}: below {threshold:.2f}")
 
 
 def _check_related(sides: Sides, scores: Floats, fewest: int) -> None:

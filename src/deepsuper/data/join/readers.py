@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from deepsuper.common.errors import BadRow
 from deepsuper.common.languages import LANGUAGES, names_in_data
-from deepsuper.data.rows import ENGLISH_FIELDS, TARGET_FIELDS, BadRow
+from deepsuper.data.rows import ENGLISH_FIELDS, TARGET_FIELDS
 
-Record = Mapping[str, Any]
+Fields = Mapping[str, Any]
+"""A record by its field names, of a public set or of this project."""
 ENGLISH = "en"
 
 
@@ -20,38 +22,38 @@ class Reader:
     `read` gives id, instruction, input and output of that language; of a set of sentences, the sentence as instruction.
     """
 
-    fits: Callable[[Record, str], bool]
-    read: Callable[[Record, str], Record]
+    fits: Callable[[Fields, str], bool]
+    read: Callable[[Fields, str], Fields]
     sentences: bool = False
 
 
-def _renamed(**fields: str) -> Callable[[Record, str], Record]:
+def _renamed(**fields: str) -> Callable[[Fields, str], Fields]:
     """A reader that calls each field as the project does."""
     return lambda record, language: {ours: record.get(theirs) for ours, theirs in fields.items()}
 
 
-def _has(*fields: str) -> Callable[[Record, str], bool]:
+def _has(*fields: str) -> Callable[[Fields, str], bool]:
     return lambda record, language: all(name in record for name in fields)
 
 
-def _own(record: Record, language: str) -> Record:
+def _own(record: Fields, language: str) -> Fields:
     """A row of this project: its English side, or its other one."""
     names = ENGLISH_FIELDS if language == ENGLISH else TARGET_FIELDS
     return {"id": record.get("id"), **{ours: record.get(name) for ours, name in zip(TARGET_FIELDS, names, strict=True)}}
 
 
-def _fits_own(record: Record, language: str) -> bool:
+def _fits_own(record: Fields, language: str) -> bool:
     names = ("instruction_en", "output_en") if language == ENGLISH else ("instruction", "output", "instruction_en")
     return all(name in record for name in names)
 
 
-def _fits_by_code(record: Record, language: str) -> bool:
+def _fits_by_code(record: Fields, language: str) -> bool:
     return f"instruction_{language}" in record or (
         language == ENGLISH and any(f"instruction_{c}" in record for c in LANGUAGES)
     )
 
 
-def _by_code(record: Record, language: str) -> Record:
+def _by_code(record: Fields, language: str) -> Fields:
     """Both languages in one record, the target's fields with its code behind: `instruction_zh`; English without one."""
     names = {name: f"{name}_{language}" for name in TARGET_FIELDS}
     if f"instruction_{language}" not in record:
@@ -59,7 +61,7 @@ def _by_code(record: Record, language: str) -> Record:
     return {"id": record.get("id"), **{ours: record.get(theirs) for ours, theirs in names.items()}}
 
 
-def _aya(record: Record, language: str) -> Record:
+def _aya(record: Fields, language: str) -> Fields:
     """Aya's data set and collection hold all languages; an id is unique in a set and split of the collection only."""
     code = record.get("language_code", record.get("language"))
     if code is not None and code not in names_in_data(language):
@@ -69,7 +71,7 @@ def _aya(record: Record, language: str) -> Record:
     return {"id": key, "instruction": record.get("inputs"), "output": record.get("targets")}
 
 
-def _sentence_field(record: Record, language: str) -> str | None:
+def _sentence_field(record: Fields, language: str) -> str | None:
     """The field of a FLORES record (or of a file of aligned sentences) that holds the sentence in `language`."""
     codes = names_in_data(language)
     named = [name for name in record if name.startswith("sentence_") and name.split("_")[1] in codes]
@@ -77,12 +79,12 @@ def _sentence_field(record: Record, language: str) -> str | None:
     return next((name for name in (*named, *plain) if name in record), None)
 
 
-def _sentence(record: Record, language: str) -> Record:
+def _sentence(record: Fields, language: str) -> Fields:
     name = _sentence_field(record, language)
     return {"id": record.get("id"), "instruction": None if name is None else record[name]}
 
 
-def _column(record: Record, language: str) -> Record:
+def _column(record: Fields, language: str) -> Fields:
     """Two columns of one file, English and the other language, in this order."""
     return {"instruction": record.get("instruction" if language == ENGLISH else "output")}
 
@@ -110,6 +112,6 @@ language (`sentence-pairs`).
 """
 
 
-def reader_of(record: Record, language: str) -> str | None:
+def reader_of(record: Fields, language: str) -> str | None:
     """The name of the first reader that fits."""
     return next((name for name, reader in READERS.items() if reader.fits(record, language)), None)

@@ -49,11 +49,11 @@ def rows_aside(pairing: Pairing, english: Side, target: Side) -> Iterator[dict[s
     """Every row that is in no pair: its side, place and reason, and what it holds."""
     for language, side, aside in (("en", english, pairing.aside_en), (target.language, target, pairing.aside_tgt)):
         for n, reason in sorted(aside.items()):
-            yield {"side": language, **_held(side.entries[n]), "reason": reason}
+            yield {"side": language, **_held(side.entries[n]), "reason": reason.message}
 
 
 def _held(entry: Entry) -> dict[str, Any]:
-    place: dict[str, Any] = {"where": entry.where, "id": entry.key}
+    place: dict[str, Any] = {"where": str(entry.where), "id": entry.key}
     if entry.row is None:
         return {**place, "text": entry.text}
     return {**place, **{name: getattr(entry.row, name) for name in TARGET_FIELDS}}

@@ -189,19 +189,7 @@ def summary(pairing: Pairing, english: Side, target: Side) -> list[str]:
     elif pairing.pairs:
         lines.append("how sure that is cannot be said: too few rows to learn from")
     for language, aside in (("English", pairing.aside_en), (target.language, pairing.aside_tgt)):
-        kinds = Counter(_kind(reason) for reason in aside.values())
+        kinds = Counter(reason.kind for reason in aside.values())
         told = "".join(f"; {count}: {kind}" for kind, count in kinds.most_common(4))
         lines.append(f"set aside: {len(aside)} {language} rows{told}")
     return lines
-
-
-def _kind(reason: str) -> str:
-    """A reason without what differs from row to row."""
-    for words in ("scores", "its partner cannot be used", "no row matches it", "has no id"):
-        if reason.startswith(words):
-            return words if words != "scores" else "the score is too low"
-    if reason.startswith(("id is ", "id holds ")):
-        return "the id cannot be used"
-    if reason.startswith("id "):
-        return "the id is missing on the other side" if " is not in " in reason else "the id is there several times"
-    return reason[:60]

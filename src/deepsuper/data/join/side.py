@@ -6,14 +6,30 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from deepsuper.common.errors import UserError
+from deepsuper.common.errors import BadRow, UserError, Where
 from deepsuper.data.join.readers import READERS, Reader, reader_of
 from deepsuper.data.join.slots import Slot, read_slots
-from deepsuper.data.rows import TARGET_FIELDS, BadRow, Row, as_text, check_id, make_row, normalize
+from deepsuper.data.rows import TARGET_FIELDS, BadId, Row, as_text, check_id, make_row, normalize
 
 _NO_ID = "(none)"
 LOOKED_AT = 20
 """Records from whose fields the set is told."""
+
+
+BAD_ID = "the id cannot be used"
+
+
+@dataclass(frozen=True)
+class Aside:
+    """Why a row is in no pair. `kind`: what such rows are counted by."""
+
+    kind: str
+    message: str
+
+    @classmethod
+    def unusable(cls, message: str) -> Aside:
+        """Of a row that cannot be read."""
+        return cls(message[:60], message)
 
 
 @dataclass(frozen=True)
@@ -23,10 +39,10 @@ class Entry:
     `row` is None where it cannot be used: `problem` says why, `text` is what stood there.
     """
 
-    where: str
+    where: Where
     key: str | None
     row: Row | None
-    problem: str = ""
+    problem: Aside | None = None
     text: str = ""
 
 
@@ -61,8 +77,9 @@ def read_side(source: str, language: str, name: str = "auto", split: str = "trai
     side = Side(source, language, name, reader.sentences, entries)
     if not side.usable:
         first = entries[0]
+        assert first.problem is not None, "it cannot be used"
         raise UserError(
-            f"{source}: none of its {len(entries)} rows can be used as {name}; {first.where}: {first.problem}"
+            f"{source}: none of its {len(entries)} rows can be used as {name}; {first.where}: {first.problem.message}"
         )
     return side
 
@@ -84,7 +101,7 @@ def _detect(slots: list[Slot], language: str) -> str:
 
 def _entry(slot: Slot, reader: Reader, language: str) -> Entry:
     if slot.record is None:
-        return Entry(slot.where, None, None, slot.problem, slot.text)
+        return Entry(slot.where, None, None, Aside.unusable(slot.problem), slot.text)
     key = None
     try:
         fields = reader.read(slot.record, language)
@@ -93,11 +110,11 @@ def _entry(slot: Slot, reader: Reader, language: str) -> Entry:
         needed = ("instruction",) if reader.sentences else TARGET_FIELDS
         row = make_row({**fields, "id": _NO_ID if key is None else key}, language, needed)
     except BadRow as error:
-        return Entry(slot.where, key, None, str(error), as_text(slot.record))
+        problem = Aside(BAD_ID, str(error)) if isinstance(error, BadId) else Aside.unusable(str(error))
+        return Entry(slot.where, key, None, problem, as_text(slot.record))
     except RecursionError:
-        return Entry(
-            slot.where, key, None, "nested too deep to be read: write such a field as text", as_text(slot.record)
-        )
+        problem = Aside.unusable("nested too deep to be read: write such a field as text")
+        return Entry(slot.where, key, None, problem, as_text(slot.record))
     return Entry(slot.where, key, normalize(row))
 
 

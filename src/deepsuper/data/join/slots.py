@@ -11,7 +11,7 @@ from io import BufferedIOBase
 from pathlib import Path
 from typing import Any, Literal
 
-from deepsuper.common.errors import UserError
+from deepsuper.common.errors import BadRow, Place, UserError, Where
 from deepsuper.common.languages import LANGUAGES
 from deepsuper.common.lines import array_items, decode, file_records, numbered_lines
 from deepsuper.data.rows import hub_records
@@ -28,7 +28,7 @@ _SUFFIXES = (".json", ".jsonl", ".gz", ".tsv", ".txt", ".dev", ".devtest", ".csv
 class Slot:
     """One place of a data set: its record, or the `problem` that it has, with the `text` as it stood there."""
 
-    where: str
+    where: Where
     record: Mapping[str, Any] | None
     problem: str = ""
     text: str = ""
@@ -99,8 +99,8 @@ def _opened(path: Path) -> Iterator[BufferedIOBase]:
 def _json_lines(path: Path) -> list[Slot]:
     slots: list[Slot] = []
 
-    def bad(where: str, problem: str, text: str) -> None:
-        slots.append(Slot(where, None, problem, text))
+    def bad(where: Place, problem: BadRow, text: str) -> None:
+        slots.append(Slot(where, None, str(problem), text))
 
     # `bad` is called while the next record is looked for, so the order stays that of the file.
     for where, record in file_records(path, bad):
@@ -140,13 +140,13 @@ def _text(path: Path, layout: Layout) -> Iterator[Slot]:
 def _lines(path: Path, layout: Layout) -> Iterator[Slot]:
     too_long: list[Slot] = []
 
-    def bad(where: str, problem: str, text: str) -> None:
-        too_long.append(Slot(where, None, problem, text))
+    def bad(where: Place, problem: BadRow, text: str) -> None:
+        too_long.append(Slot(where, None, str(problem), text))
 
     for number, line in numbered_lines(path, bad):
         yield from too_long
         too_long.clear()
-        slot = _text_slot(f"{path}:{number}", line, layout)
+        slot = _text_slot(Place(path, number), line, layout)
         if number == 1 and layout == "columns" and slot.record is not None and _is_header(slot.record):
             slot = Slot(slot.where, None, "a header, the names of the columns", "\t".join(slot.record.values()))
         yield slot
@@ -157,7 +157,7 @@ def _is_header(record: Mapping[str, str]) -> bool:
     return all(name.strip().strip('"').casefold() in COLUMNS for name in record.values())
 
 
-def _text_slot(where: str, line: bytes, layout: Layout) -> Slot:
+def _text_slot(where: Place, line: bytes, layout: Layout) -> Slot:
     try:
         text = decode(line).strip("\r\n")
     except ValueError as error:

@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from deepsuper.common.errors import UserError
+from deepsuper.common.errors import Place, UserError
 from deepsuper.common.files import replacing
 from deepsuper.common.manifests import manifest_head
 from deepsuper.config.mix import MixConfig, MixSource
@@ -21,7 +21,7 @@ from deepsuper.data.mix.check import check_mix, work_folder
 from deepsuper.data.mix.deal import Dealt, deal
 from deepsuper.data.mix.plan import Planned, make_plan
 from deepsuper.data.mix.report import print_mix, write_report
-from deepsuper.data.mix.scan import Scan, good_lines, said_twice, scan
+from deepsuper.data.mix.scan import Scan, good_lines, repeated_id, scan
 from deepsuper.data.mix.skipped import skipped_file
 from deepsuper.data.rows import Skipper
 
@@ -77,7 +77,7 @@ def _write_rows(plan: Sequence[Planned], seed: int, bad: Skipper, work: Path, co
         path = Path(planned.source.path)
 
         def twice(number: int, first: int, line: bytes, path: Path = path) -> None:
-            bad(f"{path}:{number}", said_twice(path, first), line.decode("utf-8"))
+            bad(Place(path, number), repeated_id(path, first), line.decode("utf-8"))
 
         lines = good_lines(path, planned.scan, twice)
         tick = counter.start(f"{planned.source.named}: dealt")

@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from deepsuper.common.errors import UserError
+from deepsuper.common.errors import BadRow, Place, UserError
 from deepsuper.common.files import sha256
 from deepsuper.common.lines import json_records, numbered_lines
 from deepsuper.config.recipe import CorpusKind
 from deepsuper.data.mix.buckets import Buckets
-from deepsuper.data.rows import FIELDS, BadRow, Skipper, as_text, check_record
+from deepsuper.data.rows import FIELDS, Skipper, as_text, check_record
 
 DIGEST = np.dtype([("a", "<u8"), ("b", "<u8"), ("line", "<i8")])
 """An id's hash of 128 bits, by which equal ids are found, and its line."""
@@ -65,36 +65,36 @@ def scan(path: Path, kind: CorpusKind, bad: Skipper, folder: Path, tick: Callabl
     hashed = sha256(path)
     highest, left_out = [0], array("q")
 
-    def told(where: str, problem: str, text: str) -> None:
-        highest[0] = int(where.rpartition(":")[2])  # a line that is too long is told of, but not given
+    def skip(where: Place, problem: BadRow, text: str) -> None:
+        highest[0] = where.line  # of a line that is too long too, which `numbered_lines` does not yield
         bad(where, problem, text)
 
-    tap = _Tap(numbered_lines(path, told))
+    tap = _Tap(numbered_lines(path, skip))
     digests = Buckets(folder, 1 + path.stat().st_size // BUCKET_SOURCE)
-    for where, record in json_records(str(path), iter(tap), told):
+    for where, record in json_records(path, iter(tap), skip):
         tick()
         try:
             key = check_record(record, FIELDS[kind])[0].encode()
         except BadRow as error:
-            told(where, str(error), as_text(record))
+            skip(where, error, as_text(record))
             continue
         digest = hashlib.blake2b(key, digest_size=16).digest()
-        digests.add(digest[0] % len(digests), digest + tap.number.to_bytes(8, "little"))
-        left_out.extend(range(last + 1, tap.number))
-        rows, size, last = rows + 1, size + len(tap.line), tap.number
+        digests.add(digest[0] % len(digests), digest + where.line.to_bytes(8, "little"))
+        left_out.extend(range(last + 1, where.line))
+        rows, size, last = rows + 1, size + len(tap.line), where.line
     lines = max(tap.number, highest[0])
     left_out.extend(range(last + 1, lines + 1))
     twice = _repeated(digests)
     if len(twice) and bad.on_bad_row == "error":
-        bad(f"{path}:{twice[0, 0]}", said_twice(path, int(twice[0, 1])), "")
+        bad(Place(path, int(twice[0, 0])), repeated_id(path, int(twice[0, 1])), "")
     blank = lines - rows - (bad.count - before)
     every = np.sort(np.concatenate([np.array(left_out, dtype=np.int64), twice[:, 0]]))
     return Scan(rows - len(twice), size, blank, bad.count - before + len(twice), every, twice, hashed)
 
 
-def said_twice(path: Path, first: int) -> str:
+def repeated_id(path: Path, first: int) -> BadRow:
     """What is wrong with a row whose id an earlier line has."""
-    return f"its id is also at {path}:{first}: need each id once in a source"
+    return BadRow(f"its id is also at {Place(path, first)}: need each id once in a source")
 
 
 def _repeated(digests: Buckets) -> Lines:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
@@ -23,7 +22,7 @@ def skipped_file(path: Path, on_bad_row: Literal["error", "skip"]) -> Iterator[S
     try:
         with aside.open("w", encoding="utf-8") as file:
             # At once, so that it needs no memory.
-            skipped = Skipper(on_bad_row, lambda row: file.write(json_line(asdict(row))), "on_bad_row")
+            skipped = Skipper(on_bad_row, lambda row: file.write(json_line(row.record)), "on_bad_row")
             yield skipped
         aside.replace(path)
     except ValueError:

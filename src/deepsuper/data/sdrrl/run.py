@@ -67,7 +67,7 @@ def records_of(made: Synthesis) -> Iterator[Mapping[str, Any]]:
     for part, rows in made.parts.items():
         for row in rows:
             texts = {name: getattr(row, name) for name in TARGET_FIELDS}
-            yield {"id": row.id, "part": part, "language": row.language, **texts, "where": row.where}
+            yield {"id": row.id, "part": part, "language": row.language, **texts, "where": str(row.where)}
 
 
 def parts_text(parts: SdrrlConfig) -> str:

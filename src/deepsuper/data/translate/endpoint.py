@@ -13,15 +13,15 @@ from typing import Any
 from deepsuper.common.errors import UserError
 from deepsuper.common.languages import name_of
 from deepsuper.config.translate import PROMPT, TranslateConfig
-from deepsuper.data.translate.answers import Answer
+from deepsuper.data.translate.replies import Problem, Reply
 from deepsuper.data.translate.translators import Batch, clean, fill
 
-UNREACHABLE = "unreachable"
-"""Begins the problem of a question that no answer came to, after all retries of the client."""
+UNREACHABLE, REFUSED = "unreachable", "refused by the endpoint"
+"""The kind of problem of a request that got no reply, after all retries of the client."""
 
 
 class EndpointTranslator:
-    """Asks one question for each text, several at a time. The client retries 429, 5xx and lost connections itself."""
+    """Sends one request for each text, several at a time. The client retries 429, 5xx and lost connections itself."""
 
     lines = False
 
@@ -38,7 +38,7 @@ class EndpointTranslator:
         self._answered, self._lost = False, 0
         self._client: Any = openai.OpenAI(
             base_url=config.endpoint,
-            # Servers on one's own machine ask for no key, but the client wants one.
+            # A local server needs no key, but the client requires one.
             api_key=os.environ.get("OPENAI_API_KEY") or "none",
             max_retries=config.http_retries,
             timeout=config.timeout,
@@ -47,9 +47,9 @@ class EndpointTranslator:
         self.maker = json.dumps(["endpoint", config.endpoint_model, asked, config.max_new_tokens])
 
     def translate(self, texts: Sequence[str], attempt: int) -> Iterator[Batch]:
-        """Raises: UserError where the endpoint refuses the key or the model, or does not answer any more.
+        """Raises: UserError where the endpoint refuses the key or the model, or stops answering.
 
-        However it is broken off, it ends at once: what is in flight is not waited for, and not asked again.
+        It then ends at once: requests that are in flight are neither waited for nor repeated.
         """
         stop = Event()
         try:
@@ -60,26 +60,26 @@ class EndpointTranslator:
                 yield {text: answer}
         except BaseException:
             stop.set()
-            self._client.close()  # the client tries again by itself, and a closed one reaches nobody
+            self._client.close()  # otherwise the client would go on with its retries
             raise
         if texts and not self._answered:
             raise UserError(self._gone(answer))
 
-    def _watch(self, answer: Answer) -> None:
-        """Counts questions in a row that no answer came to."""
-        lost = (answer.problem or "").startswith(UNREACHABLE)
+    def _watch(self, answer: Reply) -> None:
+        """Counts the requests in a row that got no reply."""
+        lost = answer.problem is not None and answer.problem.kind == UNREACHABLE
         self._lost = self._lost + 1 if lost else 0
         self._answered = self._answered or not lost
         if self._lost >= max(10, 2 * self._config.concurrency):
             raise UserError(self._gone(answer))
 
-    def _gone(self, answer: Answer) -> str:
+    def _gone(self, answer: Reply) -> str:
         return (
             f"endpoint {self._config.endpoint}: {answer.problem}: what is translated is kept: "
             "run the same command again to go on"
         )
 
-    def _ask(self, text: str, attempt: int) -> Answer:
+    def _ask(self, text: str, attempt: int) -> Reply:
         import openai
 
         try:
@@ -96,25 +96,25 @@ class EndpointTranslator:
             ) from error
         except openai.APIStatusError as error:
             if error.status_code in (408, 409, 429) or error.status_code >= 500:
-                return Answer(problem=f"{UNREACHABLE}: {_brief(error)}", final=True)
-            return Answer(problem=f"refused by the endpoint: {_brief(error)}", final=True)
+                return Reply(problem=Problem(UNREACHABLE, _brief(error)), final=True)
+            return Reply(problem=Problem(REFUSED, _brief(error)), final=True)
         except openai.APIConnectionError as error:
             said = error.__cause__ or error
-            return Answer(problem=f"{UNREACHABLE}: {type(error).__name__}: {_brief(said)}", final=True)
-        except (openai.OpenAIError, ValueError) as error:  # ValueError: what came is not the JSON that it says it is
-            return Answer(problem=f"garbage: {type(error).__name__}: {_brief(error)}")
+            return Reply(problem=Problem(UNREACHABLE, f"{type(error).__name__}: {_brief(said)}"), final=True)
+        except (openai.OpenAIError, ValueError) as error:  # ValueError: the body is not valid JSON
+            return Reply(problem=Problem("garbage", f"{type(error).__name__}: {_brief(error)}"))
         return read_completion(completion)
 
 
 def _in_threads(
-    ask: Callable[[str], Answer], texts: Sequence[str], count: int, stop: Event
-) -> Iterator[tuple[str, Answer]]:
-    """Each text and its answer, as they come; raises what `ask` does. After `stop` no other text is asked for.
+    ask: Callable[[str], Reply], texts: Sequence[str], count: int, stop: Event
+) -> Iterator[tuple[str, Reply]]:
+    """Each text and its reply, as they come; raises what `ask` does. After `stop` no new request is sent.
 
-    The threads do not outlive the program: those of a pool would be waited for, through all retries of the client.
+    The threads are daemons. The program would wait for those of a pool, through all retries of the client.
     """
     waiting: SimpleQueue[str] = SimpleQueue()
-    answers: SimpleQueue[tuple[str, Answer | BaseException]] = SimpleQueue()
+    answers: SimpleQueue[tuple[str, Reply | BaseException]] = SimpleQueue()
 
     def work() -> None:
         with suppress(Empty):
@@ -136,21 +136,21 @@ def _in_threads(
         yield text, answer
 
 
-def read_completion(completion: Any) -> Answer:
-    """The first choice of a completion, whatever it holds."""
+def read_completion(completion: Any) -> Reply:
+    """The first choice of a completion; a problem where it has none."""
     try:
         choice = completion.choices[0]
         message, finish = choice.message, choice.finish_reason
         text, refusal = message.content, getattr(message, "refusal", None)
     except (AttributeError, IndexError, KeyError, TypeError):
-        return Answer(problem="garbage: the answer holds no choice with a message")
+        return Reply(problem=Problem("garbage", "the answer holds no choice with a message"))
     if refusal or finish == "content_filter":
-        return Answer(problem=f"refused by the endpoint: {str(refusal or finish)[:100]}")
+        return Reply(problem=Problem(REFUSED, str(refusal or finish)[:100]))
     if finish == "length":
-        return Answer(problem="cut: it reached max_new_tokens")
+        return Reply(problem=Problem("cut", "it reached max_new_tokens"))
     if not isinstance(text, str):
-        return Answer(problem="empty")
-    return Answer(clean(text))
+        return Reply(problem=Problem("empty"))
+    return Reply(clean(text))
 
 
 def _brief(error: object) -> str:

@@ -1,40 +1,39 @@
-"""One pass over a file: each row comes out completed, or goes aside with the reason."""
+"""One pass over a file: each row is completed, or set aside with the reason."""
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from deepsuper.common.errors import UserError
-from deepsuper.common.lines import file_records
+from deepsuper.common.errors import BadRow, Place, UserError
+from deepsuper.common.lines import Placed, file_records
 from deepsuper.config.translate import TranslateConfig
-from deepsuper.data.rows import FIELDS, BadRow
-from deepsuper.data.translate.answers import problem_of
 from deepsuper.data.translate.cache import Cache
+from deepsuper.data.translate.replies import Problem, problem_of
 from deepsuper.data.translate.rows import Task, make_task, split, to_translate
 from deepsuper.data.translate.translators import Translator
 
 CHUNK = 256
-"""Rows that are in memory at a time."""
+"""Rows in memory at a time."""
 
 
 @dataclass
 class Translated:
-    """What became of the rows: in = out + aside. `reasons`: of those aside, by the kind of problem."""
+    """Counts of rows: in = out + aside. `reasons`: of those aside, by the kind of problem."""
 
     rows_out: int = 0
     rows_aside: int = 0
     texts: int = 0
     """Texts that were translated in this run."""
     known: int = 0
-    """Texts that the cache held."""
+    """Texts found in the cache."""
     whole: int = 0
-    """Rows that lacked nothing, and went out as they are."""
+    """Rows that were complete already."""
     reasons: Counter[str] = field(default_factory=Counter)
 
 
@@ -56,7 +55,7 @@ class Job:
 
     def run(self, path: Path) -> None:
         """Completes the rows, a chunk at a time."""
-        records = file_records(path, self._fail)
+        records = file_records(path, self._skip)
         tasks = self._tasks(records)
         while chunk := list(islice(tasks, CHUNK)):
             self._complete(chunk)
@@ -64,16 +63,16 @@ class Job:
         if not self.done.rows_out + self.done.rows_aside:
             raise UserError(f"{path}: no row to translate")
 
-    def _tasks(self, records: Iterable[tuple[str, Any]]) -> Iterator[Task]:
+    def _tasks(self, records: Iterable[Placed]) -> Iterator[Task]:
         for where, record in records:
             try:
                 task = make_task(where, record, self.config.to)
                 key = hashlib.blake2b(str(record["id"]).encode(), digest_size=16).digest()
                 if key in self.seen:
-                    raise BadRow("its id is also at an earlier line: need each id once")
+                    raise BadRow("its id is also at an earlier line", ": need each id once")
                 self.seen.add(key)
             except BadRow as error:
-                self._fail(where, str(error), record)
+                self._skip(where, error, record)
                 continue
             yield task
 
@@ -89,7 +88,8 @@ class Job:
                 pieces = split(text, lines=lines)
                 failed = next((piece for piece in to_translate(pieces) if piece in problems), None)
                 if failed is not None:
-                    self._fail(task.where, f"{name}: {problems[failed]}", task.record)
+                    problem = problems[failed]
+                    self._set_aside(task.where, problem.kind, f"{name}: {problem}", task.record)
                     break
                 pieces[::2] = [answers.get(piece, piece) for piece in pieces[::2]]
                 made[name] = "".join(pieces)
@@ -100,16 +100,16 @@ class Job:
         try:
             row = task.complete(made)
         except BadRow as error:
-            self._fail(task.where, str(error), task.record)
+            self._skip(task.where, error, task.record)
             return
         self.keep(row)
         self.done.rows_out += 1
         self.done.whole += not any(task.made.values())
 
-    def _translate(self, texts: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:
-        """The translation of each text, or its problem; each good one is on disk before the next batch is made."""
+    def _translate(self, texts: Sequence[str]) -> tuple[dict[str, str], dict[str, Problem]]:
+        """The translation of each text, or its problem. Good ones are on disk before the next batch is translated."""
         answers = self.cache.get(texts)
-        problems: dict[str, str] = {}
+        problems: dict[str, Problem] = {}
         self.done.known += len(answers)
         left = [text for text in texts if text not in answers]
         for attempt in range(self.config.retries + 1):
@@ -123,7 +123,7 @@ class Job:
                         good[text] = answer.text
                         problems.pop(text, None)
                         continue
-                    problems[text] = f"{problem} (tried {attempt + 1} times)" if attempt else problem
+                    problems[text] = replace(problem, tries=attempt + 1)
                     if not answer.final:
                         again.append(text)
                 self.cache.put(good)
@@ -133,9 +133,10 @@ class Job:
             left = again
         return answers, problems
 
-    def _fail(self, where: str, reason: str, row: Any) -> None:
-        self.put_aside({"where": where, "reason": reason, "row": row})
+    def _skip(self, where: Place, problem: BadRow, row: Any) -> None:
+        self._set_aside(where, problem.kind, str(problem), row)
+
+    def _set_aside(self, where: Place, kind: str, reason: str, row: Any) -> None:
+        self.put_aside({"where": str(where), "reason": reason, "row": row})
         self.done.rows_aside += 1
-        name, _, problem = reason.partition(": ")
-        kind = problem if name in FIELDS["parallel"] else reason
-        self.done.reasons[kind.partition(":")[0].partition(" (")[0][:80]] += 1
+        self.done.reasons[kind] += 1

@@ -14,18 +14,18 @@ from deepsuper.common.files import model_hashes
 from deepsuper.common.languages import codes_of, name_of
 from deepsuper.config import ModelConfig
 from deepsuper.config.translate import PROMPT, TranslateConfig
-from deepsuper.data.translate.answers import Answer
+from deepsuper.data.translate.replies import Problem, Reply
 from deepsuper.data.translate.translators import Batch, clean, fill
 from deepsuper.models.generation import end_tokens
 from deepsuper.models.load import inside_run, load_config, load_for_reading, load_model, load_tokenizer
 from deepsuper.models.packaged import source_of
 
 LEAST_ROOM = 8
-"""Tokens that must be left for an answer."""
+"""Tokens that must be free for the translation."""
 
 
 class LocalTranslator:
-    """Translates in batches of texts of like length."""
+    """Translates in batches of texts of similar length."""
 
     def __init__(self, config: TranslateConfig) -> None:
         """Raises: UserError naming the option at fault, before the weights are loaded."""
@@ -50,13 +50,13 @@ class LocalTranslator:
         self.maker = json.dumps(["local", asdict(source), hashes, asked, codes, settings])
 
     def translate(self, texts: Sequence[str], attempt: int) -> Iterator[Batch]:
-        """The answers, batch by batch, the longest texts first."""
+        """The replies, batch by batch, the longest texts first."""
         encoded = {text: self._tokenizer(self._render(text), **self._special)["input_ids"] for text in texts}
         room = self._positions - LEAST_ROOM
         long = {text: len(ids) for text, ids in encoded.items() if len(ids) > room}
         if long:
             yield {
-                text: Answer(problem=f"too long: {length} tokens, the model reads {room}", final=True)
+                text: Reply(problem=Problem("too long", f"{length} tokens, the model reads {room}"), final=True)
                 for text, length in long.items()
             }
         order = sorted((text for text in texts if text not in long), key=lambda text: -len(encoded[text]))
@@ -68,7 +68,7 @@ class LocalTranslator:
     def _render(self, text: str) -> str:
         prompt = fill(self._prompt, text, *self._names)
         if self._seq2seq:
-            # Marian's models of many target languages are told by a word before the text.
+            # Marian's multilingual models read the target language from a token before the text.
             marked = f">>{self._config.target_code}<<"
             return (
                 f"{marked} {prompt}" if marked in getattr(self._tokenizer, "supported_language_codes", ()) else prompt
@@ -84,10 +84,10 @@ class LocalTranslator:
         return {"add_special_tokens": self._seq2seq or not self._tokenizer.chat_template}
 
     @torch.no_grad()
-    def _generate(self, ids: list[list[int]], attempt: int) -> list[Answer]:
+    def _generate(self, ids: list[list[int]], attempt: int) -> list[Reply]:
         padded = self._tokenizer.pad({"input_ids": ids}, return_tensors="pt").to(self._model.device)
         width = padded["input_ids"].shape[1]
-        # A decoder of its own has all positions; a causal model has used those of the question.
+        # An encoder-decoder has all positions free; in a causal model the prompt uses some.
         room = self._positions - (1 if self._seq2seq else width)
         torch.manual_seed(attempt)
         chance = {"do_sample": True, "temperature": 0.7} if attempt else {"do_sample": False}
@@ -102,15 +102,15 @@ class LocalTranslator:
         )
         return [self._read(row) for row in out[:, 1 if self._seq2seq else width :].tolist()]
 
-    def _read(self, tokens: list[int]) -> Answer:
+    def _read(self, tokens: list[int]) -> Reply:
         end = next((n for n, token in enumerate(tokens) if token in self._ends), None)
         if end is None:
-            return Answer(problem="cut: it reached max_new_tokens, or the model's last position")
+            return Reply(problem=Problem("cut", "it reached max_new_tokens, or the model's last position"))
         text = self._tokenizer.decode(tokens[:end], skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        return Answer(clean(text))
+        return Reply(clean(text))
 
     def _set_languages(self, languages: tuple[str, str]) -> dict[str, int]:
-        """Tells the tokenizer its source language, and returns the token that the translation begins with, if any."""
+        """Sets the tokenizer's source language; returns the token that the translation must begin with, if any."""
         marks = getattr(self._tokenizer, "supported_language_codes", ())
         if marks and f">>{self._config.target_code}<<" not in marks:
             known = ", ".join(mark.strip("<>") for mark in marks[:20])
@@ -128,7 +128,7 @@ class LocalTranslator:
         return {"forced_bos_token_id": token}
 
     def _find_code(self, language: str, option: str, given: str | None) -> tuple[str, int]:
-        """What the model calls a language, and its token. Raises: UserError where it does not know it."""
+        """The model's own code of a language, and its token. Raises: UserError where the model has none."""
         unknown = (None, self._tokenizer.unk_token_id)
         tried = (given,) if given is not None else tuple(codes_of(language))
         for code in tried:
@@ -142,7 +142,7 @@ class LocalTranslator:
 def _load_tokenizer(source: ModelConfig) -> Any:
     try:
         return load_tokenizer(source)
-    except ImportError as error:  # several of these families want sentencepiece
+    except ImportError as error:  # several of these tokenizers need sentencepiece
         said = " ".join(str(error).split())[:200]
         raise UserError(f"model {source.name}: its tokenizer needs a package that is not there: {said}") from error
 
@@ -154,6 +154,6 @@ def _load(source: ModelConfig, *, seq2seq: bool) -> Any:
 
 
 def _positions(config: Any, tokenizer: Any) -> int:
-    """Tokens that the model can read or write."""
+    """The number of tokens that the model can read or write."""
     known = (getattr(config, "max_position_embeddings", None), tokenizer.model_max_length)
     return min(n for n in (*known, 1 << 20) if n)

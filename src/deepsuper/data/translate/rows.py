@@ -1,4 +1,4 @@
-"""Rows to complete: which fields are made from which, and the pieces of a text that are translated apart."""
+"""Rows to complete: which fields are made from which, and the pieces of a text that are translated one by one."""
 
 from __future__ import annotations
 
@@ -7,35 +7,36 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from deepsuper.config.translate import Side
+from deepsuper.common.errors import Place
+from deepsuper.config.translate import MadeSide
 from deepsuper.data.rows import ENGLISH_FIELDS, FIELDS, TARGET_FIELDS, make_row
 
 WHOLE = re.compile(r"(^\s+|\s+$)")
 LINES = re.compile(r"(^\s+|\s*\n\s*|\s+$)")
-"""What stays as it is between the pieces of a text: white space around it, or around each of its lines."""
+"""What is not translated: white space around a text, or around each of its lines."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """One row: `kept`, its fields as they go out; `made`, the name of each field to fill -> what it is made from."""
+    """One row. `kept`: the fields that it has; `made`: each field that is missing -> the text to translate for it."""
 
-    where: str
+    where: Place
     record: Mapping[str, Any]
     kept: Mapping[str, Any]
     made: Mapping[str, str]
 
     def complete(self, texts: Mapping[str, str]) -> dict[str, Any]:
-        """The row with the fields of `texts`; the fields of a parallel row first. Raises: BadRow as `make_row` does."""
+        """The row with `texts` added, the fields of a parallel row first. Raises: BadRow as `make_row` does."""
         filled = {**self.kept, **texts}
         make_row(filled, "", FIELDS["parallel"])
         first = {name: filled.pop(name) for name in ("id", *TARGET_FIELDS, *ENGLISH_FIELDS) if name in filled}
         return {**first, **filled}
 
 
-def make_task(where: str, record: Mapping[str, Any], to: Side) -> Task:
-    """What there is to do for a row. Raises: BadRow where the side that is there has a fault.
+def make_task(where: Place, record: Mapping[str, Any], to: MadeSide) -> Task:
+    """What to translate for a row. Raises: BadRow where the given side has a fault.
 
-    English rows may name their fields with or without `_en`. A field that is there already is kept.
+    English rows may name their fields with or without `_en`. A field that has a text is kept.
     """
     sides = tuple(zip(TARGET_FIELDS, ENGLISH_FIELDS, strict=True))
     plain = to == "target" and not any(name in record for name in ENGLISH_FIELDS)
@@ -54,12 +55,12 @@ def make_task(where: str, record: Mapping[str, Any], to: Side) -> Task:
 
 
 def split(text: str, *, lines: bool) -> list[str]:
-    """Pieces of a text, those at odd places white space; together they are the text."""
+    """The pieces of a text, with the white space between them at odd places; joined, they are the text."""
     return (LINES if lines else WHOLE).split(text)
 
 
 def to_translate(pieces: list[str]) -> Iterator[str]:
-    """The pieces that hold words; numbers and signs are the same in every language."""
+    """The pieces that hold a letter: numbers and signs are the same in every language."""
     for piece in pieces[::2]:
         if any(c.isalpha() for c in piece):
             yield piece

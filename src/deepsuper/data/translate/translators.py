@@ -1,4 +1,4 @@
-"""What local models and endpoints have in common."""
+"""The interface that local models and endpoints share, and how a prompt is filled and a reply cleaned."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
-from deepsuper.data.translate.answers import Answer
+from deepsuper.data.translate.replies import Reply
 
-Batch = Mapping[str, Answer]
-"""Texts and what came back for each."""
+Batch = Mapping[str, Reply]
+"""Texts and the reply to each."""
 THINKING = re.compile(r"^\s*<think>.*?</think>", re.DOTALL)
 
 
 class Translator(Protocol):
-    """Makes translations. `maker`: all that they hang on, as text; `lines`: whether it wants one line at a time."""
+    """Makes translations. `maker`: all settings that they depend on, as text; `lines`: texts are split into lines."""
 
     maker: str
     lines: bool
 
     def translate(self, texts: Sequence[str], attempt: int) -> Iterator[Batch]:
-        """The answers for all `texts`, as they come; after the first attempt with some chance in them."""
+        """The replies for all `texts`, as they come. From the second attempt on, they are sampled."""
         ...
 
 
 def fill(prompt: str, text: str, source: str, target: str) -> str:
-    """The prompt for one text; braces in the text mean nothing."""
+    """The prompt for one text. Braces in the text are not replaced."""
     values = {"{text}": text, "{source}": source, "{target}": target}
     return re.sub(r"\{(text|source|target)\}", lambda found: values[found[0]], prompt)
 
 
 def clean(text: str) -> str:
-    """An answer without the thoughts that some models write before it."""
+    """A reply without the reasoning that some models write before it."""
     return THINKING.sub("", text).strip()

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from deepsuper.common.errors import UserError
+from deepsuper.common.errors import UserError, Where
 from deepsuper.common.files import write_json_lines
-from deepsuper.common.lines import Record
+from deepsuper.common.lines import Located
 from deepsuper.common.outputs import check_folder
 from deepsuper.evaluation.benchmarks import BENCHMARKS, Row
 from deepsuper.evaluation.official.readers import READERS, paired_lines
@@ -141,7 +141,7 @@ def _choose(benchmark: str, source: Path, found: Sequence[Member], language: str
     raise UserError(f"{source}: no file of {benchmark}: need one named such as {' or '.join(shown)}")
 
 
-def _records(found: Sequence[Member], chosen: Sequence[Member]) -> Iterator[Record]:
+def _records(found: Sequence[Member], chosen: Sequence[Member]) -> Iterator[Located]:
     for member in chosen:
         if member.name.endswith(".devtest"):
             name = member.name.rpartition("/")[0] + "/eng_Latn.devtest"
@@ -153,13 +153,13 @@ def _records(found: Sequence[Member], chosen: Sequence[Member]) -> Iterator[Reco
         yield from next(reader for ending, reader in READERS.items() if member.name.lower().endswith(ending))(member)
 
 
-def checked_rows(benchmark: str, records: Iterator[Record], language: str, names: str, *, named: bool) -> list[Row]:
+def checked_rows(benchmark: str, records: Iterator[Located], language: str, names: str, *, named: bool) -> list[Row]:
     """The rows of a benchmark with the local layout's fields, every value checked. Raises: UserError naming the place.
 
     `named`: the file's name tells the language; else each record must. An id that is missing is the row's place.
     """
     rows: list[Row] = []
-    seen: dict[str, str] = {}
+    seen: dict[str, Where] = {}
     others: set[str] = set()
     not_devtest = 0
     for where, record in records:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from deepsuper.common.errors import UserError
-from deepsuper.common.lines import Record, decode, json_records, refuse
+from deepsuper.common.lines import Located, decode, json_records, refuse
 from deepsuper.evaluation.official.sources import Member
 
 MMLU_COLUMNS = ("question", "A", "B", "C", "D", "answer")
@@ -30,12 +30,12 @@ def _decode(data: bytes, where: str) -> str:
         raise UserError(f"{where}: {error}") from error
 
 
-def json_lines(member: Member) -> Iterator[Record]:
+def json_lines(member: Member) -> Iterator[Located]:
     """One object a line."""
     return json_records(member.where, member.lines(), refuse)
 
 
-def json_document(member: Member) -> Iterator[Record]:
+def json_document(member: Member) -> Iterator[Located]:
     """A list of objects, or the questions of SQuAD's nested JSON, each with its `context`."""
     text = _decode(member.whole(), member.where)
     try:
@@ -58,7 +58,7 @@ def json_document(member: Member) -> Iterator[Record]:
         yield f"{member.where}[{number}]", row
 
 
-def _squad(name: str, articles: list[Any]) -> Iterator[Record]:
+def _squad(name: str, articles: list[Any]) -> Iterator[Located]:
     where = name
     try:
         for a, article in enumerate(articles):
@@ -74,12 +74,12 @@ def _squad(name: str, articles: list[Any]) -> Iterator[Record]:
         ) from error
 
 
-def tab_separated(member: Member) -> Iterator[Record]:
+def tab_separated(member: Member) -> Iterator[Located]:
     """Columns by a header; quotation marks are text like any other letter, as in XNLI."""
     return _table((where, line.split("\t")) for where, line in text_lines(member) if line)
 
 
-def story_columns(member: Member) -> Iterator[Record]:
+def story_columns(member: Member) -> Iterator[Located]:
     """`tab_separated`, and a field that is wholly in quotation marks is taken out of them, as the hub's reader does.
 
     Marks that do not enclose the field, or are not doubled inside, stay: they are the story's own.
@@ -93,7 +93,7 @@ def _unquoted(text: str) -> str:
     return wrapped[1].replace('""', '"') if wrapped else text
 
 
-def comma_separated(member: Member) -> Iterator[Record]:
+def comma_separated(member: Member) -> Iterator[Located]:
     """MMLU's CSV: with a header that names `Question`, or without one. Ids are subject/split/row, as elsewhere."""
     lines = (line for _, line in text_lines(member))
     reader = csv.reader((line + "\n" for line in lines), strict=True)
@@ -112,7 +112,7 @@ def comma_separated(member: Member) -> Iterator[Record]:
         yield where, {**row, "id": f"{subject}/{number}"}
 
 
-def _table(rows: Iterable[tuple[str, list[str]]]) -> Iterator[Record]:
+def _table(rows: Iterable[tuple[str, list[str]]]) -> Iterator[Located]:
     names: list[str] | None = None
     for where, values in rows:
         if names is None:
@@ -123,7 +123,7 @@ def _table(rows: Iterable[tuple[str, list[str]]]) -> Iterator[Record]:
             yield where, dict(zip(names, values, strict=True))
 
 
-def parquet(member: Member) -> Iterator[Record]:
+def parquet(member: Member) -> Iterator[Located]:
     """Rows of a Parquet file of the hub."""
     import pyarrow as pa
     from pyarrow.parquet import ParquetFile
@@ -137,7 +137,7 @@ def parquet(member: Member) -> Iterator[Record]:
         yield f"{member.where}:row {number}", row
 
 
-def paired_lines(member: Member, english: Member) -> Iterator[Record]:
+def paired_lines(member: Member, english: Member) -> Iterator[Located]:
     """Line n of a FLORES file beside line n of the English one. Raises: UserError where one is shorter."""
     sides = [list(text_lines(side)) for side in (member, english)]
     if len(sides[0]) != len(sides[1]):
@@ -148,7 +148,7 @@ def paired_lines(member: Member, english: Member) -> Iterator[Record]:
         yield where, {"id": number, "text": text, "english": original}
 
 
-READERS: dict[str, Callable[[Member], Iterator[Record]]] = {
+READERS: dict[str, Callable[[Member], Iterator[Located]]] = {
     ".jsonl": json_lines,
     ".json": json_document,
     "_eval.tsv": story_columns,

@@ -1,4 +1,4 @@
-"""Whether what came back can be a translation: the checks that decide between keeping it and trying again."""
+"""Whether a reply can be a translation: the checks that decide between keeping it and trying again."""
 
 from __future__ import annotations
 
@@ -12,37 +12,51 @@ from deepsuper.data.carried import lost
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a translator gave for a text, or the problem that it met. `final`: trying again would give the same."""
+class Problem:
+    """Why there is no translation of a text. `kind`: what such rows are counted by; `tries`: how often it was asked."""
+
+    kind: str
+    detail: str = ""
+    tries: int = 1
+
+    def __str__(self) -> str:
+        told = f"{self.kind}: {self.detail}" if self.detail else self.kind
+        return f"{told} (tried {self.tries} times)" if self.tries > 1 else told
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a translator returned for a text, or the problem. `final`: another try would return the same."""
 
     text: str = ""
-    problem: str | None = None
+    problem: Problem | None = None
     final: bool = False
 
 
 LOOP = re.compile(r"(.{1,20}?)\1{19,}", re.DOTALL)
-"""One to twenty letters that come twenty times in a row, as models do that lost their thread."""
+"""One to twenty characters repeated twenty times in a row: a model in a repetition loop."""
 _MORE = "been do does i we they their its there who when where why would should if but at"
 COMMON = FUNCTION_WORDS | frozenset(_MORE.split())
-"""Words that English prose cannot do without: a text with several of them has to change in translation."""
+"""Frequent words of English prose."""
 PROSE_WORDS = 3
+"""A text with this many frequent words is prose, which must change in translation."""
 
 
-def problem_of(source: str, answer: str, language: str) -> str | None:
-    """Why `answer` is no translation of `source` into `language`, or None."""
+def problem_of(source: str, answer: str, language: str) -> Problem | None:
+    """Why `answer` is no translation of `source` into `language`; None where it may be one."""
     if not answer.strip():
-        return "empty"
+        return Problem("empty")
     if "\ufffd" in answer or any(unicodedata.category(c) == "Cs" for c in answer):
-        return "garbage: it holds broken characters"
+        return Problem("garbage", "it holds broken characters")
     if (loop := LOOP.search(answer)) and not LOOP.search(source) and loop[1].strip():
-        return f"garbage: {loop[1][:20]!r} again and again"
+        return Problem("garbage", f"{loop[1][:20]!r} again and again")
     if missing := lost(source, answer, literally=True):
-        return f"lost: {_on_a_line(missing)}"
-    # The doctor looks for the English side's marks on the other side, whichever of them was made.
+        return Problem("lost", _on_a_line(missing))
+    # `data check` looks for the English side's placeholders and tags on the other side, whichever was made.
     if language == "en" and (more := lost(answer, source)):
-        return f"added: {_on_a_line(more)}"
+        return Problem("added", _on_a_line(more))
     if len(answer) > 6 * len(source) + 100:
-        return f"runs on: {len(answer)} letters for {len(source)}"
+        return Problem("runs on", f"{len(answer)} letters for {len(source)}")
     return _wrong_language(source, answer, language)
 
 
@@ -50,17 +64,17 @@ def _on_a_line(marks: list[str]) -> str:
     return " ".join(", ".join(marks).split())[:200]
 
 
-def _wrong_language(source: str, answer: str, language: str) -> str | None:
+def _wrong_language(source: str, answer: str, language: str) -> Problem | None:
     if not _is_prose(source, language):
         return None
     if answer.strip() == source.strip():
-        return "untranslated: it is the text that was asked about"
+        return Problem("untranslated", "it is the text that was asked about")
     scripts = scripts_of(language)
     ours = sum(script_of_character(c) in scripts for c in answer)
-    # Names and code stay as they are, so one letter is enough; but English has its letters in every text.
+    # Names and code stay in Latin letters, so one letter of the script is enough. For English, half must be Latin.
     need = 1 if language != "en" else len(_letters(answer)) / 2
     if scripts and ours < need:
-        return f"not in {language}: {ours} letters of its script ({', '.join(scripts)})"
+        return Problem(f"not in {language}", f"{ours} letters of its script ({', '.join(scripts)})")
     return None
 
 
@@ -69,7 +83,7 @@ def _is_prose(source: str, language: str) -> bool:
     if language == "en":
         letters = _letters(source)
         foreign = sum(script_of_character(c) != "Latin" for c in letters)
-        # Marks on Latin letters, in more than a name or two.
+        # Letters with diacritics: more of them than one or two names have.
         marked = sum(not c.isascii() for c in letters)
         return foreign * 2 > len(letters) or marked > max(2, len(letters) / 20)
     words = re.findall(r"[A-Za-z]+", source.lower())
