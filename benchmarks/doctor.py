@@ -23,9 +23,9 @@ from scipy.stats import binomtest
 
 from deepsuper.common.files import write_json_lines
 from deepsuper.config.check import CheckConfig
+from deepsuper.data.check.alignment import alignment
 from deepsuper.data.check.reading import read_source
 from deepsuper.data.check.run import check_file
-from deepsuper.data.check.scores import alignment
 from deepsuper.data.check.table import REASONS
 from deepsuper.data.rows import TARGET_FIELDS, Row
 

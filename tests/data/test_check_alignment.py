@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from deepsuper.cli import main
 from deepsuper.common.errors import Place
 from deepsuper.config.check import CheckConfig
+from deepsuper.data.check.alignment import alignment
 from deepsuper.data.check.contamination import LEAST_SHARE, Index
-from deepsuper.data.check.evaluation_texts import Item
+from deepsuper.data.check.evaluation_texts import EvaluationText
 from deepsuper.data.check.run import check_file, check_rows, run_check
-from deepsuper.data.check.scores import alignment
 from deepsuper.data.check.table import CHECKS
 from deepsuper.data.rows import FIELDS, Row
 from deepsuper.data.texts import load_texts
@@ -74,7 +74,7 @@ def test_the_packaged_sets_are_known_without_any_folder():
 
 @given(LETTERS, LETTERS, st.integers(2, 6))
 def test_the_index_finds_a_shared_run_if_and_only_if_there_is_one(item, text, length):
-    index = Index.of([Item("set/x:1", " ".join(item))], length)
+    index = Index.of([EvaluationText("set/x:1", " ".join(item))], length)
     runs = {tuple(item[k : k + length]) for k in range(len(item) - length + 1)}
     shared = any(tuple(text[k : k + length]) in runs for k in range(len(text) - length + 1))
     inside = any(text[k : k + len(item)] == item for k in range(len(text) - len(item) + 1))

@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bilingual import make_sides
+from deepsuper.data.join.alignment import PairScorer, align, read_words, scorer_of
 from deepsuper.data.join.anchors import anchors_of, between, heaviest_chain
-from deepsuper.data.join.banded import Corridor, pair_monotone
-from deepsuper.data.join.certainty import Certainty
-from deepsuper.data.join.marks import marks_of, read_marks
-from deepsuper.data.join.monotone import Judge, align, judge_of, read_words
-from deepsuper.data.join.moved import _least_margin, _tables, find_moved
+from deepsuper.data.join.banded_alignment import Corridor, pair_monotone
+from deepsuper.data.join.confidence import Confidence
+from deepsuper.data.join.reordered import _least_margin, _tables, find_reordered
+from deepsuper.data.join.shared_tokens import marks_of, read_marks
 from deepsuper.data.rows import Row
 from deepsuper.data.words import Lexicon
 
@@ -104,24 +104,24 @@ def test_anchors_find_the_place_though_a_third_of_the_rows_is_missing_in_one_pie
 def judged():
     english, target = make_sides(500, seed=1)
     texts = read_words(rows_of(english), rows_of(target), "xx")
-    pairs, judge = align(texts, seed=0)
-    assert judge is not None
-    return texts, pairs, judge
+    pairs, scorer = align(texts, seed=0)
+    assert scorer is not None
+    return texts, pairs, scorer
 
 
 def test_the_scores_in_one_product_are_those_of_the_lexicon(judged):
     texts, pairs, _ = judged
     lexicon = Lexicon.train([(texts.words_en[i], texts.words_tgt[j]) for i, j in pairs])
-    judge = judge_of(texts, pairs, seed=0)
+    scorer = scorer_of(texts, pairs, seed=0)
     rng = np.random.default_rng(0)
     rows, columns = rng.integers(0, 500, 60), rng.integers(0, 500, 60)
     columns[:30] = rows[:30]
     single = [lexicon.score(texts.words_en[i], texts.words_tgt[j]) for i, j in zip(rows, columns, strict=True)]
-    ours = judge.translations.pair_scores(rows, columns)
+    ours = scorer.translations.pair_scores(rows, columns)
     # Gains under 0.05 nats a word are left out.
     assert np.abs(ours - single).max() < 0.05
-    assert np.allclose(judge.translations.scores(rows, columns).diagonal(), ours, atol=1e-5)
-    assert min(single[:30]) > judge.certainty.threshold > np.quantile(single[30:], 0.8)
+    assert np.allclose(scorer.translations.scores(rows, columns).diagonal(), ours, atol=1e-5)
+    assert min(single[:30]) > scorer.confidence.threshold > np.quantile(single[30:], 0.8)
 
 
 def test_whole_files_are_aligned_row_by_row(judged):
@@ -129,11 +129,11 @@ def test_whole_files_are_aligned_row_by_row(judged):
 
 
 def test_the_two_best_of_rows_and_columns_are_those_of_the_whole_table(judged, monkeypatch):
-    monkeypatch.setattr("deepsuper.data.join.moved.BLOCK", 7)
-    judge = judged[2]
+    monkeypatch.setattr("deepsuper.data.join.reordered.BLOCK", 7)
+    scorer = judged[2]
     rows, columns = np.arange(3, 60), np.arange(40, 90)
-    by_row, by_column = _tables(judge, rows, columns)
-    table = judge.translations.scores(rows, columns)
+    by_row, by_column = _tables(scorer, rows, columns)
+    table = scorer.translations.scores(rows, columns)
     for best, whole in ((by_row, table), (by_column, table.T)):
         ordered = np.sort(whole, axis=1)
         assert np.allclose(best.score, ordered[:, -1], atol=1e-5)
@@ -142,14 +142,14 @@ def test_the_two_best_of_rows_and_columns_are_those_of_the_whole_table(judged, m
 
 
 def test_rows_out_of_place_are_found_and_rows_without_a_partner_are_not(judged):
-    judge: Judge = judged[2]
+    scorer: PairScorer = judged[2]
     placed = list(range(100, 500))
-    found = find_moved(judge, range(50), [*range(49, 19, -1)], placed, seed=0)
+    found = find_reordered(scorer, range(50), [*range(49, 19, -1)], placed, seed=0)
     assert {pair for pair in found.pairs if pair[0] == pair[1]} == set(found.pairs)
     assert len(found.pairs) >= 28 and found.wrong < 1
-    nothing = find_moved(judge, range(50), range(50, 100), placed, seed=0)
+    nothing = find_reordered(scorer, range(50), range(50, 100), placed, seed=0)
     assert len(nothing.pairs) <= 1
-    assert find_moved(judge, [], [1], placed, seed=0).pairs == []
+    assert find_reordered(scorer, [], [1], placed, seed=0).pairs == []
 
 
 def test_the_margin_grows_until_few_enough_decoys_pass():
@@ -161,14 +161,14 @@ def test_the_margin_grows_until_few_enough_decoys_pass():
 
 def test_the_rejected_scores_and_the_decoys_tell_how_many_wrong_pairs_were_accepted():
     rng = np.random.default_rng(0)
-    certainty = Certainty(0.2, 0.2, rng.normal(0.0, 0.2, 2_000))
+    confidence = Confidence(0.2, 0.2, rng.normal(0.0, 0.2, 2_000))
     wrong = rng.normal(0.0, 0.2, 400)
     accepted = int((wrong >= 0.2).sum())
-    assert certainty.wrong_above(wrong[wrong < 0.2]) == pytest.approx(accepted, rel=0.3)
-    assert certainty.wrong_above(np.zeros(0)) == 0.0
+    assert confidence.wrong_above(wrong[wrong < 0.2]) == pytest.approx(accepted, rel=0.3)
+    assert confidence.wrong_above(np.zeros(0)) == 0.0
 
 
 def test_too_few_rows_of_an_unknown_language_teach_nothing():
     english, target = make_sides(40)
-    pairs, judge = align(read_words(rows_of(english), rows_of(target), "xx"), seed=0)
-    assert judge is None and len(pairs) > 30
+    pairs, scorer = align(read_words(rows_of(english), rows_of(target), "xx"), seed=0)
+    assert scorer is None and len(pairs) > 30

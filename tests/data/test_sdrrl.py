@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from deepsuper.config import SdrrlConfig
 from deepsuper.data.rows import Row
+from deepsuper.data.sdrrl.code_switching import Unit, choose, switch_english, switch_target, units
 from deepsuper.data.sdrrl.completion import completion_rows, in_halves
 from deepsuper.data.sdrrl.corpus import make_rows, train_lexicon
-from deepsuper.data.sdrrl.distil import Distilled
-from deepsuper.data.sdrrl.switch import Unit, choose, switch_english, switch_target, units
+from deepsuper.data.sdrrl.distillation import Distilled
 from deepsuper.models.generation import Written
 from sdrrl_rows import OFF, ROWS
 

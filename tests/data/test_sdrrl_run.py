@@ -10,11 +10,11 @@ import pytest
 
 from deepsuper.cli import main
 from deepsuper.config import DataConfig, ObjectiveConfig, SdrrlConfig
-from deepsuper.data.sdrrl import distil as distil_module
+from deepsuper.data.sdrrl import distillation as distil_module
 from deepsuper.data.sdrrl import synthesised_for_run
 from deepsuper.data.sdrrl.completion import completion_rows
 from deepsuper.data.sdrrl.corpus import make_rows
-from deepsuper.data.sdrrl.distil import distil
+from deepsuper.data.sdrrl.distillation import distil
 from deepsuper.data.sdrrl.run import synthesise
 from deepsuper.data.templates import encode_rows
 from deepsuper.method.collate import Collator
@@ -143,7 +143,7 @@ def test_two_processes_train_on_the_rows_that_one_of_them_makes(run, tmp_path):
 
 
 def test_every_value_is_checked_before_a_weight_is_loaded(run, monkeypatch):
-    monkeypatch.setattr("deepsuper.data.sdrrl.distil.load_for_reading", None)
+    monkeypatch.setattr("deepsuper.data.sdrrl.distillation.load_for_reading", None)
     for change, problem in [
         ({"code_switch": 1.5}, "data.sdrrl.code_switch: need a share"),
         ({"temperature": -1.0}, "data.sdrrl.temperature"),
@@ -171,7 +171,7 @@ def synthesise_checked(config):
 
 
 def test_sentences_that_cannot_be_read_are_found_before_a_weight_is_loaded(run, tmp_path, monkeypatch):
-    monkeypatch.setattr("deepsuper.data.sdrrl.distil.load_for_reading", None)
+    monkeypatch.setattr("deepsuper.data.sdrrl.distillation.load_for_reading", None)
     path = tmp_path / "sentences.jsonl"
     path.write_text('{"zh": "好", "en": "good"}\n{"zh": "坏"}\n')
     parts = replace(run.data.sdrrl, completion=["translate"], sentences=str(path))

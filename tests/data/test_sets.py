@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from deepsuper.common.languages import LANGUAGES, is_code
 from deepsuper.common.lines import MAX_LINE
-from deepsuper.data.join.readers import READERS, reader_of
-from deepsuper.data.join.side import Side, read_side
+from deepsuper.data.join.formats import READERS, reader_of
+from deepsuper.data.join.side import LanguageSide, read_side
 from shared import SHARED, needs_shared
 
 ZH = ("法国的首都是哪里？", "", "巴黎")
@@ -76,7 +76,7 @@ def lines(path: Path, *records: Any) -> Path:
     return path
 
 
-def texts(side: Side) -> list[tuple[str, str, str] | None]:
+def texts(side: LanguageSide) -> list[tuple[str, str, str] | None]:
     return [None if e.row is None else (e.row.instruction, e.row.input, e.row.output) for e in side.entries]
 
 
@@ -167,10 +167,8 @@ def test_a_first_record_that_lacks_a_field_does_not_decide_what_the_set_is(tmp_p
     for bad in ({"instruction": "q"}, {"remark": "made in 2024"}, {"instruction": "q", "output": "a"}):
         path = lines(tmp_path / "set.jsonl", bad, *[{**GOOD, **english, "id": n} for n in range(5)])
         side = read_side(str(path), "en")
-        assert (
-            side.format == "project" and side.usable == [1, 2, 3, 4, 5]
+        assert side.format == "project" and side.usable == [1, 2, 3, 4, 5]
         assert "missing" in side.entries[0].problem.message
-        )
 
 
 @pytest.mark.parametrize(
@@ -189,9 +187,8 @@ def test_a_field_that_is_too_deep_to_be_written_is_told_all_the_same(tmp_path, m
     deep: list[Any] = []
     for _ in range(5_000):
         deep = [deep]
-    monkeypatch.setattr(
-        "deepsuper.data.join.slots.file_records", lambda path, bad: [("w:1", {**GOOD, "output": deep}), ("w:2", GOOD)]
-    )
+    records = [("w:1", {**GOOD, "output": deep}), ("w:2", GOOD)]
+    monkeypatch.setattr("deepsuper.data.join.source_rows.file_records", lambda path, bad: records)
     side = read_side(str(lines(tmp_path / "deep.jsonl", GOOD)), "en")
     assert texts(side) == [None, EN] and side.entries[0].problem and "too deep" in side.entries[0].text
 

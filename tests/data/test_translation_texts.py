@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from deepsuper.config import ModelConfig
 from deepsuper.config.check import CheckConfig
 from deepsuper.config.translate import TranslateConfig
-from deepsuper.data.carried import ADDRESS, PLACEHOLDER, TAG
 from deepsuper.data.check.markup import addresses, markup, placeholders
+from deepsuper.data.nontranslatable import ADDRESS, PLACEHOLDER, TAG
 from deepsuper.data.rows import BadRow, Row
 from deepsuper.data.translate.cache import open_cache
 from deepsuper.data.translate.replies import Problem, Reply, problem_of

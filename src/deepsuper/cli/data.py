@@ -22,7 +22,7 @@ from deepsuper.config import JoinConfig, RunConfig
 from deepsuper.config.check import CheckConfig
 from deepsuper.config.mix import MixConfig
 from deepsuper.config.translate import TranslateConfig
-from deepsuper.data.join.readers import READERS
+from deepsuper.data.join.formats import READERS
 from deepsuper.evaluation.benchmarks import BENCHMARKS
 
 
@@ -125,7 +125,8 @@ def _translate_parser() -> ArgumentParser:
 
 
 def _translate(parsed: Namespace, line: list[str]) -> None:
-    from deepsuper.data.check.run import check_tools, run_check
+    from deepsuper.data.check.check import check_tools
+    from deepsuper.data.check.run import run_check
     from deepsuper.data.translate.run import run_translate
 
     check = CheckConfig((parsed.output,), parsed.lang, data_dir=parsed.data_dir)

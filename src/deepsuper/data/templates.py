@@ -122,14 +122,16 @@ def _fields(row: Row) -> dict[str, str]:
     return {"id": row.id} | {name: text for name in FIELDS["parallel"] if (text := getattr(row, name))}
 
 
-Texts = tuple[str, str, str]
+Exchange = tuple[str, str, str]
 
 
-def _encoder(template: Template, limit: int, cut: Counter[str]) -> Callable[[Sequence[Texts], str], list[Side | int]]:
+def _encoder(
+    template: Template, limit: int, cut: Counter[str]
+) -> Callable[[Sequence[Exchange], str], list[Side | int]]:
     """A function from texts to sides, or to the length of the prompt where it leaves no room for an answer."""
     special = frozenset(template.tokenizer.all_special_ids)
 
-    def encode(texts: Sequence[Texts], suffix: str) -> list[Side | int]:
+    def encode(texts: Sequence[Exchange], suffix: str) -> list[Side | int]:
         prompts = [template.render(instruction, context) for instruction, context, _ in texts]
         wholes = [template.render_with(*text) for text in texts]
         alone = [_answer_behind(prompt, whole) for prompt, whole in zip(prompts, wholes, strict=True)]

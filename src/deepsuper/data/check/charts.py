@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from deepsuper.data.check.findings import Numbers
+from deepsuper.common.arrays import Floats
 
 WIDTH, HEIGHT, LEFT, RIGHT, BOTTOM, TOP = 460, 190, 44, 20, 40, 24
 BARS = 40
@@ -37,7 +37,7 @@ def histogram(
     )
 
 
-def _edges(values: Numbers, marks: Sequence[float], log: bool) -> Numbers:
+def _edges(values: Floats, marks: Sequence[float], log: bool) -> Floats:
     """The bars' limits: they leave out the last thousandth at either end, which is drawn into the outer bars; all
     marks are within.
     """
@@ -49,7 +49,7 @@ def _edges(values: Numbers, marks: Sequence[float], log: bool) -> Numbers:
     return np.linspace(low, high if high > low else low + 1, BARS + 1)
 
 
-def _place(value: float, edges: Numbers, log: bool) -> float:
+def _place(value: float, edges: Floats, log: bool) -> float:
     at = np.clip(value, edges[0], edges[-1])
     share = np.log(at / edges[0]) / np.log(edges[-1] / edges[0]) if log else (at - edges[0]) / (edges[-1] - edges[0])
     return LEFT + float(share) * (WIDTH - LEFT - RIGHT)
@@ -72,7 +72,7 @@ def _mark(x: float) -> str:
     return f'<line {place} stroke="#dc2626" stroke-dasharray="4 3"/>'
 
 
-def _ticks(edges: Numbers, most: int, log: bool) -> str:
+def _ticks(edges: Floats, most: int, log: bool) -> str:
     base = HEIGHT - BOTTOM
     at = [edges[n] for n in range(0, BARS + 1, BARS // 4)]
     labels = "".join(

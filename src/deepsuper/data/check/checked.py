@@ -1,4 +1,4 @@
-"""What a check of one file found."""
+"""The result of checking one file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from deepsuper.data.check.table import REASONS
 
 @dataclass
 class Checked:
-    """One file and what was found in it. `measured`: what checks went by, a number for each row."""
+    """One file and what was found in it. `measured`: name of a check -> its number for each row."""
 
     source: Source
     findings: list[Finding] = field(default_factory=list)
@@ -26,15 +26,15 @@ class Checked:
 
     @property
     def faults(self) -> list[str]:
-        """What is wrong with the file as a whole: an error each."""
+        """The errors of the file as a whole."""
         return [fault for _, measured in sorted(self.measured.items()) for fault in measured.faults]
 
     @property
     def notes(self) -> list[str]:
-        """What could not be told of the file."""
+        """What could not be measured in the file."""
         return [note for _, measured in sorted(self.measured.items()) for note in measured.notes]
 
     @property
     def failed(self) -> bool:
-        """Whether there is an error, of a line or of the file."""
+        """Whether a line or the file as a whole has an error."""
         return bool(self.flagged("error") or self.faults)

@@ -1,4 +1,4 @@
-"""Rows that hold text of an evaluation set: by runs of words (or of characters), or a whole short text."""
+"""Rows that hold text of an evaluation set: a shared n-gram of words (or characters), or a whole short text."""
 
 from __future__ import annotations
 
@@ -13,22 +13,23 @@ import numpy as np
 import numpy.typing as npt
 
 from deepsuper.config.check import CheckConfig
-from deepsuper.data.check.evaluation_texts import Item, evaluation_items
+from deepsuper.data.check.evaluation_texts import EvaluationText, evaluation_items
 from deepsuper.data.check.findings import Found, shortened
 from deepsuper.data.check.normalise import DENSE, units
 from deepsuper.data.rows import ENGLISH_FIELDS, TARGET_FIELDS, Row
 
 Codes = npt.NDArray[np.uint64]
 LEAST_SHARE = 0.45
-"""A text shorter than a run counts where all of it stands, from this share of one: "What is it?" is nobody's."""
-COMMON = 5
-"""A run that more evaluation texts than these have is a phrase of theirs, such as "which of the following"."""
-CHUNK = 5000
+"""A text shorter than an n-gram must be found whole, and have this share of its length: "What is it?" is too common."""
+MAX_OWNERS = 5
+"""An n-gram of more evaluation texts than this is a common phrase, such as "which of the following"."""
+ROWS_AT_ONCE = 5000
 FACTOR = np.uint64(0x9E3779B97F4A7C15)
+"""The odd number that hashes are multiplied by: 2**64 over the golden ratio."""
 
 
 class Known(NamedTuple):
-    """Runs of one length as hashes, in order, and the number of the evaluation text that each is of."""
+    """The n-grams of one length as sorted hashes, and the number of the evaluation text that each is from."""
 
     hashes: Codes
     owners: npt.NDArray[np.int64]
@@ -36,16 +37,16 @@ class Known(NamedTuple):
 
 @dataclass
 class Index:
-    """Every run of `length` units of the evaluation texts, and the texts that are shorter than one, by their length."""
+    """The n-grams (`length` units) of the evaluation texts, and the shorter texts by their length."""
 
     length: int
-    items: list[Item] = field(default_factory=list)
+    items: list[EvaluationText] = field(default_factory=list)
     words: dict[str, int] = field(default_factory=dict)
     runs: dict[int, Known] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, items: Iterable[Item], length: int) -> Index:
-        """The index of some texts; of equal ones the first."""
+    def of(cls, items: Iterable[EvaluationText], length: int) -> Index:
+        """The index of some texts; of equal texts, the first."""
         index, seen, all_units = cls(length), set[tuple[str, ...]](), list[list[str]]()
         for item in items:
             found = units(item.text)
@@ -67,23 +68,23 @@ class Index:
         return index
 
     def _keep(self, texts: Sequence[Sequence[str]], numbers: Sequence[int], length: int) -> None:
-        """Learns the runs of so many units of some texts, whose numbers are given too."""
+        """Adds the n-grams of `length` units of some texts, whose numbers are given too."""
         codes, places = self.encode(texts)
         hashes, whole = _runs(codes, length)
         owners = np.array(numbers, np.uint64)[places[: len(hashes)]]
         pairs = np.unique(np.stack([hashes[whole], owners[whole]], axis=1), axis=0)
         known, first, counts = np.unique(pairs[:, 0], return_index=True, return_counts=True)
-        rare = counts <= COMMON
+        rare = counts <= MAX_OWNERS
         self.runs[length] = Known(known[rare], pairs[first, 1].astype(np.int64)[rare])
 
     def encode(self, texts: Sequence[Sequence[str]]) -> tuple[Codes, npt.NDArray[np.int64]]:
-        """All texts in a row as numbers of their units, 0 for unknown ones and behind each text; and whose each is."""
+        """All texts, joined, as numbers of their units (0: unknown, or a text's end); and the text of each number."""
         codes = [code for text in texts for code in (*(self.words.get(word, 0) for word in text), 0)]
         lengths = [len(text) + 1 for text in texts]
         return np.array(codes, np.uint64), np.repeat(np.arange(len(texts)), lengths)
 
-    def find(self, texts: Sequence[Sequence[str]]) -> Iterator[tuple[int, Item, str]]:
-        """The index of each text that shares a run with an evaluation text, or holds a short one; the item, the run."""
+    def find(self, texts: Sequence[Sequence[str]]) -> Iterator[tuple[int, EvaluationText, str]]:
+        """The index of each text that holds an n-gram, or all, of an evaluation text; that text; what they share."""
         codes, owners = self.encode(texts)
         starts = np.searchsorted(owners, np.arange(len(texts)))
         told = set()
@@ -101,10 +102,10 @@ class Index:
 
 
 def _runs(codes: Codes, length: int) -> tuple[Codes, npt.NDArray[np.bool_]]:
-    """The hash of the run that starts at each place, and whether all of its units are known."""
+    """The hash of the n-gram that starts at each place, and whether all of its units are known."""
     count = max(len(codes) - length + 1, 0)
     hashes, whole = np.zeros(count, np.uint64), np.ones(count, bool)
-    # Numbers that lie close to each other must not be alike in a sum of products.
+    # Without mixing, the sums of products of small numbers would collide.
     mixed = codes * FACTOR
     mixed ^= mixed >> np.uint64(31)
     for k in range(length):
@@ -119,20 +120,20 @@ def _spelled(words: Sequence[str]) -> str:
 
 @lru_cache(maxsize=2)
 def _indexes(language: str, data_dir: str | None, english: int, target: int) -> tuple[Index, Index]:
-    """The evaluation texts by runs of the two lengths, for the English and the target side."""
+    """The evaluation texts by n-grams of the two lengths, for the English and the target side."""
     items = list(evaluation_items(language, data_dir))
     first = Index.of(items, english)
     return first, first if target == english else Index.of(items, target)
 
 
 def contaminated(rows: Sequence[Row], config: CheckConfig) -> Iterable[Found]:
-    """Rows with an evaluation text on either side, named."""
+    """Rows with an evaluation text on either side, with its name."""
     if not rows:
         return
     length = config.character_gram if is_dense(rows) else config.word_gram
     english, target = _indexes(rows[0].language, config.data_dir, config.word_gram, length)
     remaining = iter(enumerate(rows))
-    while chunk := list(islice(remaining, CHUNK)):
+    while chunk := list(islice(remaining, ROWS_AT_ONCE)):
         found: dict[int, str] = {}
         for index, names in ((english, ENGLISH_FIELDS), (target, TARGET_FIELDS)):
             texts = [units(getattr(row, name)) for _, row in chunk for name in names]

@@ -1,4 +1,4 @@
-"""Rows that say what an earlier row says: exactly, nearly, or with the same question."""
+"""Duplicates of an earlier row: exact, near, or of its question alone."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ from deepsuper.data.check.normalise import units
 from deepsuper.data.rows import Row
 
 SHINGLE = 3
-"""Units in a row that are compared as one."""
+"""Consecutive units that make a shingle."""
 PERMUTATIONS = 64
+"""Hash functions of a MinHash signature."""
 LEAST_SHINGLES = 20
-"""Rows that have fewer are too short to be nearly the same by chance or not."""
-MOST_SIMILAR = 0.9
-"""Above it so few permutations cannot tell; what they find is compared as it is anyway."""
-MOST_UNITS = 2000
-"""Of a longer row its beginning is compared."""
+"""Rows with fewer are too short: they may be similar by chance."""
+MAX_LSH_THRESHOLD = 0.9
+"""LSH with so few permutations is unreliable above it. The similarity of what it finds is computed exactly."""
+MAX_UNITS = 2000
+"""Of a longer row, only the beginning is compared."""
 
 
 def duplicates(rows: Sequence[Row], config: CheckConfig) -> Iterable[Found]:
-    """Rows whose prompt and answer on the target side are those of an earlier row, but for case and punctuation."""
+    """Rows whose prompt and answer on the target side equal those of an earlier row, except for case and punctuation."""
     first: dict[bytes, int] = {}
     for n, row in enumerate(rows):
         earlier = first.setdefault(_digest(row.instruction, row.input, row.output), n)
@@ -34,7 +35,7 @@ def duplicates(rows: Sequence[Row], config: CheckConfig) -> Iterable[Found]:
 
 
 def repeated_questions(rows: Sequence[Row], config: CheckConfig) -> Iterable[Found]:
-    """Rows whose prompt is that of an earlier row, with another answer."""
+    """Rows with the prompt of an earlier row, and another answer."""
     first: dict[bytes, int] = {}
     for n, row in enumerate(rows):
         earlier = first.setdefault(_digest(row.instruction, row.input), n)
@@ -44,21 +45,21 @@ def repeated_questions(rows: Sequence[Row], config: CheckConfig) -> Iterable[Fou
 
 
 def _digest(*texts: str) -> bytes:
-    """A short name of some texts in their order, the same for texts that differ in case and punctuation only."""
+    """A hash of some texts in this order, the same for texts that differ only in case and punctuation."""
     folded = "\0".join(" ".join(_key(text)) for text in texts)
     return blake2b(folded.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def _key(text: str) -> list[str]:
-    # What has no letter or digit (an emoji, a formula's signs) is compared as it is.
+    # A text without letters and digits (an emoji, the signs of a formula) is compared as it is.
     return units(text) or [text.strip()]
 
 
 def near_duplicates(rows: Sequence[Row], config: CheckConfig) -> Iterable[Found]:
-    """Rows that share most runs of words with an earlier row (Jaccard of shingles), found by MinHash and LSH."""
+    """Rows that share most shingles with an earlier row (Jaccard similarity), found by MinHash and LSH."""
     from datasketch import MinHashLSH
 
-    index = MinHashLSH(threshold=min(config.similarity, MOST_SIMILAR), num_perm=PERMUTATIONS)
+    index = MinHashLSH(threshold=min(config.similarity, MAX_LSH_THRESHOLD), num_perm=PERMUTATIONS)
     kept: dict[int, npt.NDArray[np.uint64]] = {}
     for n, shingles, signature in _signatures(rows):
         best = max(((_jaccard(shingles, kept[k]), -k) for k in index.query(signature)), default=(0.0, 0))
@@ -71,7 +72,7 @@ def near_duplicates(rows: Sequence[Row], config: CheckConfig) -> Iterable[Found]
 
 
 def _asks_alike(row: Row, earlier: Row, similarity: float) -> bool:
-    """Whether the questions are alike too: a passage that several ask about makes no duplicate. Nor one twice told."""
+    """Whether the questions are similar (several may ask about one passage), but not equal (`repeated_questions`)."""
     words, others = set(_key(row.instruction)), set(_key(earlier.instruction))
     twice = _digest(row.instruction, row.input) == _digest(earlier.instruction, earlier.input)
     return not twice and len(words & others) >= similarity * len(words | others)
@@ -81,10 +82,10 @@ def _signatures(rows: Sequence[Row]) -> Iterator[tuple[int, npt.NDArray[np.uint6
     """The index, the hashed shingles and the MinHash of each row that is long enough."""
     from datasketch import MinHash
 
-    # A shingle is hashed once; MinHash takes the numbers as they are.
+    # The shingles are hashed already; MinHash takes the numbers as they are.
     empty = MinHash(num_perm=PERMUTATIONS, hashfunc=int)
     for n, row in enumerate(rows):
-        shingles = _shingles(units(f"{row.instruction}\n{row.input}\n{row.output}")[:MOST_UNITS])
+        shingles = _shingles(units(f"{row.instruction}\n{row.input}\n{row.output}")[:MAX_UNITS])
         if len(shingles) >= LEAST_SHINGLES:
             signature = empty.copy()
             signature.update_batch((shingles >> np.uint64(32)).tolist())
@@ -92,7 +93,7 @@ def _signatures(rows: Sequence[Row]) -> Iterator[tuple[int, npt.NDArray[np.uint6
 
 
 def _shingles(words: Sequence[str]) -> npt.NDArray[np.uint64]:
-    """Numbers of the runs of words, each once, sorted."""
+    """The hashes of the shingles, sorted, without duplicates."""
     from zlib import crc32
 
     codes = np.array([crc32(word.encode("utf-8", "surrogatepass")) for word in words], np.uint64)

@@ -1,4 +1,4 @@
-"""The texts of evaluation sets, each with where it stands: packaged ones, and files in the layout of --data_dir."""
+"""The texts of evaluation sets, each with its place: packaged ones, and files in the layout of --data_dir."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from deepsuper.evaluation.benchmarks import BENCHMARKS
 from deepsuper.evaluation.local import local_file
 
 DEMO_ROWS = Path(__file__).parents[2] / "demo" / "rows"
-"""Rows of XQuAD. They are data: reading them imports nothing of the demo."""
-CHOICE = re.compile(r"(?:choice\w*|endings?|answers?|options?_?\w?|targets?\w*|labels?)$")
+"""Rows of XQuAD. They are data: to read them imports nothing of the demo."""
+CHOICE_FIELD = re.compile(r"(?:choice\w*|endings?|answers?|options?_?\w?|targets?\w*|labels?)$")
 NO_TEXT = {"id", "title", "label", "category", "part", "type", "idx", "where", "entity", "topic", "split"}
+"""Fields whose values are no text of an item."""
 
 
 @dataclass(frozen=True)
-class Item:
+class EvaluationText:
     """One text of an evaluation set. `where`: SET/FILE:LINE (ID) FIELD."""
 
     where: str
@@ -29,18 +30,18 @@ class Item:
 
     @property
     def choice(self) -> bool:
-        """Whether it is one of the answers to choose from, which alone gives nothing away."""
-        return CHOICE.search(self.where) is not None
+        """Whether it is one of the answers to choose from: alone, such a text is no contamination."""
+        return CHOICE_FIELD.search(self.where) is not None
 
 
-def evaluation_items(language: str, data_dir: str | None) -> Iterator[Item]:
+def evaluation_items(language: str, data_dir: str | None) -> Iterator[EvaluationText]:
     """Every text in `language` or English. Raises: UserError where a folder or a line in it cannot be read."""
     if data_dir is not None:
         yield from _local_items(Path(data_dir), language)
     yield from _packaged_items(language)
 
 
-def _local_items(folder: Path, language: str) -> Iterator[Item]:
+def _local_items(folder: Path, language: str) -> Iterator[EvaluationText]:
     if not folder.is_dir():
         raise UserError(f"data_dir: no such folder {str(folder)!r}: `deepsuper data layout` tells what it holds")
     paths = [(name, local_file(folder, name, code)) for name in BENCHMARKS for code in dict.fromkeys((language, "en"))]
@@ -53,22 +54,22 @@ def _local_items(folder: Path, language: str) -> Iterator[Item]:
             key = record.get("id", record.get("idx"))
             place = f"{name}/{file_line(where)}" + ("" if key is None else f" ({key})")
             for field, text in _texts(record):
-                yield Item(f"{place} {field}", text)
+                yield EvaluationText(f"{place} {field}", text)
 
 
-def _packaged_items(language: str) -> Iterator[Item]:
+def _packaged_items(language: str) -> Iterator[EvaluationText]:
     for where, record in file_records(PACKAGED, refuse):
         for code in (language, "en"):
             if code in record:
                 place = f"flores/packaged {record['part']}:{where.line} ({record['id']})"
-                yield Item(f"{place} {code}", record[code])
-    # Any language's rows have the English ones beside them.
+                yield EvaluationText(f"{place} {code}", record[code])
+    # The rows of every language hold the English ones too.
     code = language if (DEMO_ROWS / f"{language}.train.jsonl.gz").is_file() else "zh"
     for path in sorted(DEMO_ROWS.glob(f"{code}.*.jsonl.gz")):
         for where, record in file_records(path, refuse):
             for field, text in _texts(record):
                 if code == language or field.endswith("_en"):
-                    yield Item(f"xquad/packaged {file_line(where)} ({record['id']}) {field}", text)
+                    yield EvaluationText(f"xquad/packaged {file_line(where)} ({record['id']}) {field}", text)
 
 
 def file_line(where: Place) -> str:
@@ -77,7 +78,7 @@ def file_line(where: Place) -> str:
 
 
 def _texts(record: Mapping[str, Any], name: str = "") -> Iterator[tuple[str, str]]:
-    """Each text in a record, however deep, with its field's name."""
+    """Each text in a record, at any depth, with the name of its field."""
     for key, value in record.items():
         field = name or str(key)
         if key in NO_TEXT:

@@ -1,4 +1,4 @@
-"""What a check finds: a row, the reason, and what exactly is wrong with it."""
+"""What a check finds: a row, the reason, and the detail."""
 
 from __future__ import annotations
 
@@ -6,68 +6,64 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-
+from deepsuper.common.arrays import Floats
 from deepsuper.common.errors import Place
 from deepsuper.config.check import CheckConfig
 from deepsuper.data.rows import Row
 
 Severity = Literal["error", "warning"]
-"""`--fix` removes rows for errors; warnings are shown, and removed only when asked for."""
+"""`--fix` removes rows with errors. Rows with warnings alone are shown, and removed only if `--reasons` says so."""
 
-LONGEST = 20_000
-"""Characters of a text that checks read, so that no text takes minutes; its length and its end are those of all."""
+MAX_CHARACTERS = 20_000
+"""Characters of a text that checks read, so that no text takes minutes. Length and ending are those of the whole."""
 
 
 class Found(NamedTuple):
-    """The index of a row, and what is wrong with it, short enough for a line. `earlier`: the row that it repeats."""
+    """The index of a row, and what is wrong with it, on one line. `earlier`: the row that it is a duplicate of."""
 
     row: int
     detail: str
     earlier: int | None = None
 
 
-Find = Callable[[Sequence[Row], CheckConfig], Iterable[Found]]
-"""A check: reads all rows of one file in one language, and tells each that it finds fault with, at most once."""
-Numbers = npt.NDArray[np.float64]
+FindRows = Callable[[Sequence[Row], CheckConfig], Iterable[Found]]
+"""A check: reads all rows of one file, in one language, and yields each bad one at most once."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A number for each row (NaN: none), which is drawn in the report, and what it says of the whole file. Shape: (N,).
+    """A number for each row (NaN: none), which the report draws, and what it says of the whole file. Shape: (N,).
 
-    `least`: the number below which a row is flagged. `faults`: what is wrong with the file, an error each. `notes`:
-    what could not be told.
+    `least`: rows below it are flagged. `faults`: errors of the file as a whole. `notes`: what could not be measured.
     """
 
-    values: Numbers
+    values: Floats
     least: float | None = None
     faults: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
-Measure = Callable[[Sequence[Row], CheckConfig], Measured]
-Judge = Callable[[Sequence[Row], CheckConfig, Measured], Iterable[Found]]
-"""A check that goes by what was measured."""
+MeasureRows = Callable[[Sequence[Row], CheckConfig], Measured]
+FlagRows = Callable[[Sequence[Row], CheckConfig, Measured], Iterable[Found]]
+"""The second half of a check that measures first: yields the bad rows, from the numbers."""
 
 
 @dataclass(frozen=True)
 class Reason:
-    """Why a row may be wanted out: by `find`, or by `measure` and `judge`, or by none: it shows in reading."""
+    """Why a row may be removed. It is found by `find`, or by `measure` and `flag`, or (by none of them) in reading."""
 
     severity: Severity
     meaning: str
-    find: Find | None = None
-    measure: Measure | None = None
-    judge: Judge | None = None
+    find: FindRows | None = None
+    measure: MeasureRows | None = None
+    flag: FlagRows | None = None
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One reason against one line of a file. `row` is the index of its row, None for a line that is none.
+    """One reason against one line of a file. `row`: the index of its row; None for a line that is no row.
 
-    `earlier`: the line that it repeats, where that is the reason.
+    `earlier`: the line that it is a duplicate of, where that is the reason.
     """
 
     where: Place
@@ -89,10 +85,10 @@ def place_of(row: Row) -> Place:
 
 
 def sides(row: Row) -> tuple[tuple[str, str, str], tuple[str, str, str]]:
-    """(name, English, target) of the prompt and of the answer, each cut at LONGEST characters."""
+    """(name, English, target) of the prompt and of the answer, each cut at MAX_CHARACTERS characters."""
     english, target = f"{row.instruction_en}\n{row.input_en}".strip(), f"{row.instruction}\n{row.input}".strip()
-    answers = row.output_en[:LONGEST], row.output[:LONGEST]
-    return ("prompt", english[:LONGEST], target[:LONGEST]), ("answer", *answers)
+    answers = row.output_en[:MAX_CHARACTERS], row.output[:MAX_CHARACTERS]
+    return ("prompt", english[:MAX_CHARACTERS], target[:MAX_CHARACTERS]), ("answer", *answers)
 
 
 def shortened(text: str, length: int = 60) -> str:

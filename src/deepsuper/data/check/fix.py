@@ -1,4 +1,4 @@
-"""The kept and the removed lines of a file: together they are the file."""
+"""Writes the kept and the removed lines of a file: together they are all of its lines."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from deepsuper.data.check.findings import Finding
 
 @dataclass(frozen=True)
 class Fixed:
-    """The two files that were written, and their lines."""
+    """The two files that were written, and how many lines they have."""
 
     kept: Path
     removed: Path
@@ -25,9 +25,9 @@ class Fixed:
 
 
 def fixed_names(paths: Sequence[Path], folder: Path) -> list[tuple[Path, Path]]:
-    """The names of the kept and the removed lines of each file.
+    """The two files to write for each file: kept and removed lines.
 
-    Raises: UserError where two files' names are alike, or one that is read would be written over.
+    Raises: UserError where two files would get the same names, or an input would be overwritten.
     """
     names: dict[str, Path] = {}
     for path in paths:
@@ -43,7 +43,7 @@ def fixed_names(paths: Sequence[Path], folder: Path) -> list[tuple[Path, Path]]:
 
 
 def write_fixed(path: Path, findings: Iterable[Finding], reasons: Iterable[str], names: tuple[Path, Path]) -> Fixed:
-    """Writes the kept lines byte for byte, and a record of each that is removed for one of `reasons`; then renames.
+    """Writes the kept lines byte for byte, and a record of each line that is removed for one of `reasons`.
 
     A record holds `where`, `reasons`, `details` and the `line` itself, or `line_base64` where it is not UTF-8.
     """
@@ -65,11 +65,11 @@ def write_fixed(path: Path, findings: Iterable[Finding], reasons: Iterable[str],
 
 
 def _against(findings: Iterable[Finding], reasons: set[str]) -> dict[int, list[Finding]]:
-    """What is held against each line that goes. Of lines that repeat each other the first that nothing else is held
-    against stays.
+    """The findings against each line to remove. Of lines that are duplicates of each other, the first that has no
+    other finding stays.
     """
     removing = sorted((f for f in findings if f.reason in reasons), key=lambda finding: finding.line)
-    stay: set[tuple[str, int]] = set()  # the reason, and the first of the lines, of those of which a later one stays
+    stay: set[tuple[str, int]] = set()  # (reason, first line) of duplicates of which a later one stays
     against: dict[int, list[Finding]] = {}
     for line, group in groupby(removing, key=lambda finding: finding.line):
         held = list(group)

@@ -1,4 +1,4 @@
-"""Which language and script a text is in, as far as it can be told without being rash."""
+"""Rows with a side in the wrong language or script. Doubtful texts are not flagged."""
 
 from __future__ import annotations
 
@@ -17,21 +17,27 @@ WIDESPREAD = frozenset((
     "en", "zh", "es", "ar", "fr", "de", "pt", "ru", "ja", "it", "ko", "vi", "tr", "fa", "pl", "nl", "id", "th",
     "hi", "ur", "bn", "sv", "cs", "el", "he", "hu", "ro", "uk", "fi", "da", "sw", "ta", "te",
 ))  # fmt: skip
-"""The identifier knows hundreds; of a short text it would name any. It chooses among these and the file's own."""
-CUT = 240
+"""The identifier chooses among these and the file's own language. It knows hundreds, too many for a short text."""
+MAX_IDENTIFIED = 240
 """Characters that the identifier reads."""
-LEAST_LETTERS, LEAST_WORDS = 40, 8
+LEAST_LETTERS = 40
+"""Letters below which a text is too short to identify."""
+LEAST_WORDS = 8
+"""Words below which a text is too short, in a script with spaces."""
 SURE = 0.8
-SAMPLED, USUAL = 2000, 60
-"""Rows that show which scripts and words a language has, and how many of the words."""
+"""The least probability of an identified language."""
+SAMPLED_ROWS = 2000
+"""Rows from which the scripts and the frequent words of a language are taken."""
+FREQUENT_WORDS = 60
+"""How many words count as frequent."""
 LATIN = frozenset({"Latin"})
 QUOTED = 4
-"""English words in a row that a prompt keeps: a task about English, whose answer may be English."""
+"""Consecutive English words that a target prompt keeps: the task is about English, and the answer may be English."""
 SYLLABIC_SCRIPTS = frozenset({"Han", "Hiragana", "Katakana", "Hangul"})
 SYLLABLE_WEIGHT = 3
-"""A character of these scripts is a syllable or a word: as long as some letters of an alphabet."""
+"""A character of these scripts, a syllable or a word, counts as this many letters."""
 NAME = re.compile(r"https?://\S+|[\w.+-]{1,64}@[\w.-]{1,255}|\b[A-Z][\w'’.&-]*")
-"""Addresses, and Latin words with a capital: they stay in any text."""
+"""Addresses, and capitalised Latin words: they may appear in a text of any language."""
 CODE = re.compile(r"[{};=<>\\]|\w\(|^[ \t]*(?:#|//|\|)|[a-z]_[a-z]|https?:|```", re.MULTILINE)
 NAMES_A_LANGUAGE = re.compile(
     r"translat|\b(?:english|french|spanish|german|italian|latin|chinese|japanese|mandarin|portuguese|russian|korean|"
@@ -40,18 +46,18 @@ NAMES_A_LANGUAGE = re.compile(
 
 
 def identify(text: str, extra: str | None = None) -> str | None:
-    """The language of a text, of the widespread ones and `extra`; None where it is short or the identifier unsure."""
+    """The language of a text, among WIDESPREAD and `extra`; None for a short text or where the identifier is unsure."""
     scripts = script_counts(text)
     syllables = sum(scripts[script] for script in SYLLABIC_SCRIPTS)
     letters = scripts.total() + SYLLABLE_WEIGHT * syllables
     if letters < LEAST_LETTERS or (syllables == 0 and len(text.split()) < LEAST_WORDS):
         return None
-    language, sure = identifier(WIDESPREAD if extra is None else WIDESPREAD | {extra}).classify(text[:CUT])
+    language, sure = identifier(WIDESPREAD if extra is None else WIDESPREAD | {extra}).classify(text[:MAX_IDENTIFIED])
     return str(language) if sure >= SURE else None
 
 
 def script_counts(text: str) -> Counter[str]:
-    """How many letters of each script."""
+    """The number of letters of each script."""
     counts: Counter[str] = Counter()
     for character, count in Counter(text).items():
         counts[script_of_character(character)] += count
@@ -60,7 +66,7 @@ def script_counts(text: str) -> Counter[str]:
 
 
 def own_scripts(texts: Iterable[str]) -> frozenset[str]:
-    """The scripts of a language as its own texts show them: each with a tenth of the letters, Latin if it leads."""
+    """The scripts of a language, from its texts: those with a tenth of the letters; Latin only where it has most."""
     counts = sum((script_counts(text) for text in texts), Counter[str]())
     own = {script for script, count in counts.items() if count * 10 >= counts.total()}
     leading = counts.most_common(1)
@@ -73,16 +79,16 @@ def looks_like_code(text: str) -> bool:
 
 
 def wrong_language(rows: Sequence[Row], config: CheckConfig) -> Iterable[Found]:
-    """Rows with a side in another language or script. Code, short texts, and tasks about a language are let be."""
+    """Rows with a side in another language or script; not code, short texts and tasks about a language."""
     if not rows:
         return
-    language, own = rows[0].language, own_scripts(f"{row.instruction}\n{row.output}" for row in rows[:SAMPLED])
-    usual = _usual_words(f"{row.instruction}\n{row.output}" for row in rows[:SAMPLED]) - FUNCTION_WORDS
+    language, own = rows[0].language, own_scripts(f"{row.instruction}\n{row.output}" for row in rows[:SAMPLED_ROWS])
+    usual = _frequent_words(f"{row.instruction}\n{row.output}" for row in rows[:SAMPLED_ROWS]) - FUNCTION_WORDS
     for n, row in enumerate(rows):
         if NAMES_A_LANGUAGE.search(row.instruction_en):
             continue
         for name, english, target in sides(row):
-            # What both sides have alike is a name, a quotation or code: `untranslated` knows the rest.
+            # Equal sides are a name, a quotation or code; `untranslated` finds the rest.
             if looks_like_code(english) or looks_like_code(target) or units(english) == units(target):
                 continue
             problem = _foreign(target, own, language, usual) or _foreign(english, LATIN, "en", FUNCTION_WORDS)
@@ -92,7 +98,7 @@ def wrong_language(rows: Sequence[Row], config: CheckConfig) -> Iterable[Found]:
 
 
 def is_about_english(row: Row) -> bool:
-    """Whether the task is about a language, or its prompt keeps English words on the other side: so may its answer."""
+    """Whether the task is about a language, or the target prompt keeps English words: the answer may be English too."""
     if NAMES_A_LANGUAGE.search(row.instruction_en):
         return True
     (_, english, target), _ = sides(row)
@@ -100,32 +106,32 @@ def is_about_english(row: Row) -> bool:
 
 
 def shared_run(words: Sequence[str], others: Sequence[str], length: int) -> tuple[str, ...]:
-    """The first `length` words in a row of `others` that stand in `words` too; empty where none do."""
+    """The first `length` consecutive words of `others` that are in `words` too; empty where there are none."""
     runs = {tuple(words[k : k + length]) for k in range(len(words) - length + 1)}
     there = (tuple(others[k : k + length]) for k in range(len(others) - length + 1))
     return next((run for run in there if run in runs), ())
 
 
-def _usual_words(texts: Iterable[str]) -> frozenset[str]:
-    """The words that the texts of a file are full of."""
+def _frequent_words(texts: Iterable[str]) -> frozenset[str]:
+    """The most frequent words of the texts."""
     counts = Counter(word for text in texts for word in text.lower().split())
-    return frozenset(word for word, _ in counts.most_common(USUAL))
+    return frozenset(word for word, _ in counts.most_common(FREQUENT_WORDS))
 
 
-def _is_usual(text: str, usual: frozenset[str]) -> bool:
-    """Whether an eighth of its words are such as its language is full of: the identifier need not be asked."""
+def _has_frequent_words(text: str, usual: frozenset[str]) -> bool:
+    """Whether an eighth of the words are frequent words of the language: the identifier is not needed."""
     words = text.lower().split()
     return sum(word in usual for word in words) * 8 >= len(words)
 
 
 def _foreign(text: str, own: frozenset[str], language: str, usual: frozenset[str]) -> str | None:
-    """What is foreign about a text that should be in `language`."""
+    """What is wrong with a text that should be in `language`; None where nothing is."""
     counts = script_counts(NAME.sub(" ", text))
     ours = sum(counts[script] for script in own)
     more = sum(counts[script] * (SYLLABLE_WEIGHT - 1) for script in own & SYLLABIC_SCRIPTS)
     if counts.total() >= LEAST_LETTERS // 2 and ours + more < counts.total() - ours:
         return f"{ours} of {counts.total()} letters are {' or '.join(sorted(own))}: {shortened(text)}"
-    if _is_usual(text, usual):
+    if _has_frequent_words(text, usual):
         return None
     told = identify(text, language)
     return None if told in (None, language) else f"reads as {told}, not {language}: {shortened(text)}"

@@ -1,4 +1,4 @@
-"""What a translation must carry over as it is: placeholders, markup, addresses, code, numbers."""
+"""What a translation must keep as it is: placeholders, markup, addresses, code, numbers."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 
 from deepsuper.config.check import CheckConfig
-from deepsuper.data.carried import ADDRESSES, PLACEHOLDERS, TAGS, Carried
 from deepsuper.data.check.findings import Found, shortened, sides
+from deepsuper.data.nontranslatable import ADDRESSES, PLACEHOLDERS, TAGS, Nontranslatable
 from deepsuper.data.rows import Row
 
 ENTITY = re.compile(r"&(?:#\d+|#x[0-9a-fA-F]+|[a-z]{2,6});")
@@ -21,15 +21,15 @@ PROGRAM = re.compile(
 )
 NUMBER = re.compile(r"\d+(?:[.,٫٬]\d+)*")
 GARBLED = re.compile("[\ufffd\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ue000-\uf8ff]|Ã[\x80-\xbf]|â€|ï»¿")
-SHORT = 200
-"""Characters of an answer whose numbers are the answer."""
+SHORT_ANSWER = 200
+"""Characters up to which the numbers of an answer are its content."""
 ABSENT = re.compile(
     r"<?(?:no[ _]?(?:output|input|answer|response)|n/a|null|nan|undefined|todo|tbd)>?\.?|[\s.…_–—-]{1,10}",
     re.IGNORECASE,
 )
 
 
-def _carried(kind: Carried) -> Callable[[Sequence[Row], CheckConfig], Iterable[Found]]:
+def _carried(kind: Nontranslatable) -> Callable[[Sequence[Row], CheckConfig], Iterable[Found]]:
     def find(rows: Sequence[Row], config: CheckConfig) -> Iterable[Found]:
         for n, row in enumerate(rows):
             for name, english, target in sides(row):
@@ -47,7 +47,7 @@ addresses = _carried(ADDRESSES)
 
 
 def code(rows: Sequence[Row], config: CheckConfig) -> Iterable[Found]:
-    """Rows whose code was translated: at least two of its keywords are gone, and a third of them."""
+    """Rows whose code was translated: at least two of its keywords, and a third of them, are missing."""
     for n, row in enumerate(rows):
         for name, english, target in sides(row):
             ours = set(KEYWORD.findall(english))
@@ -62,7 +62,7 @@ def _is_code(text: str) -> bool:
 
 
 def garbled(rows: Sequence[Row], config: CheckConfig) -> Iterable[Found]:
-    """Rows with characters that no text has, a wrong decoding, or HTML entities that the English side has not."""
+    """Rows with control characters, wrongly decoded ones, or HTML entities that the English side does not have."""
     for n, row in enumerate(rows):
         for name, english, target in sides(row):
             found = GARBLED.search(english) or GARBLED.search(target)
@@ -74,7 +74,7 @@ def garbled(rows: Sequence[Row], config: CheckConfig) -> Iterable[Found]:
 
 
 def no_answer(rows: Sequence[Row], config: CheckConfig) -> Iterable[Found]:
-    """Rows with a mark of absence in the place of an answer, or between the brackets of a tag in an input."""
+    """Rows with a mark such as N/A in place of an answer, or such a mark in a tag as the input."""
     for n, row in enumerate(rows):
         texts = (("English answer", row.output_en), ("target answer", row.output), ("English input", row.input_en))
         for name, text in texts:
@@ -84,7 +84,7 @@ def no_answer(rows: Sequence[Row], config: CheckConfig) -> Iterable[Found]:
 
 
 def numbers(rows: Sequence[Row], config: CheckConfig) -> Iterable[Found]:
-    """Rows that lost most numbers of two digits or more, or whose short answers give other numbers."""
+    """Rows that lost most numbers of two or more digits, or whose short answers have different numbers."""
     for n, row in enumerate(rows):
         for name, english, target in sides(row):
             ours = {_digits(found) for found in NUMBER.findall(english)}
@@ -95,18 +95,18 @@ def numbers(rows: Sequence[Row], config: CheckConfig) -> Iterable[Found]:
             if len(lost) >= 2 and len(lost) * 2 > len(long):
                 yield Found(n, f"{name}: {shortened(', '.join(lost))} of {len(long)} numbers are not in the target")
                 break
-            if name == "answer" and len(english) < SHORT and ours and theirs and not _some_alike(ours, theirs):
+            if name == "answer" and len(english) < SHORT_ANSWER and ours and theirs and not _some_alike(ours, theirs):
                 told = (shortened(", ".join(sorted(numbers)), 30) for numbers in (ours, theirs))
                 yield Found(n, "answer: the numbers are {} in English, {} in the target".format(*told))
                 break
 
 
 def _some_alike(ours: set[str], theirs: set[str]) -> bool:
-    """Whether a number is on both sides, or all digits that count of one: 5 million is 500 of another unit."""
+    """Whether a number is on both sides, ignoring zeros at its ends: 5 million may be 500 of another unit."""
     stripped = {digits.strip("0") for digits in theirs}
     return any(digits.strip("0") in stripped for digits in ours)
 
 
 def _digits(number: str) -> str:
-    """Its digits alone, European ones: separators differ between languages."""
+    """The digits alone, as ASCII: separators differ between languages."""
     return "".join(str(unicodedata.digit(c)) for c in number if c.isdigit())

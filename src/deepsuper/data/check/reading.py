@@ -1,4 +1,4 @@
-"""Files of parallel rows as rows and as lines that are none: nothing is left out, nothing stops at a bad line."""
+"""Files of parallel rows -> rows, and findings for all other lines: no line is lost, and a bad line stops nothing."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ READING = {
     "empty": Reason("error", "an instruction or an answer is empty"),
     "repeated_id": Reason("error", "the id is that of an earlier line: training refuses such a file"),
 }
-SAMPLED = 200
-"""Rows from whose texts the language of a file is told."""
+IDENTIFIED_ROWS = 200
+"""Rows from which the language of a file is identified."""
 
 
 @dataclass
 class Source:
-    """One file: its rows, and what was wrong in reading, mostly of other lines."""
+    """One file: its rows, and what was wrong in reading, mostly with other lines."""
 
     path: Path
     language: str
     told: bool
-    """Whether the language was given, or else told from the texts."""
+    """Whether the language was given; else it was identified from the texts."""
     rows: list[Row] = field(default_factory=list)
     broken: list[Finding] = field(default_factory=list)
     lines: int = 0
@@ -47,7 +47,8 @@ class Source:
 def read_source(path: Path, language: str | None, *, whole: bool = False) -> Source:
     """All lines of a file. `whole`: each must be short enough to be copied.
 
-    Raises: UserError where it is missing, cut off, or its language cannot be told; with `whole` at a line too long.
+    Raises: UserError where it is missing, cut off, or its language cannot be identified; with `whole`, where a line is
+    too long.
     """
     source = Source(path, language or "", language is not None)
     seen: dict[str, int] = {}
@@ -82,16 +83,16 @@ def read_source(path: Path, language: str | None, *, whole: bool = False) -> Sou
 
 
 def _is_empty(record: Mapping[str, Any]) -> bool:
-    """Whether every field is there and a text, but one without anything in it."""
+    """Whether every required field is there and a text, and one is empty."""
     values = [record.get(name) for name in FIELDS["parallel"] if not name.startswith("input")]
     return all(isinstance(value, str) for value in values) and not all(str(value).strip() for value in values)
 
 
 def tell_language(path: Path, rows: Sequence[Row]) -> str:
-    """The language of most target texts. Raises: UserError where rows are there but none tells."""
+    """The language of most target texts; "und" without rows. Raises: UserError where no text is clear enough."""
     if not rows:
         return "und"
-    sample = random.Random(0).sample(range(len(rows)), min(SAMPLED, len(rows)))
+    sample = random.Random(0).sample(range(len(rows)), min(IDENTIFIED_ROWS, len(rows)))
     told = Counter(identify(f"{rows[n].instruction}\n{rows[n].output}") for n in sample)
     language = told.most_common(1)[0][0]
     if language is None:

@@ -7,8 +7,9 @@ from itertools import pairwise
 import numpy as np
 from scipy import sparse
 
-from deepsuper.data.join.banded import Corridor, Ints
-from deepsuper.data.join.marks import Marks
+from deepsuper.common.arrays import Ints
+from deepsuper.data.join.banded_alignment import Corridor
+from deepsuper.data.join.shared_tokens import SharedTokens
 
 RARE = 20
 """A mark that more rows have is no name."""
@@ -20,7 +21,7 @@ SMALL, MAX_CELLS = 4_000_000, 400_000_000
 """Pairs of rows below which all are looked at, and the most that ever are: one byte each."""
 
 
-def corridor_of(marks: Marks) -> Corridor:
+def corridor_of(marks: SharedTokens) -> Corridor:
     """Where each English row's partner may stand."""
     rows, columns = len(marks.length_en), len(marks.length_tgt)
     if rows * columns <= SMALL:
@@ -28,7 +29,7 @@ def corridor_of(marks: Marks) -> Corridor:
     return between(anchors_of(marks), rows, columns, MAX_CELLS)
 
 
-def anchors_of(marks: Marks) -> Ints:
+def anchors_of(marks: SharedTokens) -> Ints:
     """Pairs of rows, rising on both sides, that share rare marks and are each other's best. Shape: (A, 2)."""
     rare = np.flatnonzero(marks.frequency <= RARE)
     weight = np.log(marks.rows / marks.frequency[rare]).astype(np.float32)

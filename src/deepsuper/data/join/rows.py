@@ -8,12 +8,14 @@ from typing import Any
 
 from deepsuper.common.languages import TRANSLATE, TRANSLATE_EN, name_of
 from deepsuper.config.join import Sentences
-from deepsuper.data.join.pairs import Pair, Pairing
-from deepsuper.data.join.side import Entry, Side
+from deepsuper.data.join.pairing import Pairing, RowPair
+from deepsuper.data.join.side import Entry, LanguageSide
 from deepsuper.data.rows import TARGET_FIELDS, Row
 
 
-def joined_rows(pairing: Pairing, english: Side, target: Side, sentences: Sentences) -> Iterator[dict[str, Any]]:
+def joined_rows(
+    pairing: Pairing, english: LanguageSide, target: LanguageSide, sentences: Sentences
+) -> Iterator[dict[str, Any]]:
     """One row for each pair, in the order of the English side, with an id, its score and how it was found."""
     ids = row_ids(english, [pair.english for pair in pairing.pairs])
     for pair, key in zip(pairing.pairs, ids, strict=True):
@@ -36,7 +38,7 @@ def _sentence_fields(english: Row, target: Row, sentences: Sentences) -> dict[st
     return fields | {"instruction_en": ask_en, "input_en": english.instruction, "output_en": english.instruction}
 
 
-def row_ids(side: Side, places: list[int]) -> list[str]:
+def row_ids(side: LanguageSide, places: list[int]) -> list[str]:
     """The rows' own ids where each has one of its own; else the set's name and the row's number in it, from 1."""
     keys = [entry.key for entry in side.entries if entry.row is not None]
     if None not in keys and len(set(keys)) == len(keys):
@@ -45,7 +47,7 @@ def row_ids(side: Side, places: list[int]) -> list[str]:
     return [f"{name}-{n + 1}" for n in places]
 
 
-def rows_aside(pairing: Pairing, english: Side, target: Side) -> Iterator[dict[str, Any]]:
+def rows_aside(pairing: Pairing, english: LanguageSide, target: LanguageSide) -> Iterator[dict[str, Any]]:
     """Every row that is in no pair: its side, place and reason, and what it holds."""
     for language, side, aside in (("en", english, pairing.aside_en), (target.language, target, pairing.aside_tgt)):
         for n, reason in sorted(aside.items()):
@@ -59,7 +61,7 @@ def _held(entry: Entry) -> dict[str, Any]:
     return {**place, **{name: getattr(entry.row, name) for name in TARGET_FIELDS}}
 
 
-def check_complete(pairing: Pairing, english: Side, target: Side) -> None:
+def check_complete(pairing: Pairing, english: LanguageSide, target: LanguageSide) -> None:
     """Each row of either side is in one pair or set aside, never both: our own invariant."""
     for side, paired, aside in (
         (english, [p.english for p in pairing.pairs], pairing.aside_en),
@@ -68,7 +70,7 @@ def check_complete(pairing: Pairing, english: Side, target: Side) -> None:
         assert sorted([*paired, *aside]) == list(range(len(side.entries))), f"{side.source}: a row is lost"
 
 
-def pairs_by_how(pairs: list[Pair]) -> dict[str, int]:
+def pairs_by_how(pairs: list[RowPair]) -> dict[str, int]:
     """How many pairs were found in which way."""
     ways = ("id", "order", "alignment", "moved")
     return {way: count for way in ways if (count := sum(pair.how == way for pair in pairs))}

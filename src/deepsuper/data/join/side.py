@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from deepsuper.common.errors import BadRow, UserError, Where
-from deepsuper.data.join.readers import READERS, Reader, reader_of
-from deepsuper.data.join.slots import Slot, read_slots
+from deepsuper.data.join.formats import READERS, Reader, reader_of
+from deepsuper.data.join.source_rows import SourceRow, read_source_rows
 from deepsuper.data.rows import TARGET_FIELDS, BadId, Row, as_text, check_id, make_row, normalize
 
 _NO_ID = "(none)"
@@ -47,7 +47,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Side:
+class LanguageSide:
     """All rows of one language, in the order of the file. `sentences`: they are sentences, not instructions."""
 
     source: str
@@ -62,19 +62,21 @@ class Side:
         return [n for n, entry in enumerate(self.entries) if entry.row is not None]
 
 
-def read_side(source: str, language: str, name: str = "auto", split: str = "train", subset: str | None = None) -> Side:
+def read_side(
+    source: str, language: str, name: str = "auto", split: str = "train", subset: str | None = None
+) -> LanguageSide:
     """The rows of `language` in a file, a folder or a hub data set, read as `name` of `READERS`, or as what fits.
 
     Raises: UserError where the source cannot be read, no reader fits, or no row can be used.
     """
-    layout, slots = read_slots(source, split, subset)
+    layout, slots = read_source_rows(source, split, subset)
     if not slots:
         raise UserError(f"{source}: no row: need at least one")
     if name == "auto":
         name = "two-columns" if layout == "columns" else _detect(slots, language)
     reader = READERS[name]
     entries = tuple(_entry(slot, reader, language) for slot in slots)
-    side = Side(source, language, name, reader.sentences, entries)
+    side = LanguageSide(source, language, name, reader.sentences, entries)
     if not side.usable:
         first = entries[0]
         assert first.problem is not None, "it cannot be used"
@@ -84,7 +86,7 @@ def read_side(source: str, language: str, name: str = "auto", split: str = "trai
     return side
 
 
-def _detect(slots: list[Slot], language: str) -> str:
+def _detect(slots: list[SourceRow], language: str) -> str:
     """The reader that fits most of the first records: one that lacks a field does not decide."""
     first = [(slot.where, slot.record) for slot in slots if slot.record is not None][:LOOKED_AT]
     if not first:
@@ -99,7 +101,7 @@ def _detect(slots: list[Slot], language: str) -> str:
     return names.most_common(1)[0][0]
 
 
-def _entry(slot: Slot, reader: Reader, language: str) -> Entry:
+def _entry(slot: SourceRow, reader: Reader, language: str) -> Entry:
     if slot.record is None:
         return Entry(slot.where, None, None, Aside.unusable(slot.problem), slot.text)
     key = None

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 from deepsuper.common.errors import UserError
 from deepsuper.config.mix import MixConfig, MixSource
-from deepsuper.data.mix.deal import Marks
+from deepsuper.data.mix.distribute import RowChanges
 from deepsuper.data.mix.quotas import Sampler, Stock, quotas
 from deepsuper.data.mix.scan import Scan
 
 
 @dataclass(frozen=True)
-class Planned:
+class SourcePlan:
     """One source: what it holds, how many rows (`quota`) of how many different ones (`taken`) go to `file`."""
 
     source: MixSource
@@ -23,7 +23,7 @@ class Planned:
     file: str
     taken: int
     quota: int
-    marks: Marks
+    marks: RowChanges
 
     @property
     def bytes_out(self) -> int:
@@ -35,7 +35,7 @@ class Planned:
         return Sampler(self.scan.rows, self.taken, self.quota, rng)
 
 
-def make_plan(config: MixConfig, scans: Sequence[Scan]) -> list[Planned]:
+def make_plan(config: MixConfig, scans: Sequence[Scan]) -> list[SourcePlan]:
     """The plan for every source. Raises: UserError where nothing would come out."""
     stocks = [
         Stock(source.language, scan.rows, source.weight, source.cap)
@@ -47,13 +47,13 @@ def make_plan(config: MixConfig, scans: Sequence[Scan]) -> list[Planned]:
     files = [file_of(config, source) for source in config.sources]
     sharing = Counter(files)
     return [
-        Planned(
+        SourcePlan(
             source,
             scan,
             file,
             stock.taken,
             quota,
-            Marks(
+            RowChanges(
                 source=source.named if sharing[file] > 1 else None,
                 language=source.language if config.layout == "one" else None,
                 copies=quota > stock.taken,

@@ -14,11 +14,11 @@ from rich.table import Table
 
 from deepsuper.common.files import sha256, write_json, write_text
 from deepsuper.config.mix import MixConfig
-from deepsuper.data.mix.deal import Dealt
-from deepsuper.data.mix.plan import Planned
+from deepsuper.data.mix.distribute import RowsOut
+from deepsuper.data.mix.plan import SourcePlan
 
 
-def counts(planned: Planned, dealt: Dealt) -> dict[str, int]:
+def counts(planned: SourcePlan, dealt: RowsOut) -> dict[str, int]:
     """The rows of one source: in = good + skipped; taken: the different ones that went out, some perhaps repeatedly."""
     scan = planned.scan
     return {
@@ -30,7 +30,7 @@ def counts(planned: Planned, dealt: Dealt) -> dict[str, int]:
     }
 
 
-def print_mix(console: Console, plan: Sequence[Planned], dealt: Sequence[Dealt]) -> None:
+def print_mix(console: Console, plan: Sequence[SourcePlan], dealt: Sequence[RowsOut]) -> None:
     """A line for each source, and the sum."""
     table = Table("source", "", "rows in", "skipped", "good", "taken", "rows out", "share")
     total = sum(d.rows for d in dealt)
@@ -49,7 +49,7 @@ def print_mix(console: Console, plan: Sequence[Planned], dealt: Sequence[Dealt])
 
 
 def write_report(
-    folder: Path, config: MixConfig, plan: Sequence[Planned], dealt: Sequence[Dealt], head: Mapping[str, Any]
+    folder: Path, config: MixConfig, plan: Sequence[SourcePlan], dealt: Sequence[RowsOut], head: Mapping[str, Any]
 ) -> list[str]:
     """Writes what stands beside the rows, the manifest last, and returns the names of the files."""
     files: Counter[str] = Counter()
@@ -82,7 +82,7 @@ def write_report(
     return [*files, *names]
 
 
-def _recipe_lines(folder: Path, plan: Sequence[Planned]) -> str:
+def _recipe_lines(folder: Path, plan: Sequence[SourcePlan]) -> str:
     """The part of a recipe that reads the files."""
     languages = {planned.file: planned.source.language for planned in plan if planned.quota}
     sources = [{"language": language, "path": str(folder / file)} for file, language in languages.items()]

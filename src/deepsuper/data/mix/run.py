@@ -18,8 +18,8 @@ from deepsuper.common.manifests import manifest_head
 from deepsuper.config.mix import MixConfig, MixSource
 from deepsuper.data.mix.buckets import Buckets, shuffled
 from deepsuper.data.mix.check import check_mix, work_folder
-from deepsuper.data.mix.deal import Dealt, deal
-from deepsuper.data.mix.plan import Planned, make_plan
+from deepsuper.data.mix.distribute import RowsOut, deal
+from deepsuper.data.mix.plan import SourcePlan, make_plan
 from deepsuper.data.mix.report import print_mix, write_report
 from deepsuper.data.mix.scan import Scan, good_lines, repeated_id, scan
 from deepsuper.data.mix.skipped import skipped_file
@@ -31,7 +31,7 @@ BUCKET = 32 << 20
 Tick = Callable[[], None]
 
 
-def run_mix(config: MixConfig, command: Sequence[str] = ()) -> list[Dealt]:
+def run_mix(config: MixConfig, command: Sequence[str] = ()) -> list[RowsOut]:
     """Writes the mix, prints a table, and returns what went out of each source.
 
     Raises: UserError naming the option, or file and line, at fault; no file of rows is left behind then.
@@ -65,7 +65,7 @@ def _scan(source: MixSource, config: MixConfig, bad: Skipper, work: Path, counte
     return scanned
 
 
-def _write_rows(plan: Sequence[Planned], seed: int, bad: Skipper, work: Path, counter: _Counter) -> list[Dealt]:
+def _write_rows(plan: Sequence[SourcePlan], seed: int, bad: Skipper, work: Path, counter: _Counter) -> list[RowsOut]:
     """Deals every source to its file's buckets, then writes each file, bucket after bucket."""
     rng = random.Random(seed)
     sizes: dict[str, int] = {}

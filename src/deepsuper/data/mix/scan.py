@@ -22,7 +22,7 @@ DIGEST = np.dtype([("a", "<u8"), ("b", "<u8"), ("line", "<i8")])
 """An id's hash of 128 bits, by which equal ids are found, and its line."""
 BUCKET_SOURCE = 64 << 20
 """Bytes of a source for each bucket of digests, which are far shorter than its rows."""
-Lines = npt.NDArray[np.int64]
+LineNumbers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class Scan:
     size: int
     blank: int
     skipped: int
-    left_out: Lines
-    twice: Lines
+    left_out: LineNumbers
+    twice: LineNumbers
     sha256: str
 
 
@@ -97,7 +97,7 @@ def repeated_id(path: Path, first: int) -> BadRow:
     return BadRow(f"its id is also at {Place(path, first)}: need each id once in a source")
 
 
-def _repeated(digests: Buckets) -> Lines:
+def _repeated(digests: Buckets) -> LineNumbers:
     """Lines whose id an earlier line has, and the first that has it, in order. Shape: (d, 2)."""
     found = [np.empty((0, 2), dtype=np.int64)]
     for path in digests.take():

@@ -12,9 +12,9 @@ from rich.progress import track
 
 from deepsuper.config import SdrrlConfig
 from deepsuper.data.rows import TARGET_FIELDS, Row, SkippedRow
+from deepsuper.data.sdrrl.code_switching import choose, switch_english, switch_target, units
 from deepsuper.data.sdrrl.completion import completion_rows
-from deepsuper.data.sdrrl.distil import Distilled
-from deepsuper.data.sdrrl.switch import choose, switch_english, switch_target, units
+from deepsuper.data.sdrrl.distillation import Distilled
 from deepsuper.data.words import Lexicon, segment
 
 

@@ -1,4 +1,4 @@
-"""Sentences to look into a model with: the packaged FLORES-200 ones, or a file."""
+"""Sentences to analyse a model with: the packaged FLORES-200 ones, or those of a file."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from deepsuper.common.errors import UserError
+from deepsuper.common.errors import Place, UserError
 from deepsuper.common.lines import decode, file_records, is_unicode, numbered_lines, refuse
 
 LANGUAGES = ("zh", "vi", "ar")
 PACKAGED = Path(__file__).parent / "flores.jsonl.gz"
 Part = Literal["dev", "devtest"]
 PARTS: tuple[Part, ...] = ("dev", "devtest")
-TARGET_FIELDS, ENGLISH_FIELDS = ("text", "instruction"), ("en", "text_en", "instruction_en")
+SENTENCE_FIELDS, ENGLISH_SENTENCE_FIELDS = ("text", "instruction"), ("en", "text_en", "instruction_en")
 
 
 @dataclass(frozen=True)
 class Texts:
-    """Sentences of a language and, where they are known, their English counterparts, in the same order."""
+    """Sentences of a language and, where there are any, their English versions, in the same order."""
 
     language: str
     source: str
@@ -35,7 +35,7 @@ class Texts:
 
 
 def load_texts(language: str, path: Path | None = None, *, part: Part = "dev", parallel: bool = False) -> Texts:
-    """The packaged sentences of `language`, or those of a file. `parallel`: English ones are needed beside them.
+    """The packaged sentences of `language`, or those of a file. `parallel`: their English versions are required.
 
     A file has one sentence on each line, or JSON lines (plain or gzip) with the sentence under the language's code,
     `text` or `instruction`, and its English under `en`, `text_en` or `instruction_en`.
@@ -61,23 +61,23 @@ def load_texts(language: str, path: Path | None = None, *, part: Part = "dev", p
         missing = next(n for n, pair in enumerate(pairs, start=1) if pair[1] is None)
         raise UserError(
             f"{source}: sentence {missing} has no English beside it: need JSON lines with one of "
-            f"{', '.join(ENGLISH_FIELDS)}"
+            f"{', '.join(ENGLISH_SENTENCE_FIELDS)}"
         )
     return Texts(language, source, target, english if len(english) == len(target) else None)
 
 
 def _read(path: Path, language: str) -> Iterator[tuple[str, str | None]]:
-    """Each sentence of a file with its English, where there is one."""
+    """Each sentence of a file with its English version, where there is one."""
     first = next((line for _, line in numbered_lines(path) if line.strip()), b"")
     if not first.lstrip(b"\xef\xbb\xbf \t").startswith(b"{"):
         yield from _read_plain(path)
         return
-    fields = (language, *TARGET_FIELDS)
+    fields = (language, *SENTENCE_FIELDS)
     for where, record in file_records(path, refuse):
         name = next((name for name in fields if name in record), None)
         if name is None:
             raise UserError(f"{where}: has none of the fields {', '.join(fields)}: name the sentence with one of them")
-        english = next((record[name] for name in ENGLISH_FIELDS if name in record), None)
+        english = next((record[name] for name in ENGLISH_SENTENCE_FIELDS if name in record), None)
         for value in (record[name], english):
             if value is not None and not (isinstance(value, str) and value.strip()):
                 raise UserError(f"{where}: need a text that is not empty, got {json.dumps(value, ensure_ascii=False)}")
@@ -91,6 +91,6 @@ def _read_plain(path: Path) -> Iterator[tuple[str, str | None]]:
         try:
             text = decode(line).strip()
         except ValueError as error:
-            raise UserError(f"{path}:{number}: {error}") from error
+            raise UserError(f"{Place(path, number)}: {error}") from error
         if text:
             yield text, None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from deepsuper.common.languages import FUNCTION_WORDS, scripts_of
 from deepsuper.common.scripts import script_of_character
-from deepsuper.data.carried import lost
+from deepsuper.data.nontranslatable import lost
 
 
 @dataclass(frozen=True)

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import json
-import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from deepsuper.common.files import json_line, replacing, sha256, write_json
+from deepsuper.common.files import json_line, replacing
 from deepsuper.common.manifests import manifest_head
 from deepsuper.common.outputs import check_folder
 from deepsuper.config.translate import TranslateConfig
 from deepsuper.data.translate.cache import open_cache
-from deepsuper.data.translate.check import Files, check_translate
+from deepsuper.data.translate.check import check_translate
 from deepsuper.data.translate.job import Job, Translated, Writer
+from deepsuper.data.translate.report import print_translated, write_manifest
 from deepsuper.data.translate.translators import Translator
-
-log = logging.getLogger("deepsuper")
 
 
 def run_translate(config: TranslateConfig, command: Sequence[str] = (), report: Path | None = None) -> Translated:
@@ -54,13 +50,8 @@ def run_translate(config: TranslateConfig, command: Sequence[str] = (), report: 
 
         job = Job(config, translator, cache, done, keep, put_aside, tick)
         job.run(files.source)
-    _write_manifest(config, files, maker, done, head)
-    _print(files, done)
-    if done.rows_out and done.whole == done.rows_out:
-        side = f"the {config.language} side" if config.to == "target" else "the English side"
-        log.warning(
-            "%s: nothing was missing: all rows out had %s already, whatever language it is in", files.source, side
-        )
+    write_manifest(config, files, maker, done, head)
+    print_translated(config, files, done)
     return done
 
 
@@ -80,31 +71,3 @@ def _writer(path: Path) -> Iterator[Writer]:
     """Writes rows aside; the file has its name when all are there."""
     with replacing(path) as aside, aside.open("w", encoding="utf-8") as file:
         yield lambda row: file.write(json_line(row))
-
-
-def _write_manifest(
-    config: TranslateConfig, files: Files, maker: str, done: Translated, head: Mapping[str, Any]
-) -> None:
-    manifest = {
-        **head,
-        "config": asdict(config),
-        "maker": json.loads(maker),
-        "files": {str(path): sha256(path) for path in (files.source, files.output, files.aside)},
-        "rows_in": done.rows_out + done.rows_aside,
-        "rows_out": done.rows_out,
-        "rows_aside": done.rows_aside,
-        "rows_whole": done.whole,
-        "reasons": dict(done.reasons.most_common()),
-        "texts_translated": done.texts,
-        "texts_known": done.known,
-    }
-    write_json(files.manifest, manifest)
-
-
-def _print(files: Files, done: Translated) -> None:
-    total = done.rows_out + done.rows_aside
-    print(f"{total:,} rows in = {done.rows_out:,} out + {done.rows_aside:,} aside")
-    print(f"{done.texts:,} texts translated now, {done.known:,} already known")
-    for reason, count in done.reasons.most_common():
-        print(f"  aside: {count:,} {reason}")
-    print(f"{files.output}, {files.aside.name}, {files.manifest.name}")

@@ -1,4 +1,4 @@
-"""Words of both languages: where they begin, which translate each other, how parallel two texts are."""
+"""Words of both languages: segmentation, word translations, and a score of how parallel two texts are."""
 
 from deepsuper.data.words.lexicon import Lexicon
 from deepsuper.data.words.segment import Token, segment, tokens

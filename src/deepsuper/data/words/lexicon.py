@@ -1,4 +1,4 @@
-"""Which words translate each other, learnt from the rows themselves: IBM model 1 in both directions."""
+"""Word translations that are learnt from the rows themselves: IBM model 1 in both directions."""
 
 from __future__ import annotations
 
@@ -10,27 +10,32 @@ from typing import Literal
 
 import numpy as np
 
-from deepsuper.data.words.counts import Floats, Ints, Pairs, expected_counts, find, index_pairs
+from deepsuper.common.arrays import Floats, Ints
+from deepsuper.data.words.cooccurrence import WordPairs, expected_counts, find, index_pairs
 from deepsuper.data.words.links import links_of
 
 Words = Sequence[str]
-LONGEST, MOST_ROWS = 40, 40_000
-"""Words of a text, and rows, that are learnt from: they bound memory and time. `score` reads as many words."""
+MAX_WORDS = 40
+"""Words of a text that are read, in learning and in scoring: it bounds memory and time."""
+MOST_ROWS = 40_000
+"""Rows that are learnt from, at most."""
 STEPS = 5
+"""Steps of expectation maximisation."""
 PRIOR = 2.0
-"""As if each word had been seen this often beside words of the prior, so that a rare word explains no whole row."""
+"""Counts that each word gets from the prior: without them a rare word would explain a whole row."""
 DISCOUNT = 1.0
-"""Taken off each pair's count in the end: what one row says of itself is no evidence that it is parallel."""
+"""Subtracted from each pair's count at the end: a row is no evidence that it is parallel itself."""
 EQUAL = 0.5
-"""The prior's share that goes to the equal word: a number, a name in Latin letters, a mark."""
+"""The share of the prior that goes to the identical word: a number, a name in Latin letters, a punctuation mark."""
 CHANCE = 0.2
-"""The share of a text that is taken to translate nothing on the other side."""
+"""The assumed share of a text that translates nothing on the other side."""
 UNKNOWN = -1
+"""The number of a word that was never seen."""
 
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The words of one side: their numbers, and how frequent each is. `share[UNKNOWN]` is that of a word never seen."""
+    """The words of one side: their numbers and their frequencies. `share[UNKNOWN]`: of a word that was never seen."""
 
     ids: dict[str, int]
     share: Floats
@@ -41,8 +46,8 @@ class Vocabulary:
 
 
 @dataclass(frozen=True)
-class Direction:
-    """t(explained | given): `seen` of each pair, and what each given word leaves to the prior; `left[UNKNOWN]` is 1."""
+class TranslationTable:
+    """t(explained | given): `seen` of each pair, and the rest that each given word leaves to the prior, `left`."""
 
     seen: Floats
     left: Floats
@@ -50,7 +55,7 @@ class Direction:
 
 @dataclass(frozen=True)
 class Chances:
-    """t(target | English) and t(English | target) of two texts' words, and what each word's chance is by itself.
+    """t(target | English) and t(English | target) of two texts' words, and the frequency of each word.
 
     Shapes: (English, target) twice, (target,), (English,).
     """
@@ -63,18 +68,18 @@ class Chances:
 
 @dataclass(frozen=True)
 class Lexicon:
-    """Translation probabilities both ways, for the pairs of words (`keys`) that stood together in several rows."""
+    """Translation probabilities in both directions, for the pairs of words (`keys`) that occur in several rows."""
 
     english: Vocabulary
     target: Vocabulary
     keys: Ints
-    to_target: Direction
-    to_english: Direction
+    to_target: TranslationTable
+    to_english: TranslationTable
 
     @staticmethod
     def train(pairs: Iterable[tuple[Words, Words]]) -> Lexicon:
-        """The lexicon of texts in both languages, as `segment` cuts them: at most MOST_ROWS, LONGEST words of each."""
-        cut = [(english[:LONGEST], target[:LONGEST]) for english, target in islice(pairs, MOST_ROWS)]
+        """The lexicon of parallel texts, cut by `segment`: at most MOST_ROWS of them, MAX_WORDS words of each."""
+        cut = [(english[:MAX_WORDS], target[:MAX_WORDS]) for english, target in islice(pairs, MOST_ROWS)]
         english, target = _vocabulary(e for e, _ in cut), _vocabulary(f for _, f in cut)
         rows = [(np.unique(english.encode(e)), np.unique(target.encode(f))) for e, f in cut if len(e) and len(f)]
         index = index_pairs(rows, len(target.ids))
@@ -87,33 +92,33 @@ class Lexicon:
             english,
             target,
             index.keys[kept],
-            Direction(to_target.seen[kept], to_target.left),
-            Direction(to_english.seen[kept], to_english.left),
+            TranslationTable(to_target.seen[kept], to_target.left),
+            TranslationTable(to_english.seen[kept], to_english.left),
         )
 
     def score(self, english: Words, target: Words) -> float:
-        """Mean log-likelihood of a word given the other side's words, against its own frequency, over both directions.
+        """Mean log-likelihood ratio of a word: given the other side against its own frequency, over both directions.
 
-        0: no better than chance (false pairs lie a little below), higher: more parallel. Reads LONGEST words of each
-        text; 0 where one has none. In nats.
+        0: no better than chance (false pairs score a little below). Higher: more parallel. Reads MAX_WORDS words of
+        each text; 0 where a text has none. In nats.
         """
         if not english or not target:
             return 0.0
-        chances = self.chances(english[:LONGEST], target[:LONGEST])
+        chances = self.chances(english[:MAX_WORDS], target[:MAX_WORDS])
         gain_target = chances.to_target.mean(axis=0) / chances.target
         gain_english = chances.to_english.mean(axis=1) / chances.english
         means = [np.log((1 - CHANCE) * gain + CHANCE).mean() for gain in (gain_target, gain_english)]
         return float(np.mean(means))
 
     def align(self, english: Words, target: Words) -> list[tuple[int, int]]:
-        """Links (place in `english`, place in `target`) of words that translate each other, in order."""
+        """Links (index in `english`, index in `target`) of words that translate each other, in order."""
         if not english or not target:
             return []
         chances = self.chances(english, target)
         return links_of(chances.to_target, chances.to_english, chances.target, chances.english)
 
     def chances(self, english: Words, target: Words) -> Chances:
-        """How likely each word of one text translates each word of the other, in both directions."""
+        """The probability that each word of one text translates each word of the other, in both directions."""
         e, f = self.english.encode(english), self.target.encode(target)
         wanted = e[:, None] * len(self.target.ids) + f[None, :]
         wanted[(e[:, None] == UNKNOWN) | (f[None, :] == UNKNOWN)] = UNKNOWN
@@ -121,7 +126,7 @@ class Lexicon:
         equal = EQUAL * _equal(english, target)
         share_f, share_e = self.target.share[f], self.english.share[e]
 
-        def chance(direction: Direction, given: Ints, share: Floats) -> Floats:
+        def chance(direction: TranslationTable, given: Ints, share: Floats) -> Floats:
             seen = np.where(hit, direction.seen[place], 0.0) if len(self.keys) else 0.0
             return seen + direction.left[given] * (equal + (1 - EQUAL) * share)
 
@@ -140,12 +145,12 @@ def _vocabulary(texts: Iterable[Words]) -> Vocabulary:
 
 
 def _learn(
-    index: Pairs, explained: Literal["english", "target"], share: Floats, equal: Floats, words: int
-) -> Direction:
+    index: WordPairs, explained: Literal["english", "target"], share: Floats, equal: Floats, words: int
+) -> TranslationTable:
     """t(explained | given) after STEPS of expectation maximisation. `share`: of each pair's explained word. (P,)."""
     given = index.english if explained == "target" else index.target
     prior = EQUAL * equal + (1 - EQUAL) * share
-    chance = prior + 1e-3  # all pairs alike at first, but for frequent and equal words
+    chance = prior + 1e-3  # at first all pairs are alike, except for frequent and identical words
     for step in range(STEPS):
         counts = expected_counts(index, chance, share, explained=explained)
         total = np.bincount(given, weights=counts, minlength=words)
@@ -154,11 +159,11 @@ def _learn(
         seen = counts / (total + PRIOR)[given]
         left = 1.0 - np.bincount(given, weights=seen, minlength=words)
         chance = seen + left[given] * prior
-    return Direction(seen, np.append(left, 1.0))
+    return TranslationTable(seen, np.append(left, 1.0))
 
 
 def _equal(english: Words, target: Words) -> Floats:
-    """1 where both words are the same, else 0. Shape: (English, target)."""
+    """1 where both words are identical, else 0. Shape: (English, target)."""
     places: dict[str, list[int]] = {}
     for n, word in enumerate(target):
         places.setdefault(word, []).append(n)

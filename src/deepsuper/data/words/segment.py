@@ -1,4 +1,4 @@
-"""A text as words: where each begins and ends, and the form under which it is looked up."""
+"""A text as words: where each begins and ends, and the normalised form under which it is looked up."""
 
 from __future__ import annotations
 
@@ -11,18 +11,20 @@ from functools import lru_cache
 CHINESE = "zh"
 _HAN = re.compile(r"[\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]+")
 _SIGNS = "".join(chr(code) for code in range(0x300, 0x10000) if unicodedata.category(chr(code))[0] == "M")
-# A number with its points and commas, a word with its vowel signs and an apostrophe within, or any other character.
+# A number with points and commas; a word with combining marks and an inner apostrophe; any other character.
 _WORD = re.compile(rf"\d+(?:[.,٫٬]\d+)*|[^\W\d_](?:[^\W\d_]|[{_SIGNS}])*(?:['’][^\W\d_]+)?|\S")
 _THOUSANDS = re.compile(r"(?<=\d)[.,](?=\d{3}(?!\d))")
 _MARKS = str.maketrans(dict(zip("。、،؛؟“”「」«»‘’٫٬", '.,,;?""""""\'\'.,', strict=True)))
 _SILENT = re.compile(r"[\u064b-\u065f\u0670\u0640]")  # Arabic vowel signs and the lengthening stroke
-_ARTICLE = re.compile(r"^[وف]?(?:[بك]?ال|لل)(?=\w{3})")  # the Arabic article, with what is written together with it
+_ARTICLE = re.compile(
+    r"^[وف]?(?:[بك]?ال|لل)(?=\w{3})"
+)  # the Arabic article, with the particles that are written before it
 _ALEFS = str.maketrans("أإآى", "اااي")
 
 
 @dataclass(frozen=True)
 class Token:
-    """One word or mark of a text: `text[start:end]`, and the form under which it is looked up."""
+    """One word or punctuation mark of a text: `text[start:end]`, and its normalised form."""
 
     start: int
     end: int
@@ -30,16 +32,16 @@ class Token:
 
 
 def segment(text: str, language: str) -> list[str]:
-    """The words and marks of `text` in lower case and in one form each (`form_of`), in order.
+    """The normalised words and punctuation marks of `text` (`form_of`), in order.
 
-    Chinese characters (in a text of language "zh") are cut by rjieba; all else by Unicode's letters and digits, so a
-    word of Vietnamese is one syllable.
+    Chinese characters (in a text of language "zh") are segmented by rjieba, everything else by Unicode's letters and
+    digits: a word of Vietnamese is one syllable.
     """
     return [token.form for token in tokens(text, language)]
 
 
 def tokens(text: str, language: str) -> list[Token]:
-    """The words and marks of `text` with their places: everything between them is white space."""
+    """The words and punctuation marks of `text` with their positions: only white space is between them."""
     if language != CHINESE:
         return list(_unicode_words(text, 0, len(text)))
     found: list[Token] = []
@@ -66,10 +68,10 @@ def _chinese_words(run: str, start: int) -> Iterator[Token]:
 
 @lru_cache(maxsize=2**18)
 def form_of(word: str) -> str:
-    """The form under which a word is looked up: in lower case, and the same for all ways to write it.
+    """The normalised form of a word: in lower case, and the same for all its spellings.
 
-    That of NFKC; Arabic without vowel signs and article, and with one alef; digits and marks of every script as those
-    of English ("３" and "٣" are "3", "。" is "."); numbers without marks between thousands, and with a decimal point
+    NFKC; Arabic without vowel signs and article, and with one alef; digits and punctuation of every script as the
+    English ones ("３" and "٣" are "3", "。" is "."); numbers without separators of thousands, with a decimal point
     ("3.000" and "3,000" are "3000").
     """
     plain = unicodedata.normalize("NFKC", word).translate(_MARKS).casefold()

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deepsuper.data.join.banded import Floats, Ints
-from deepsuper.data.join.translations import Translations
+from deepsuper.common.arrays import Floats, Ints
+from deepsuper.data.join.translation_scores import TranslationScores
 
 MISMATCHED = 20_000
 """Wrong pairs that are scored, at most."""
@@ -21,7 +21,7 @@ NEIGHBOURS = 10
 
 
 @dataclass(frozen=True)
-class Certainty:
+class Confidence:
     """The score from which a pair counts, and what wrong partners score.
 
     `spread`: the standard deviation of wrong pairs' scores. `decoys`: of some rows, the best score among the neighbours
@@ -46,22 +46,22 @@ class Certainty:
         return float((rejected >= median).sum()) * above / max(1.0, between)
 
 
-def measure(translations: Translations, pairs: Sequence[tuple[int, int]], seed: int) -> Certainty:
+def measure(translations: TranslationScores, pairs: Sequence[tuple[int, int]], seed: int) -> Confidence:
     """The certainty that the scores of `pairs`, most of which are right, and of the same rows mismatched, give."""
     english, target = np.array(pairs, np.int64).T
     rng = np.random.default_rng(seed)
     draw = rng.integers(0, len(english), (2, min(MISMATCHED, 4 * len(english) ** 2)))
     draw = draw[:, draw[0] != draw[1]]
     if draw.shape[1] == 0:
-        return Certainty(FLOOR, FLOOR, np.zeros(0))
+        return Confidence(FLOOR, FLOOR, np.zeros(0))
     wrong = translations.pair_scores(english[draw[0]], target[draw[1]])
     # Rows that say the same are mismatched in name only: where they are many, the threshold must not rise with them.
     usual = float(np.median(translations.pair_scores(english, target)))
     threshold = max(FLOOR, min(float(np.quantile(wrong, QUANTILE)), usual / 2))
-    return Certainty(threshold, max(0.05, float(wrong.std())), _nearest(translations, english, target, rng))
+    return Confidence(threshold, max(0.05, float(wrong.std())), _nearest(translations, english, target, rng))
 
 
-def _nearest(translations: Translations, english: Ints, target: Ints, rng: np.random.Generator) -> Floats:
+def _nearest(translations: TranslationScores, english: Ints, target: Ints, rng: np.random.Generator) -> Floats:
     """For some rows, the best score among the neighbours of their partner. Shape: (k,)."""
     sample = rng.permutation(len(english))[: MISMATCHED // (2 * NEIGHBOURS)]
     steps = np.array([step for step in range(-NEIGHBOURS, NEIGHBOURS + 1) if step])

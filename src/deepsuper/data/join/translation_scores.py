@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from deepsuper.common.arrays import Floats, Ints
 from deepsuper.common.progress import progress
-from deepsuper.data.join.banded import Floats, Ints
-from deepsuper.data.join.marks import question
+from deepsuper.data.join.shared_tokens import question
 from deepsuper.data.rows import Row
 from deepsuper.data.words import Lexicon, segment
-from deepsuper.data.words.lexicon import CHANCE, EQUAL, LONGEST, UNKNOWN, Words
+from deepsuper.data.words.lexicon import CHANCE, EQUAL, MAX_WORDS, UNKNOWN, Words
 
 Matrix = Any
 CHARACTERS, OTHERS = {"zh": 4}, 7
@@ -26,11 +26,11 @@ LEAST = 0.05
 
 
 def words_of(row: Row, language: str) -> Words:
-    """The first words of question and answer, LONGEST together: half of each, or more where one is short."""
-    enough = LONGEST * CHARACTERS.get(language, OTHERS)
-    first, rest = (segment(text[:enough], language)[:LONGEST] for text in (question(row), row.output))
-    first = first[: max(LONGEST // 2, LONGEST - len(rest))]
-    return first + rest[: LONGEST - len(first)]
+    """The first words of question and answer, MAX_WORDS together: half of each, or more where one is short."""
+    enough = MAX_WORDS * CHARACTERS.get(language, OTHERS)
+    first, rest = (segment(text[:enough], language)[:MAX_WORDS] for text in (question(row), row.output))
+    first = first[: max(MAX_WORDS // 2, MAX_WORDS - len(rest))]
+    return first + rest[: MAX_WORDS - len(first)]
 
 
 def all_words(rows: Sequence[Row], language: str) -> list[Words]:
@@ -49,7 +49,7 @@ class _Half:
     base: Floats
 
 
-class Translations:
+class TranslationScores:
     """Every row's words and gains: `scores` and `pair_scores` give the mean log-likelihood ratio per word, in nats."""
 
     def __init__(self, lexicon: Lexicon, english: Sequence[Words], target: Sequence[Words]) -> None:

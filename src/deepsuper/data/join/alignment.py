@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from deepsuper.common.arrays import Floats
 from deepsuper.data.join.anchors import corridor_of
-from deepsuper.data.join.banded import Corridor, Floats, pair_monotone
-from deepsuper.data.join.certainty import Certainty, measure
-from deepsuper.data.join.marks import Marks, read_marks
-from deepsuper.data.join.translations import Translations, all_words
+from deepsuper.data.join.banded_alignment import Corridor, pair_monotone
+from deepsuper.data.join.confidence import Confidence, measure
+from deepsuper.data.join.shared_tokens import SharedTokens, read_marks
+from deepsuper.data.join.translation_scores import TranslationScores, all_words
 from deepsuper.data.rows import Row
 from deepsuper.data.texts import LANGUAGES, load_texts
 from deepsuper.data.words import Lexicon, segment
@@ -30,11 +31,11 @@ GAP_MARKS, GAP_WORDS = 1.0, 0.5
 
 
 @dataclass(frozen=True)
-class Judge:
+class PairScorer:
     """The lexicon of two sides and what its scores mean."""
 
-    translations: Translations
-    certainty: Certainty
+    translations: TranslationScores
+    confidence: Confidence
 
     def scores(self, pairs: Places) -> Floats:
         """The score of each pair. Shape: (k,)."""
@@ -43,7 +44,7 @@ class Judge:
 
 
 @dataclass(frozen=True)
-class Texts:
+class SegmentedSides:
     """Both sides' rows, and the words of each once they are needed."""
 
     english: Sequence[Row]
@@ -53,12 +54,12 @@ class Texts:
     words_tgt: list[Words]
 
 
-def read_words(english: Sequence[Row], target: Sequence[Row], language: str) -> Texts:
+def read_words(english: Sequence[Row], target: Sequence[Row], language: str) -> SegmentedSides:
     """Both sides, cut into words."""
-    return Texts(english, target, language, all_words(english, "en"), all_words(target, language))
+    return SegmentedSides(english, target, language, all_words(english, "en"), all_words(target, language))
 
 
-def judge_of(texts: Texts, pairs: Places, seed: int) -> Judge | None:
+def scorer_of(texts: SegmentedSides, pairs: Places, seed: int) -> PairScorer | None:
     """A lexicon learnt from `pairs`, most of which are right; none where they, and the packaged ones, are too few."""
     rng = np.random.default_rng(seed)
     chosen = rng.permutation(len(pairs))[:MOST_ROWS]
@@ -68,8 +69,8 @@ def judge_of(texts: Texts, pairs: Places, seed: int) -> Judge | None:
     if len(learnt) < FEW or not pairs:
         return None
     log.info("learning a lexicon from %d pairs", len(learnt))
-    translations = Translations(Lexicon.train(learnt), texts.words_en, texts.words_tgt)
-    return Judge(translations, measure(translations, pairs, seed))
+    translations = TranslationScores(Lexicon.train(learnt), texts.words_en, texts.words_tgt)
+    return PairScorer(translations, measure(translations, pairs, seed))
 
 
 def packaged_pairs(language: str) -> list[tuple[Words, Words]]:
@@ -81,29 +82,29 @@ def packaged_pairs(language: str) -> list[tuple[Words, Words]]:
     return [(segment(e, "en"), segment(t, language)) for e, t in zip(texts.english, texts.target, strict=True)]
 
 
-def align(texts: Texts, seed: int) -> tuple[Places, Judge | None]:
-    """The best monotone pairs: by lengths, names and numbers, then by a lexicon learnt from those; and its judge."""
+def align(texts: SegmentedSides, seed: int) -> tuple[Places, PairScorer | None]:
+    """The best monotone pairs: by lengths, names and numbers, then by a lexicon learnt from those; and its scorer."""
     marks = read_marks(texts.english, texts.target)
     corridor = corridor_of(marks)
     pairs = pair_monotone(corridor, marks.scores, GAP_MARKS, "names, numbers, lengths")
-    judge = judge_of(texts, pairs, seed)
+    scorer = scorer_of(texts, pairs, seed)
     for _ in range(ROUNDS):
-        if judge is None:
+        if scorer is None:
             break
-        pairs = _realign(marks, corridor, judge)
-        scores = judge.scores(pairs)
-        sure = scores >= judge.certainty.threshold
+        pairs = _realign(marks, corridor, scorer)
+        scores = scorer.scores(pairs)
+        sure = scores >= scorer.confidence.threshold
         if not len(sure) or sure.mean() >= GOOD or sure.sum() < FEW:
             break
-        judge = judge_of(texts, [pair for pair, good in zip(pairs, sure, strict=True) if good], seed)
-    return pairs, judge
+        scorer = scorer_of(texts, [pair for pair, good in zip(pairs, sure, strict=True) if good], seed)
+    return pairs, scorer
 
 
-def _realign(marks: Marks, corridor: Corridor, judge: Judge) -> Places:
-    certainty = judge.certainty
+def _realign(marks: SharedTokens, corridor: Corridor, scorer: PairScorer) -> Places:
+    confidence = scorer.confidence
 
     def scores(rows: slice, columns: slice) -> Floats:
-        words = (judge.translations.scores(rows, columns) - certainty.threshold) / certainty.spread
+        words = (scorer.translations.scores(rows, columns) - confidence.threshold) / confidence.spread
         lengths = marks.length_scores(rows, columns)
         result: Floats = np.clip(words, -6.0, 6.0) + 0.5 * np.clip(lengths, -4.0, 3.0)
         return result

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from deepsuper.common.arrays import Floats
 from deepsuper.common.errors import UserError
 from deepsuper.config.join import Compare
-from deepsuper.data.join.banded import Floats
-from deepsuper.data.join.monotone import Judge, Places, align, judge_of, read_words
-from deepsuper.data.join.moved import find_moved
-from deepsuper.data.join.side import Aside, Entry, Side
+from deepsuper.data.join.alignment import PairScorer, Places, align, read_words, scorer_of
+from deepsuper.data.join.reordered import find_reordered
+from deepsuper.data.join.side import Aside, Entry, LanguageSide
 from deepsuper.data.rows import Row
 
 log = logging.getLogger("deepsuper")
@@ -38,7 +38,7 @@ class NoMatch(UserError):
 
 
 @dataclass(frozen=True)
-class Pair:
+class RowPair:
     """Two rows by their places in either side, how they found each other, and their score (none: nothing learnt)."""
 
     english: int
@@ -54,7 +54,7 @@ class Pairing:
     `low`: pairs by id or order whose score is that of a mismatched pair. `threshold`: the score below which that is.
     """
 
-    pairs: list[Pair] = field(default_factory=list)
+    pairs: list[RowPair] = field(default_factory=list)
     aside_en: dict[int, Aside] = field(default_factory=dict)
     aside_tgt: dict[int, Aside] = field(default_factory=dict)
     wrong: dict[str, float] = field(default_factory=dict)
@@ -66,8 +66,8 @@ class Pairing:
 class Sides:
     """Both sides to be paired, the seed of what is drawn, and what of the rows is compared."""
 
-    english: Side
-    target: Side
+    english: LanguageSide
+    target: LanguageSide
     seed: int
     compare: Compare = "rows"
 
@@ -90,7 +90,7 @@ def pair_by_id(sides: Sides) -> Pairing:
     for key, places in ours.items():
         others = theirs.get(key, [])
         if len(places) == len(others) == 1:
-            found.pairs.append(Pair(places[0], others[0], "id", None))
+            found.pairs.append(RowPair(places[0], others[0], "id", None))
     for mine, other, side, aside in (
         (ours, theirs, sides.target, found.aside_en),
         (theirs, ours, sides.english, found.aside_tgt),
@@ -104,7 +104,7 @@ def pair_by_id(sides: Sides) -> Pairing:
     return _judged(found, sides, "their ids do not name the same rows: join with --by alignment")
 
 
-def _places_by_key(side: Side) -> dict[str, list[int]]:
+def _places_by_key(side: LanguageSide) -> dict[str, list[int]]:
     places: dict[str, list[int]] = defaultdict(list)
     for n, entry in enumerate(side.entries):
         if entry.key is not None:
@@ -121,7 +121,7 @@ def _why_not(key: str, mine: int, others: int, source: str) -> Aside | None:
     return None if others else Aside("the id is missing on the other side", f"id {key[:80]!r} is not in {source}")
 
 
-def pair_by_order(sides: Sides, aligned: tuple[Places, Judge | None] | None = None) -> Pairing:
+def pair_by_order(sides: Sides, aligned: tuple[Places, PairScorer | None] | None = None) -> Pairing:
     """Row n with row n. `aligned`: what `align_sides` said of them, where that is known already.
 
     Raises: NoMatch where the row counts differ, or naming the first place where the order slips.
@@ -132,17 +132,17 @@ def pair_by_order(sides: Sides, aligned: tuple[Places, Judge | None] | None = No
             f"{english.source} has {len(english.entries)} rows, {target.source} {len(target.entries)}: "
             "rows in order need as many on both sides: join with --by alignment"
         )
-    places, judge = align_sides(sides) if aligned is None else aligned
-    if judge is not None:
-        _check_order(sides, places, judge)
-    found = Pairing(pairs=[Pair(n, n, "order", None) for n in range(len(english.entries))])
+    places, scorer = align_sides(sides) if aligned is None else aligned
+    if scorer is not None:
+        _check_order(sides, places, scorer)
+    found = Pairing(pairs=[RowPair(n, n, "order", None) for n in range(len(english.entries))])
     _set_unusable_aside(found, sides)
-    return _judged(found, sides, "the rows are in another order: join with --by alignment", judge)
+    return _judged(found, sides, "the rows are in another order: join with --by alignment", scorer)
 
 
-def _check_order(sides: Sides, places: Places, judge: Judge) -> None:
+def _check_order(sides: Sides, places: Places, scorer: PairScorer) -> None:
     usable_en, usable_tgt = sides.english.usable, sides.target.usable
-    sure = judge.scores(places) >= judge.certainty.threshold
+    sure = scorer.scores(places) >= scorer.confidence.threshold
     if sure.sum() < MATCHING * len(usable_en):
         return  # no slip, but no order at all: the scores of the rows in order will say so
     off = 0
@@ -180,58 +180,58 @@ def _without_partner(partner: Entry) -> Aside:
     return Aside(kind, f"{kind}: {partner.where}: {partner.problem.message}")
 
 
-def _judged(found: Pairing, sides: Sides, otherwise: str, judge: Judge | None = None) -> Pairing:
+def _judged(found: Pairing, sides: Sides, otherwise: str, scorer: PairScorer | None = None) -> Pairing:
     """The pairs with their scores. Raises: NoMatch saying `otherwise` where too few of them score as pairs."""
     if not found.pairs:
         return found
     english, target = [pair.english for pair in found.pairs], [pair.target for pair in found.pairs]
     places = [(n, n) for n in range(len(found.pairs))]
-    if judge is None:
-        judge = judge_of(read_words(*sides.rows(english, target), sides.target.language), places, sides.seed)
+    if scorer is None:
+        scorer = scorer_of(read_words(*sides.rows(english, target), sides.target.language), places, sides.seed)
     else:
         numbers = [{place: n for n, place in enumerate(side.usable)} for side in (sides.english, sides.target)]
         places = [(numbers[0][i], numbers[1][j]) for i, j in zip(english, target, strict=True)]
-    if judge is None:
+    if scorer is None:
         log.warning("%d pairs are too few to learn from: whether they match was not checked", len(found.pairs))
         return found
-    scores = judge.scores(places)
-    matching = float((scores >= judge.certainty.threshold).mean())
+    scores = scorer.scores(places)
+    matching = float((scores >= scorer.confidence.threshold).mean())
     if matching < MATCHING:
-        first = found.pairs[int(np.argmax(scores < judge.certainty.threshold))]
+        first = found.pairs[int(np.argmax(scores < scorer.confidence.threshold))]
         raise NoMatch(
             f"{sides.english.entries[first.english].where} and {sides.target.entries[first.target].where}: only "
             f"{matching:.0%} of the rows score as translations: {otherwise}"
         )
     found.pairs = _scored(found.pairs, scores)
-    found.low = int((scores < judge.certainty.threshold).sum())
-    found.threshold = judge.certainty.threshold
+    found.low = int((scores < scorer.confidence.threshold).sum())
+    found.threshold = scorer.confidence.threshold
     return found
 
 
-def _scored(pairs: list[Pair], scores: Floats) -> list[Pair]:
-    return [Pair(p.english, p.target, p.how, round(float(s), 3)) for p, s in zip(pairs, scores, strict=True)]
+def _scored(pairs: list[RowPair], scores: Floats) -> list[RowPair]:
+    return [RowPair(p.english, p.target, p.how, round(float(s), 3)) for p, s in zip(pairs, scores, strict=True)]
 
 
-def align_sides(sides: Sides) -> tuple[Places, Judge | None]:
+def align_sides(sides: Sides) -> tuple[Places, PairScorer | None]:
     """The monotone pairs of the usable rows, as places among those."""
     rows = sides.rows(sides.english.usable, sides.target.usable)
     return align(read_words(*rows, sides.target.language), sides.seed)
 
 
-def pair_by_alignment(sides: Sides, aligned: tuple[Places, Judge | None] | None = None) -> Pairing:
+def pair_by_alignment(sides: Sides, aligned: tuple[Places, PairScorer | None] | None = None) -> Pairing:
     """Rows in the same order, some missing on either side; then those that changed their place.
 
     Raises: NoMatch where hardly any of the pairs score as translations.
     """
-    places, judge = align_sides(sides) if aligned is None else aligned
+    places, scorer = align_sides(sides) if aligned is None else aligned
     usable_en, usable_tgt = sides.english.usable, sides.target.usable
     found = Pairing()
     _set_unusable_aside(found, sides)
-    if judge is None:
+    if scorer is None:
         log.warning("%d rows are too few to learn from: paired by lengths, names and numbers alone", len(usable_en))
-        found.pairs = [Pair(usable_en[i], usable_tgt[j], "alignment", None) for i, j in places]
+        found.pairs = [RowPair(usable_en[i], usable_tgt[j], "alignment", None) for i, j in places]
     else:
-        _accept(found, sides, places, judge)
+        _accept(found, sides, places, scorer)
     for side, aside, paired in (
         (sides.english, found.aside_en, {pair.english for pair in found.pairs}),
         (sides.target, found.aside_tgt, {pair.target for pair in found.pairs}),
@@ -240,10 +240,10 @@ def pair_by_alignment(sides: Sides, aligned: tuple[Places, Judge | None] | None 
     return found
 
 
-def _accept(found: Pairing, sides: Sides, places: Places, judge: Judge) -> None:
+def _accept(found: Pairing, sides: Sides, places: Places, scorer: PairScorer) -> None:
     """Fills in the aligned pairs that score as translations, those found elsewhere, and why others were not taken."""
     usable_en, usable_tgt = sides.english.usable, sides.target.usable
-    scores, threshold = judge.scores(places), judge.certainty.threshold
+    scores, threshold = scorer.scores(places), scorer.confidence.threshold
     good = scores >= threshold
     taken = [place for place, fine in zip(places, good, strict=True) if fine]
     fewest = min(len(usable_en), len(usable_tgt))
@@ -254,13 +254,13 @@ def _accept(found: Pairing, sides: Sides, places: Places, judge: Judge) -> None:
         )
     rest_en = sorted(set(range(len(usable_en))) - {i for i, _ in taken})
     rest_tgt = sorted(set(range(len(usable_tgt))) - {j for _, j in taken})
-    moved = find_moved(judge, rest_en, rest_tgt, [i for i, _ in taken], sides.seed)
+    moved = find_reordered(scorer, rest_en, rest_tgt, [i for i, _ in taken], sides.seed)
     _check_related(sides, np.append(scores[good], moved.scores), fewest)
     pairs = [*((i, j, "alignment", s) for (i, j), s in zip(taken, scores[good], strict=True))]
     pairs += [(i, j, "moved", s) for (i, j), s in zip(moved.pairs, moved.scores, strict=True)]
-    found.pairs = [Pair(usable_en[i], usable_tgt[j], how, round(float(s), 3)) for i, j, how, s in sorted(pairs)]
+    found.pairs = [RowPair(usable_en[i], usable_tgt[j], how, round(float(s), 3)) for i, j, how, s in sorted(pairs)]
     found.wrong = {
-        "alignment": min(float(len(taken)), judge.certainty.wrong_above(scores[~good])),
+        "alignment": min(float(len(taken)), scorer.confidence.wrong_above(scores[~good])),
         "moved": moved.wrong,
     }
     found.threshold = threshold

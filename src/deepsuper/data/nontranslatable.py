@@ -24,7 +24,7 @@ LITERAL = re.compile(
 
 
 @dataclass(frozen=True)
-class Carried:
+class Nontranslatable:
     """One kind of thing that both sides must show; `often`: as often. `same` makes alike what may change."""
 
     pattern: re.Pattern[str]
@@ -53,11 +53,11 @@ def _tag(tag: str) -> str:
     return end + re.split(r"[\s/>]", tag.lstrip("</").lower())[0]
 
 
-PLACEHOLDERS = Carried(PLACEHOLDER, _kind)
-TAGS = Carried(TAG, _tag)
-ADDRESSES = Carried(ADDRESS, str.lower, often=False)
+PLACEHOLDERS = Nontranslatable(PLACEHOLDER, _kind)
+TAGS = Nontranslatable(TAG, _tag)
+ADDRESSES = Nontranslatable(ADDRESS, str.lower, often=False)
 """What the doctor warns of, whoever translated: names within braces may differ, and what a tag says."""
-LITERALS = Carried(LITERAL)
+LITERALS = Nontranslatable(LITERAL)
 """What a program that translates has to keep letter by letter."""
 
 

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
+from deepsuper.common.arrays import Floats
 from deepsuper.config.check import CheckConfig
-from deepsuper.data.check.findings import Found, Measured, Numbers, shortened, sides
-from deepsuper.data.join.monotone import ENOUGH, packaged_pairs
+from deepsuper.data.check.findings import Found, Measured, shortened, sides
+from deepsuper.data.join.alignment import ENOUGH, packaged_pairs
 from deepsuper.data.rows import Row
 from deepsuper.data.words import Lexicon, segment
 from deepsuper.data.words.lexicon import Words
@@ -86,13 +87,13 @@ def _mismatched(mine: Sequence[Segmented], others: Sequence[Segmented]) -> list[
     return [(english, target) for (english, _), (_, target) in zip(mine, others, strict=True)]
 
 
-def _least_usual(scores: Numbers, config: CheckConfig) -> float:
+def _least_usual(scores: Floats, config: CheckConfig) -> float:
     """Far below the usual score, in robust standard deviations."""
     middle = float(np.median(scores))
     return middle - config.score_distance * max(_robust_deviation(scores), LEAST_SPREAD)
 
 
-def _robust_deviation(values: Numbers) -> float:
+def _robust_deviation(values: Floats) -> float:
     return 1.4826 * float(np.median(np.abs(values - np.median(values))))
 
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from deepsuper.common.arrays import Floats, Ints
 from deepsuper.common.progress import progress
 
-Floats = npt.NDArray[np.floating[Any]]
-Ints = npt.NDArray[np.signedinteger[Any]]
-Block = Callable[[slice, slice], Floats]
+ScoreBlock = Callable[[slice, slice], Floats]
 """The scores of some rows against some columns. Shape: (rows, columns). Above 0: rather a pair than not."""
 ROWS = 64
 """Rows whose scores are asked for at once."""
@@ -34,7 +32,7 @@ class Corridor:
         return int((self.high - self.low + 1).sum())
 
 
-def pair_monotone(corridor: Corridor, scores: Block, gap: float, title: str) -> list[tuple[int, int]]:
+def pair_monotone(corridor: Corridor, scores: ScoreBlock, gap: float, title: str) -> list[tuple[int, int]]:
     """The pairs (row, column), rising in both, whose scores less `gap` for each one left out have the largest sum.
 
     The corridor must begin at column 0 and end at the last one. Memory: one byte a cell.

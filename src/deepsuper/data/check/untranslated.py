@@ -1,4 +1,4 @@
-"""Texts that were left in English."""
+"""Texts that are still English."""
 
 from __future__ import annotations
 
@@ -6,23 +6,24 @@ from collections.abc import Iterable, Sequence
 
 from deepsuper.common.languages import FUNCTION_WORDS
 from deepsuper.config.check import CheckConfig
-from deepsuper.data.carried import ADDRESS
 from deepsuper.data.check.findings import Found, shortened, sides
 from deepsuper.data.check.languages import is_about_english, looks_like_code, shared_run
 from deepsuper.data.check.normalise import units, words_as_written
+from deepsuper.data.nontranslatable import ADDRESS
 from deepsuper.data.rows import Row
 
-LEAST_WORDS = 4
-RUN = 8
-"""English words in a row, on the other side too."""
+MIN_WORDS = 4
+"""Shorter texts may be names."""
+MIN_RUN = 8
+"""Consecutive English words that both sides must share."""
 
 
 def untranslated(rows: Sequence[Row], config: CheckConfig) -> Iterable[Found]:
-    """Rows whose prompt or answer is the English one, word for word. Names, code and tasks about English are let be."""
+    """Rows whose prompt or answer is the English one, word for word; not names, code and tasks about English."""
     for n, row in enumerate(rows):
         for name, english, target in sides(row):
             words = words_as_written(ADDRESS.sub(" ", english))
-            if len(words) < LEAST_WORDS or not _is_prose(words) or units(english) != units(target):
+            if len(words) < MIN_WORDS or not _is_prose(words) or units(english) != units(target):
                 continue
             if name == "prompt" or not (looks_like_code(english) or is_about_english(row)):
                 yield Found(n, f"{name}: both sides are {shortened(english)!r}")
@@ -30,17 +31,17 @@ def untranslated(rows: Sequence[Row], config: CheckConfig) -> Iterable[Found]:
 
 
 def partly_untranslated(rows: Sequence[Row], config: CheckConfig) -> Iterable[Found]:
-    """Rows of which an English sentence stands in the answer of both sides. Code and tasks about English are let be."""
+    """Rows with the same English sentence in both answers; not code and tasks about English."""
     for n, row in enumerate(rows):
         if looks_like_code(row.output_en) or is_about_english(row):
             continue
         words, others = (words_as_written(ADDRESS.sub(" ", text)) for text in (row.output_en, row.output))
-        run = shared_run(words, others, RUN)
+        run = shared_run(words, others, MIN_RUN)
         if words != others and _is_prose(run):
             yield Found(n, f"answer: English on both sides: {' '.join(run)!r}")
 
 
 def _is_prose(words: Sequence[str]) -> bool:
-    """Whether most are words, written small, and one joins others: no names, lists, numbers or ciphers."""
+    """Whether most are lower-case words, and one is a function word: no names, lists, numbers or ciphers."""
     small = sum(word.islower() and word.isalpha() and len(word) > 1 for word in words)
     return any(word.lower() in FUNCTION_WORDS for word in words) and small * 2 > len(words)

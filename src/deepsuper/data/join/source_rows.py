@@ -16,7 +16,7 @@ from deepsuper.common.languages import LANGUAGES
 from deepsuper.common.lines import array_items, decode, file_records, numbered_lines
 from deepsuper.data.rows import hub_records
 
-Layout = Literal["array", "lines", "columns", "text"]
+FileLayout = Literal["array", "lines", "columns", "text"]
 """A JSON array, one JSON object on each line, two columns parted by a tab, or one sentence on each line."""
 MAX_ARRAY = 2**30
 """Bytes: a JSON array can only be read whole."""
@@ -25,7 +25,7 @@ _SUFFIXES = (".json", ".jsonl", ".gz", ".tsv", ".txt", ".dev", ".devtest", ".csv
 
 
 @dataclass(frozen=True)
-class Slot:
+class SourceRow:
     """One place of a data set: its record, or the `problem` that it has, with the `text` as it stood there."""
 
     where: Where
@@ -34,7 +34,9 @@ class Slot:
     text: str = ""
 
 
-def read_slots(source: str, split: str = "train", subset: str | None = None) -> tuple[Layout, list[Slot]]:
+def read_source_rows(
+    source: str, split: str = "train", subset: str | None = None
+) -> tuple[FileLayout, list[SourceRow]]:
     """The layout of `source` and its rows, in order. A folder or a hub name is read with `datasets`.
 
     Raises: UserError where it is missing, cut off, or no such data set.
@@ -44,7 +46,7 @@ def read_slots(source: str, split: str = "train", subset: str | None = None) -> 
         raise UserError(f"{path}: columns parted by commas: save them parted by tabs (.tsv), or as JSON lines")
     if path.is_dir() or not (path.is_file() or _names_a_file(source)):
         records = hub_records(source, split, subset)
-        return "lines", [Slot(where, record) for where, record in records]
+        return "lines", [SourceRow(where, record) for where, record in records]
     layout = _layout([line for line in _head(path).split(b"\n") if line.strip(_BLANK)])
     if layout == "array":
         return layout, _array(path)
@@ -65,7 +67,7 @@ def _names_a_file(source: str) -> bool:
     return source.endswith(_SUFFIXES) or source.count("/") != 1 or source.startswith((".", "/", "~"))
 
 
-def _layout(lines: list[bytes]) -> Layout:
+def _layout(lines: list[bytes]) -> FileLayout:
     """What most of the first lines look like: one damaged line does not make a JSON file a text."""
     starts = [line.lstrip(_BLANK)[:1] for line in lines]
     if starts[:1] == [b"["]:
@@ -96,19 +98,19 @@ def _opened(path: Path) -> Iterator[BufferedIOBase]:
             raise UserError(f"{path}: cannot read on ({error}): fetch the file again") from error
 
 
-def _json_lines(path: Path) -> list[Slot]:
-    slots: list[Slot] = []
+def _json_lines(path: Path) -> list[SourceRow]:
+    slots: list[SourceRow] = []
 
     def bad(where: Place, problem: BadRow, text: str) -> None:
-        slots.append(Slot(where, None, str(problem), text))
+        slots.append(SourceRow(where, None, str(problem), text))
 
     # `bad` is called while the next record is looked for, so the order stays that of the file.
     for where, record in file_records(path, bad):
-        slots.append(Slot(where, record))
+        slots.append(SourceRow(where, record))
     return slots
 
 
-def _array(path: Path) -> list[Slot]:
+def _array(path: Path) -> list[SourceRow]:
     # Not by lines: such a file is often one line.
     with _opened(path) as file:
         whole = file.read(MAX_ARRAY + 1)
@@ -122,12 +124,12 @@ def _array(path: Path) -> list[Slot]:
         items = list(array_items(text))
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: not JSON ({error}): need an array of objects, or one object on each line") from error
-    return [Slot(f"{path}[{n}]", *item) for n, item in enumerate(items, start=1)]
+    return [SourceRow(f"{path}[{n}]", *item) for n, item in enumerate(items, start=1)]
 
 
-def _text(path: Path, layout: Layout) -> Iterator[Slot]:
+def _text(path: Path, layout: FileLayout) -> Iterator[SourceRow]:
     """Each line in its place: an empty one is a row without its text, but for those at the end of the file."""
-    empty: list[Slot] = []
+    empty: list[SourceRow] = []
     for slot in _lines(path, layout):
         if slot.record is None and not slot.text:
             empty.append(slot)
@@ -137,18 +139,18 @@ def _text(path: Path, layout: Layout) -> Iterator[Slot]:
         empty = []
 
 
-def _lines(path: Path, layout: Layout) -> Iterator[Slot]:
-    too_long: list[Slot] = []
+def _lines(path: Path, layout: FileLayout) -> Iterator[SourceRow]:
+    too_long: list[SourceRow] = []
 
     def bad(where: Place, problem: BadRow, text: str) -> None:
-        too_long.append(Slot(where, None, str(problem), text))
+        too_long.append(SourceRow(where, None, str(problem), text))
 
     for number, line in numbered_lines(path, bad):
         yield from too_long
         too_long.clear()
         slot = _text_slot(Place(path, number), line, layout)
         if number == 1 and layout == "columns" and slot.record is not None and _is_header(slot.record):
-            slot = Slot(slot.where, None, "a header, the names of the columns", "\t".join(slot.record.values()))
+            slot = SourceRow(slot.where, None, "a header, the names of the columns", "\t".join(slot.record.values()))
         yield slot
     yield from too_long
 
@@ -157,16 +159,16 @@ def _is_header(record: Mapping[str, str]) -> bool:
     return all(name.strip().strip('"').casefold() in COLUMNS for name in record.values())
 
 
-def _text_slot(where: Place, line: bytes, layout: Layout) -> Slot:
+def _text_slot(where: Place, line: bytes, layout: FileLayout) -> SourceRow:
     try:
         text = decode(line).strip("\r\n")
     except ValueError as error:
-        return Slot(where, None, str(error), line.decode("utf-8", "replace"))
+        return SourceRow(where, None, str(error), line.decode("utf-8", "replace"))
     columns = text.split("\t")
     if not text.strip():
-        return Slot(where, None, "the line is empty: write its text")
+        return SourceRow(where, None, "the line is empty: write its text")
     if layout == "text":
-        return Slot(where, {"text": text})
+        return SourceRow(where, {"text": text})
     if len(columns) == 2:
-        return Slot(where, {"instruction": columns[0], "output": columns[1]})
-    return Slot(where, None, f"{len(columns)} columns: need two, parted by one tab", text)
+        return SourceRow(where, {"instruction": columns[0], "output": columns[1]})
+    return SourceRow(where, None, f"{len(columns)} columns: need two, parted by one tab", text)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from deepsuper.data.join.banded import Floats, Ints
+from deepsuper.common.arrays import Floats, Ints
 from deepsuper.data.rows import Row
 
 Matrix = Any
@@ -53,7 +53,7 @@ def _digit(character: str) -> str:
 
 
 @dataclass(frozen=True)
-class Marks:
+class SharedTokens:
     """Which marks each row has, for those that both sides know, how many rows have them, and the rows' lengths.
 
     Shapes: (n, M), (m, M), (M,), (n, 2), (m, 2): characters of question and answer, as logarithms.
@@ -100,13 +100,13 @@ class Marks:
         return result
 
 
-def read_marks(english: Sequence[Row], target: Sequence[Row]) -> Marks:
+def read_marks(english: Sequence[Row], target: Sequence[Row]) -> SharedTokens:
     """The marks and lengths of both sides."""
     ours, theirs = [marks_of(row) for row in english], [marks_of(row) for row in target]
     count_en, count_tgt = Counter(m for row in ours for m in row), Counter(m for row in theirs for m in row)
     ids = {mark: n for n, mark in enumerate(mark for mark in count_tgt if mark in count_en)}
     frequency = np.array([max(count_en[mark], count_tgt[mark]) for mark in ids], np.float64)
-    return Marks(_matrix(ours, ids), _matrix(theirs, ids), frequency, _lengths(english), _lengths(target))
+    return SharedTokens(_matrix(ours, ids), _matrix(theirs, ids), frequency, _lengths(english), _lengths(target))
 
 
 def _matrix(rows: Sequence[set[str]], ids: dict[str, int]) -> Matrix:

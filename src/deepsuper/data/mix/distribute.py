@@ -14,7 +14,7 @@ from deepsuper.data.mix.quotas import Sampler
 
 
 @dataclass(frozen=True)
-class Marks:
+class RowChanges:
     """What a row is given on its way out. None of these: it goes out byte for byte.
 
     `source`: begins its id, where several sources go into one file. `copies`: each id ends in #1, #2 ..., where rows
@@ -37,7 +37,7 @@ class Marks:
 
 
 @dataclass
-class Dealt:
+class RowsOut:
     """What went out of a source: rows, and how many different ones they are."""
 
     rows: int = 0
@@ -47,13 +47,13 @@ class Dealt:
 def deal(
     lines: Iterable[bytes],
     sampler: Sampler,
-    marks: Marks,
+    marks: RowChanges,
     buckets: Buckets,
     rng: random.Random,
     tick: Callable[[], None],
-) -> Dealt:
+) -> RowsOut:
     """Puts each copy of each chosen row into a bucket of its own chance."""
-    dealt, count, bare = Dealt(), len(buckets), marks == Marks()
+    dealt, count, bare = RowsOut(), len(buckets), marks == RowChanges()
     for line in lines:
         tick()
         copies = sampler.copies()

@@ -1,25 +1,25 @@
-"""Every pair of words that stand in the same rows, indexed once, and one step of expectation maximisation over them."""
+"""Pairs of words that occur in the same rows, indexed once, and one step of expectation maximisation over them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.floating[Any]]
-Ints = npt.NDArray[np.signedinteger[Any]]
+from deepsuper.common.arrays import Floats, Ints
+
 RowWords = tuple[Ints, Ints]
-"""The numbers of a row's English words and of its target words, each once and in order."""
-BLOCK = 4_000
-"""Rows whose pairs are looked at together: it bounds what a step holds beside the pairs themselves."""
+"""The numbers of a row's English words and of its target words, sorted, without duplicates."""
+ROWS_AT_ONCE = 4_000
+"""Rows whose pairs are indexed together: this bounds the memory of a step."""
 
 
 @dataclass(frozen=True)
-class Block:
-    """The word pairs of some rows: which of `Pairs.keys`, and which word of which row stands on either side. (P,)."""
+class RowBlock:
+    """The word pairs of some rows: their index in `WordPairs.keys`, and the word of the row on either side. (P,)."""
 
     pair: Ints
     english: Ints
@@ -27,19 +27,19 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Pairs:
-    """The distinct pairs of some rows, as english * targets + target in order, and the rows as such pairs."""
+class WordPairs:
+    """The distinct pairs of some rows as sorted keys, english * targets + target, and the rows as such pairs."""
 
     keys: Ints
     english: Ints
     target: Ints
-    blocks: list[Block]
+    blocks: list[RowBlock]
 
 
-def index_pairs(rows: Sequence[RowWords], targets: int) -> Pairs:
-    """The pairs that stand in more than one row: one row alone says nothing that could be told from chance.
+def index_pairs(rows: Sequence[RowWords], targets: int) -> WordPairs:
+    """The pairs that occur in more than one row: a pair of a single row may be chance.
 
-    Memory: 8 bytes for each pair of each row, and 12 more for each that is kept.
+    Memory: 8 bytes for each pair of each row, and 12 more for each pair that is kept.
     """
     keys = np.concatenate([_keys(row, targets) for row in rows] or [np.empty(0, np.int64)])
     keys.sort()
@@ -47,13 +47,15 @@ def index_pairs(rows: Sequence[RowWords], targets: int) -> Pairs:
     del keys
     distinct = again[np.append(True, again[1:] != again[:-1])] if len(again) else again
     blocks = (
-        [_block(rows[n : n + BLOCK], distinct, targets) for n in range(0, len(rows), BLOCK)] if len(distinct) else []
+        [_block(rows[n : n + ROWS_AT_ONCE], distinct, targets) for n in range(0, len(rows), ROWS_AT_ONCE)]
+        if len(distinct)
+        else []
     )
-    return Pairs(distinct, (distinct // targets).astype(np.int32), (distinct % targets).astype(np.int32), blocks)
+    return WordPairs(distinct, (distinct // targets).astype(np.int32), (distinct % targets).astype(np.int32), blocks)
 
 
 def find(keys: Ints, wanted: Ints) -> tuple[npt.NDArray[np.bool_], Ints]:
-    """Which of `wanted` are among the ordered `keys`, and where (0 for those that are not)."""
+    """Which of `wanted` are among the sorted `keys`, and their index there (0 for those that are not)."""
     if len(keys) == 0:
         return np.zeros(wanted.shape, np.bool_), np.zeros(wanted.shape, np.int64)
     place = np.searchsorted(keys, wanted)
@@ -61,8 +63,10 @@ def find(keys: Ints, wanted: Ints) -> tuple[npt.NDArray[np.bool_], Ints]:
     return keys[place] == wanted, place
 
 
-def expected_counts(pairs: Pairs, given: Floats, null: Floats, *, explained: Literal["english", "target"]) -> Floats:
-    """How often each pair is expected to be a translation. Shape: (P,).
+def expected_counts(
+    pairs: WordPairs, given: Floats, null: Floats, *, explained: Literal["english", "target"]
+) -> Floats:
+    """The expected number of times that each pair is a translation. Shape: (P,).
 
     A word on the side `explained` comes from one of the other side's words, in proportion to `given` of the pair, or
     from none, in proportion to `null` of the pair.
@@ -82,7 +86,7 @@ def _keys(row: RowWords, targets: int) -> Ints:
     return keys
 
 
-def _block(rows: Iterable[RowWords], keys: Ints, targets: int) -> Block:
+def _block(rows: Iterable[RowWords], keys: Ints, targets: int) -> RowBlock:
     pair, english, target = [], [], []
     words_english = words_target = 0
     for row in rows:
@@ -93,4 +97,4 @@ def _block(rows: Iterable[RowWords], keys: Ints, targets: int) -> Block:
         target.append((words_target + kept % len(row[1])).astype(np.int32))
         words_english += len(row[0])
         words_target += len(row[1])
-    return Block(np.concatenate(pair), np.concatenate(english), np.concatenate(target))
+    return RowBlock(np.concatenate(pair), np.concatenate(english), np.concatenate(target))

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from deepsuper.common.arrays import Floats, Ints
 from deepsuper.common.progress import progress
-from deepsuper.data.join.banded import Floats, Ints
-from deepsuper.data.join.monotone import Judge, Places
+from deepsuper.data.join.alignment import PairScorer, Places
 
 BLOCK = 256
 SAMPLE = 4_000
@@ -28,7 +28,7 @@ class Best:
 
 
 @dataclass(frozen=True)
-class Moved:
+class Reordered:
     """Pairs found out of order, with their scores, and how many of them are expected to be wrong."""
 
     pairs: Places
@@ -36,24 +36,26 @@ class Moved:
     wrong: float
 
 
-def find_moved(judge: Judge, english: Sequence[int], target: Sequence[int], placed: Sequence[int], seed: int) -> Moved:
+def find_reordered(
+    scorer: PairScorer, english: Sequence[int], target: Sequence[int], placed: Sequence[int], seed: int
+) -> Reordered:
     """Pairs among the rows left over, each the other's best by a margin. `placed`: English rows with a partner."""
     if not len(english) or not len(target):
-        return Moved([], np.zeros(0), 0.0)
+        return Reordered([], np.zeros(0), 0.0)
     rows, columns = np.array(english, np.int64), np.array(target, np.int64)
-    by_row, by_column = _tables(judge, rows, columns)
+    by_row, by_column = _tables(scorer, rows, columns)
     mutual = by_column.column[by_row.column] == np.arange(len(rows))
-    found = np.flatnonzero(mutual & (by_row.score >= judge.certainty.threshold))
+    found = np.flatnonzero(mutual & (by_row.score >= scorer.confidence.threshold))
     margins = by_row.score - np.maximum(by_row.second, by_column.second[by_row.column])
     # Rows whose partner is known to stand elsewhere show how often a wrong one passes, and by how much.
     sample = np.random.default_rng(seed).permutation(np.array(placed, np.int64))[:SAMPLE]
-    decoys, _ = _tables(judge, sample, columns)
+    decoys, _ = _tables(scorer, sample, columns)
     ahead = decoys.score - np.maximum(decoys.second, by_column.score[decoys.column])
     each = (len(rows) - len(found)) / max(1, len(sample))
-    margin, wrong = _least_margin(margins[found], ahead[decoys.score >= judge.certainty.threshold], each)
+    margin, wrong = _least_margin(margins[found], ahead[decoys.score >= scorer.confidence.threshold], each)
     found = found[margins[found] >= margin]
     pairs = [(int(rows[k]), int(columns[by_row.column[k]])) for k in found]
-    return Moved(pairs, by_row.score[found], wrong)
+    return Reordered(pairs, by_row.score[found], wrong)
 
 
 def _least_margin(margins: Floats, decoys: Floats, each: float) -> tuple[float, float]:
@@ -65,7 +67,7 @@ def _least_margin(margins: Floats, decoys: Floats, each: float) -> tuple[float, 
     return float("inf"), 0.0
 
 
-def _tables(judge: Judge, rows: Ints, columns: Ints) -> tuple[Best, Best]:
+def _tables(scorer: PairScorer, rows: Ints, columns: Ints) -> tuple[Best, Best]:
     """The best of every row and of every column, without the whole table in memory."""
     column = np.zeros(len(rows), np.int64)
     score, second = np.full(len(rows), -np.inf), np.full(len(rows), -np.inf)
@@ -73,7 +75,7 @@ def _tables(judge: Judge, rows: Ints, columns: Ints) -> tuple[Best, Best]:
     best, next_best = np.full(len(columns), -np.inf), np.full(len(columns), -np.inf)
     for top in progress(range(0, len(rows), BLOCK), "moved rows"):
         block = slice(top, top + BLOCK)
-        table = judge.translations.scores(rows[block], columns)
+        table = scorer.translations.scores(rows[block], columns)
         column[block] = table.argmax(axis=1)
         score[block], second[block] = _two_best(table)
         ours, ours_second = _two_best(table.T)

@@ -1,0 +1,31 @@
+"""The options of `deepsuper data sdrrl`, before a row is made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from deepsuper.common.errors import UserError
+from deepsuper.common.outputs import check_file, check_not_read, check_own_rows
+from deepsuper.config import RunConfig
+
+
+def check_synthesis(config: RunConfig, output: Path | None, recipes: Sequence[Path] = ()) -> None:
+    """Raises: UserError for another method than sdrrl, or where an output cannot be written or would overwrite an
+    input or a file that is no synthesis. `recipes`: the files that `config` was read from.
+    """
+    if config.objective.method != "sdrrl":
+        raise UserError(f"objective.method: need sdrrl, got {config.objective.method}")
+    if output is None:
+        return
+    check_file("output", output)
+    read = [*recipes, *(Path(path) for _, path in config.data.files())]
+    check_not_read("output", [output, skipped_beside(output)], read)
+    check_own_rows("output", output, "part", "synthesis")
+    if config.data.on_bad_row == "skip":
+        check_own_rows("output", skipped_beside(output), "where", "synthesis")
+
+
+def skipped_beside(output: Path) -> Path:
+    """`rows.jsonl` has `rows.skipped.jsonl` beside it."""
+    return output.with_name(f"{output.name.removesuffix('.jsonl')}.skipped.jsonl")
