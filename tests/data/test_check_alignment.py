@@ -74,7 +74,7 @@ def test_the_packaged_sets_are_known_without_any_folder():
 
 @given(LETTERS, LETTERS, st.integers(2, 6))
 def test_the_index_finds_a_shared_run_if_and_only_if_there_is_one(item, text, length):
-    index = Index.of([EvaluationText("set/x:1", " ".join(item))], length)
+    index = Index.of([EvaluationText("set", "x:1", "", " ".join(item))], length)
     runs = {tuple(item[k : k + length]) for k in range(len(item) - length + 1)}
     shared = any(tuple(text[k : k + length]) in runs for k in range(len(text) - length + 1))
     inside = any(text[k : k + len(item)] == item for k in range(len(text) - len(item) + 1))

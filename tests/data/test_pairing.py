@@ -15,7 +15,7 @@ from deepsuper.data.join.anchors import anchors_of, between, heaviest_chain
 from deepsuper.data.join.banded_alignment import Corridor, pair_monotone
 from deepsuper.data.join.confidence import Confidence
 from deepsuper.data.join.reordered import _least_margin, _tables, find_reordered
-from deepsuper.data.join.shared_tokens import marks_of, read_marks
+from deepsuper.data.join.shared_tokens import read_shared_tokens, tokens_of
 from deepsuper.data.rows import Row
 from deepsuper.data.words import Lexicon
 
@@ -90,12 +90,12 @@ def test_a_corridor_rises_holds_its_anchors_and_reaches_both_ends(n, m, anchors,
 
 def test_marks_are_numbers_in_any_digits_and_words_in_ascii_letters():
     row = Row("1", "ar", "ما هو ٢٤ في Python؟", "", "Café 3.5 tiếng v2")
-    assert marks_of(row) == {"24", "python", "3.5", "2"}
+    assert tokens_of(row) == {"24", "python", "3.5", "2"}
 
 
 def test_anchors_find_the_place_though_a_third_of_the_rows_is_missing_in_one_piece():
     english, target = make_sides(3000, seed=3)
-    anchors = anchors_of(read_marks(rows_of(english), rows_of(target[:1000] + target[2000:])))
+    anchors = anchors_of(read_shared_tokens(rows_of(english), rows_of(target[:1000] + target[2000:])))
     truth = np.where(anchors[:, 1] < 1000, anchors[:, 1], anchors[:, 1] + 1000)
     assert len(anchors) > 300 and (truth == anchors[:, 0]).mean() > 0.99
 

@@ -1,4 +1,4 @@
-"""What a translation must carry over as it is, placeholders, tags and addresses, and what of it is lost."""
+"""What a translation must keep as it is (placeholders, tags, addresses), and what of it is lost."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TAG = re.compile(
     r"h[1-6]|form|input|button|label|select|option|textarea|script|style|link|meta|nav|header|footer|section|code|pre)"
     r"(?:\s+[\w-]+=[^<>]*)?\s*/?>"
 )
-# In ASCII alone: Chinese puts no space behind an address.
+# ASCII only: Chinese has no space after an address.
 ADDRESS = re.compile(
     r"(?:https?://[^\s<>\"')\]\u0080-\U0010ffff]+|(?a:[\w.+-]{1,64}@[\w-]{1,63}\.[\w.]{1,99}))(?<![.,;:!?])"
 )
@@ -25,14 +25,14 @@ LITERAL = re.compile(
 
 @dataclass(frozen=True)
 class Nontranslatable:
-    """One kind of thing that both sides must show; `often`: as often. `same` makes alike what may change."""
+    """One kind of text that both sides must have; `often`: equally often. `same`: normalises what may differ."""
 
     pattern: re.Pattern[str]
     same: Callable[[str], str] = str
     often: bool = True
 
     def lost(self, source: str, translation: str) -> list[str]:
-        """The source's that the translation lacks or has fewer of, each once."""
+        """What the translation lacks, or has fewer of, without duplicates."""
         there = Counter(self.same(found) for found in self.pattern.findall(translation))
         lost = []
         for found in self.pattern.findall(source):
@@ -44,7 +44,7 @@ class Nontranslatable:
 
 
 def _kind(placeholder: str) -> str:
-    # A name inside braces may be translated; that there is one may not be lost.
+    # A name inside braces may be translated, but not left out.
     return "_" if placeholder.startswith("_") else placeholder[0]
 
 
@@ -56,12 +56,12 @@ def _tag(tag: str) -> str:
 PLACEHOLDERS = Nontranslatable(PLACEHOLDER, _kind)
 TAGS = Nontranslatable(TAG, _tag)
 ADDRESSES = Nontranslatable(ADDRESS, str.lower, often=False)
-"""What the doctor warns of, whoever translated: names within braces may differ, and what a tag says."""
+"""Kinds that `data check` warns of: names in braces, and the attributes of a tag, may differ."""
 LITERALS = Nontranslatable(LITERAL)
-"""What a program that translates has to keep letter by letter."""
+"""What a translation model must keep letter by letter."""
 
 
 def lost(source: str, translation: str, *, literally: bool = False) -> list[str]:
-    """What of `source` is not in `translation`, each once; `literally`: also what is there in other letters."""
+    """What of `source` is not in `translation`, without duplicates. `literally`: LITERALS must be identical."""
     kinds = (LITERALS, PLACEHOLDERS, TAGS, ADDRESSES) if literally else (PLACEHOLDERS, TAGS, ADDRESSES)
     return list(dict.fromkeys(mark for kind in kinds for mark in kind.lost(source, translation)))

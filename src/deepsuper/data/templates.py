@@ -1,4 +1,4 @@
-"""Rows -> token ids: the prompt around a question, and where the answer begins and ends."""
+"""Rows -> token ids: the prompt around a question, and the answer with its end."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def alpaca(instruction: str, context: str) -> str:
 
 
 def plain(instruction: str, context: str) -> str:
-    """The context, where there is one, and the question, each on a line of its own; the answer follows."""
+    """The context, if there is one, and the question, each on its own line; the answer follows."""
     return f"{context}\n{instruction}\n" if context else f"{instruction}\n"
 
 
 @dataclass(frozen=True)
 class Template:
-    """Renders prompts, and whole conversations, for one tokenizer. Raises: UserError where it cannot serve."""
+    """Renders prompts and whole conversations for one tokenizer. Raises: UserError where it cannot."""
 
     name: TemplateName
     tokenizer: Any
@@ -53,13 +53,13 @@ class Template:
             raise UserError("data.template: chat, but the tokenizer has no chat template: choose alpaca or plain")
 
     def render(self, instruction: str, context: str) -> str:
-        """The prompt x as text; generation goes on from here."""
+        """The prompt x as text; generation continues after it."""
         if self.name == "chat":
             return self._chat([self._ask(instruction, context)], prompt=True)
         return {"alpaca": alpaca, "plain": plain}[self.name](instruction, context)
 
     def render_with(self, instruction: str, context: str, output: str) -> str:
-        """The prompt and the answer y as one text, without a final EOS except where a chat template writes it."""
+        """The prompt and the answer y as one text, without a final EOS, unless a chat template writes it."""
         if self.name != "chat":
             return self.render(instruction, context) + output
         answer = {"role": "assistant", "content": output}
@@ -67,7 +67,7 @@ class Template:
 
     @property
     def add_special_tokens(self) -> bool:
-        """Whether the tokenizer shall add BOS; a chat template writes its own."""
+        """Whether the tokenizer adds BOS; a chat template writes its own."""
         return self.name != "chat"
 
     @staticmethod
@@ -81,7 +81,7 @@ class Template:
 
 @dataclass
 class Encoded:
-    """Token ids of rows, how many answers the length limit cut, and the rows that were skipped for it."""
+    """Token ids of rows, how many answers the length limit truncated, and the rows that were skipped because of it."""
 
     rows: list[EncodedRow] = field(default_factory=list)
     cut: Counter[str] = field(default_factory=Counter)
@@ -91,10 +91,10 @@ class Encoded:
 def encode_rows(
     rows: Sequence[Row], tokenizer: Any, data: DataConfig, kind: CorpusKind, *, progress: bool = False
 ) -> Encoded:
-    """The rows as token ids, answers cut to `data.max_length` tokens together with their prompt.
+    """The rows as token ids, truncated to `data.max_length` tokens of prompt and answer.
 
-    In an `english` corpus the English side is the one that is trained on. Raises: UserError naming file and line
-    where a prompt alone fills the limit, unless `data.on_bad_row` is skip.
+    In an `english` corpus the English side is trained on. Raises: UserError naming file and line where a prompt alone
+    reaches the limit, unless `data.on_bad_row` is skip.
     """
     template, encoded = Template(data.template, tokenizer), Encoded()
     bad = Skipper(data.on_bad_row, encoded.skipped.append)
@@ -118,17 +118,18 @@ def encode_rows(
 
 
 def _fields(row: Row) -> dict[str, str]:
-    """The row as it stands in a file, without the fields that the corpus has not read."""
+    """The row as in its file, without fields that the corpus did not read."""
     return {"id": row.id} | {name: text for name in FIELDS["parallel"] if (text := getattr(row, name))}
 
 
 Exchange = tuple[str, str, str]
+"""Instruction, input and answer."""
 
 
 def _encoder(
     template: Template, limit: int, cut: Counter[str]
 ) -> Callable[[Sequence[Exchange], str], list[Side | int]]:
-    """A function from texts to sides, or to the length of the prompt where it leaves no room for an answer."""
+    """A function from texts to sides; to the length of the prompt, where that leaves no room for an answer."""
     special = frozenset(template.tokenizer.all_special_ids)
 
     def encode(texts: Sequence[Exchange], suffix: str) -> list[Side | int]:
@@ -142,7 +143,7 @@ def _encoder(
             _tokenize(template, alone, bare=True),
             strict=True,
         ):
-            # The answer's tokens as they stand behind the prompt, unless the seam was merged into one token.
+            # The answer's tokens in the whole text, unless one token spans the end of the prompt.
             response = whole[len(query) :] if whole[: len(query)] == query else answer
             if not response or response[-1] not in special:
                 response = [*response, template.tokenizer.eos_token_id]
@@ -154,7 +155,7 @@ def _encoder(
 
 
 def _answer_behind(prompt: str, whole: str) -> str:
-    """The text of the answer. Raises: UserError where the conversation does not begin with its own prompt."""
+    """The text of the answer. Raises: UserError where the conversation does not begin with its prompt."""
     if not whole.startswith(prompt):
         raise UserError(
             "data.template: chat, but a conversation of the tokenizer's chat template does not begin with its prompt, "
@@ -169,7 +170,7 @@ def _tokenize(template: Template, texts: Iterable[str], *, bare: bool = False) -
         list(texts), add_special_tokens=special, return_attention_mask=False, verbose=False
     )["input_ids"]
     eos = template.tokenizer.eos_token_id
-    # Some tokenizers close every text with EOS: a prompt must stay open, and an answer is closed in `_side`.
+    # Some tokenizers end every text with EOS. A prompt must not end; EOS of the answer is added above.
     return [text[:-1] if special and text and text[-1] == eos and len(text) > 1 else text for text in ids]
 
 

@@ -1,4 +1,4 @@
-"""How well both sides of a row translate each other, by a lexicon that is trained on the rows themselves."""
+"""How well the two sides of a row translate each other, scored by a lexicon that is learnt from the rows."""
 
 from __future__ import annotations
 
@@ -9,75 +9,86 @@ import numpy as np
 from deepsuper.common.arrays import Floats
 from deepsuper.config.check import CheckConfig
 from deepsuper.data.check.findings import Found, Measured, shortened, sides
-from deepsuper.data.join.alignment import ENOUGH, packaged_pairs
+from deepsuper.data.join.alignment import PACKAGED_HELP, packaged_pairs
 from deepsuper.data.rows import Row
 from deepsuper.data.words import Lexicon, segment
 from deepsuper.data.words.lexicon import Words
 
-LEAST_ROWS, LEAST_PACKAGED = 500, 30
-"""A lexicon of fewer rows knows too few words to accuse any; where packaged sentences teach it too, of so few."""
-LEARNT = 20_000
-"""Rows that the lexicon learns from, spread over the file: more add time, and hardly words."""
-PROMPT_WORDS, ANSWER_WORDS = 20, 40
-"""Words of each text that are looked up: enough to tell, and as many from long rows as from short ones."""
-LETTERS = 8
-"""Characters that are segmented for each word."""
-LEAST_SPREAD = 0.2
-"""Of scores: a file of rows that are much the same is no reason to accuse those that differ a little."""
-CHANCE, USUAL, WELL_LEARNT = 0.0, 1.0, 1000
-"""Rows no better than chance are not parallel, where the lexicon is good: rows usually score more than 1, packaged
-sentences taught it, or so many rows.
-"""
-MISMATCHED, DISTANCE = 2000, 3.0
-"""Wrong pairs that show what a poor lexicon scores them, and the robust standard deviations above their median."""
-COMPARED, NEIGHBOURS, BELONGING = 4000, 10, 0.85
-"""Rows that are compared with rows so near, which may be of the same subject, and the share of them that must score
-better with their own other side: 95% or more of the real files' do, half of shuffled rows.
-"""
-ALONE, BELOW_CHANCE = 20, -0.2
-"""Words of a prompt or an answer, both sides together, from which such a score of its own is the row's: an answer of
-another row under a right prompt. Shorter ones score as low by rare words, and all with a poor lexicon.
-"""
+LEAST_ROWS = 500
+"""A lexicon that is learnt from fewer rows knows too few words to flag any row."""
+LEAST_ROWS_PACKAGED = 30
+"""The same, where packaged sentences of the language are learnt from too; also the least rows of a comparison."""
+LEARNT_ROWS = 20_000
+"""Rows that the lexicon learns from, spread over the file: more take time and add hardly any words."""
+PROMPT_WORDS = 20
+"""Words of a prompt that are scored: as many of long rows as of short ones."""
+ANSWER_WORDS = 40
+"""Words of an answer that are scored."""
+CHARACTERS_PER_WORD = 8
+"""Characters that are segmented for each word that is scored."""
+LEAST_DEVIATION = 0.2
+"""The least standard deviation of scores: in a uniform file small differences are no reason to flag a row."""
+CHANCE_SCORE = 0.0
+"""The score of a pair that is no better than chance. With a good lexicon, rows below it are not parallel."""
+GOOD_MEDIAN = 1.0
+"""A lexicon is good where the median row scores more than this,"""
+GOOD_ROWS = 1000
+"""or where it was learnt from so many rows, or from packaged sentences."""
+MISMATCHED_ROWS = 2000
+"""Rows that are scored with another row's target side, to see what a poor lexicon gives wrong pairs."""
+MISMATCHED_DISTANCE = 3.0
+"""Robust standard deviations above the median of those scores, below which a row is flagged."""
+COMPARED_ROWS = 4000
+"""Rows that are scored with their own target side and with a neighbour's."""
+MAX_NEIGHBOUR = 10
+"""The neighbour is at most this many rows away, so that it may be about the same subject."""
+OWN_SIDE_WINS = 0.85
+"""The share of those rows that must score better with their own side: over 95% do in real files, half if shuffled."""
+LONG_TEXT = 20
+"""Words of a prompt or an answer, both sides together, from which its own score counts: shorter ones vary too much."""
+BELOW_CHANCE = -0.2
+"""A long text that scores less is from another row, even where the rest of the row is right."""
 Segmented = tuple[list[str], list[str]]
+"""The words of one text in English and in the target language."""
 
 
 def alignment(rows: Sequence[Row], config: CheckConfig) -> Measured:
     """The mean score of the words of each row, prompt and answer; 0 is chance. NaN where there are too few rows."""
-    taught = packaged_pairs(rows[0].language) if 0 < len(rows) < ENOUGH else []
-    least_rows = LEAST_PACKAGED if taught else LEAST_ROWS
+    taught = packaged_pairs(rows[0].language) if 0 < len(rows) < PACKAGED_HELP else []
+    least_rows = LEAST_ROWS_PACKAGED if taught else LEAST_ROWS
     if len(rows) < least_rows:
         note = f"alignment was not scored: {len(rows)} rows are too few to learn words from, need {least_rows}"
-        note += "" if taught else f" (zh, vi, ar: {LEAST_PACKAGED})"
+        note += "" if taught else f" (zh, vi, ar: {LEAST_ROWS_PACKAGED})"
         return Measured(np.full(len(rows), np.nan), notes=(note,) if rows else ())
     texts = [[*_segmented(row)] for row in rows]
-    chosen = np.linspace(0, len(rows) - 1, min(len(rows), LEARNT)).astype(int)
+    chosen = np.linspace(0, len(rows) - 1, min(len(rows), LEARNT_ROWS)).astype(int)
     lexicon = Lexicon.train([*(_joined(texts[n]) for n in chosen), *taught])
-    good = bool(taught) or len(rows) >= WELL_LEARNT
+    good = bool(taught) or len(rows) >= GOOD_ROWS
     scores = np.array([row_score(lexicon, pair, apart=good) for pair in texts])
-    floor = CHANCE
-    if not good and np.median(scores) <= USUAL:
+    floor = CHANCE_SCORE
+    if not good and np.median(scores) <= GOOD_MEDIAN:
         floor = min(floor, _mismatched_limit(lexicon, texts))
     return Measured(scores, max(_least_usual(scores, config), floor), _faults(texts, taught))
 
 
 def row_score(lexicon: Lexicon, texts: Sequence[Segmented], *, apart: bool = False) -> float:
-    """The scores of a row's texts, each weighted with its words. `apart`: or that of a long one far below chance."""
+    """The mean score of a row's texts, weighted by words. `apart`: or that of a long text, where it is below chance."""
     weights = [len(english) + len(target) for english, target in texts]
     scores = [lexicon.score(english, target) for english, target in texts]
     mean = float(np.average(scores, weights=weights)) if any(weights) else 0.0
-    low = [score for score, words in zip(scores, weights, strict=True) if words >= ALONE and score < BELOW_CHANCE]
+    low = [score for score, words in zip(scores, weights, strict=True) if words >= LONG_TEXT and score < BELOW_CHANCE]
     return min([mean, *low]) if apart else mean
 
 
 def _segmented(row: Row) -> Iterator[Segmented]:
     """The first words of the prompt and of the answer, on both sides."""
     for (_, english, target), most in zip(sides(row), (PROMPT_WORDS, ANSWER_WORDS), strict=True):
-        cut = most * LETTERS
+        cut = most * CHARACTERS_PER_WORD
         yield segment(english[:cut], "en")[:most], segment(target[:cut], row.language)[:most]
 
 
 def _joined(texts: Sequence[Segmented]) -> Segmented:
-    # Half prompt, half answer: the lexicon reads the first words of each pair.
+    # The lexicon learns from the first words of a pair, so these hold words of both prompt and answer.
     (english, target), (english_answer, target_answer) = texts
     return english + english_answer, target + target_answer
 
@@ -88,9 +99,9 @@ def _mismatched(mine: Sequence[Segmented], others: Sequence[Segmented]) -> list[
 
 
 def _least_usual(scores: Floats, config: CheckConfig) -> float:
-    """Far below the usual score, in robust standard deviations."""
+    """The score that is `score_distance` robust standard deviations below the median."""
     middle = float(np.median(scores))
-    return middle - config.score_distance * max(_robust_deviation(scores), LEAST_SPREAD)
+    return middle - config.score_distance * max(_robust_deviation(scores), LEAST_DEVIATION)
 
 
 def _robust_deviation(values: Floats) -> float:
@@ -98,31 +109,31 @@ def _robust_deviation(values: Floats) -> float:
 
 
 def _mismatched_limit(lexicon: Lexicon, texts: Sequence[Sequence[Segmented]]) -> float:
-    """What hardly any of the rows scores with another row's target side."""
-    order = np.random.default_rng(0).permutation(len(texts))[:MISMATCHED]
+    """A score that hardly any row reaches with another row's target side."""
+    order = np.random.default_rng(0).permutation(len(texts))[:MISMATCHED_ROWS]
     pairs = zip(order, np.roll(order, 1), strict=True)
     scores = np.array([row_score(lexicon, _mismatched(texts[a], texts[b])) for a, b in pairs])
-    return float(np.median(scores)) + DISTANCE * _robust_deviation(scores)
+    return float(np.median(scores)) + MISMATCHED_DISTANCE * _robust_deviation(scores)
 
 
 def _faults(texts: Sequence[Sequence[Segmented]], taught: Sequence[tuple[Words, Words]]) -> tuple[str, ...]:
-    """What is wrong with a file whose rows score hardly better than with a neighbour's target side.
+    """An error for a file whose rows score hardly better with their own target side than with a neighbour's.
 
-    Each half of the rows is scored by a lexicon of the other half, which no pair that is scored has taught.
+    Each half of the rows is scored by a lexicon that is learnt from the other half.
     """
     rng = np.random.default_rng(0)
-    order = rng.permutation(len(texts))[:COMPARED]
+    order = rng.permutation(len(texts))[:COMPARED_ROWS]
     better = worse = 0
     for learnt, scored in ((order[::2], order[1::2]), (order[1::2], order[::2])):
         lexicon = Lexicon.train([*(_joined(texts[n]) for n in learnt), *taught])
-        steps = rng.integers(1, NEIGHBOURS + 1, len(scored)) * rng.choice((-1, 1), len(scored))
+        steps = rng.integers(1, MAX_NEIGHBOUR + 1, len(scored)) * rng.choice((-1, 1), len(scored))
         for mine, step in zip(scored, steps, strict=True):
             other = mine + step if 0 <= mine + step < len(texts) else mine - step
             own = row_score(lexicon, texts[mine])
             another = row_score(lexicon, _mismatched(texts[mine], texts[other]))
             better, worse = better + (own > another), worse + (own < another)
     told = better + worse
-    if told < LEAST_PACKAGED or better >= BELONGING * told:
+    if told < LEAST_ROWS_PACKAGED or better >= OWN_SIDE_WINS * told:
         return ()
     wrong = min(1.0, 2 * worse / told)
     return (

@@ -23,7 +23,7 @@ LEAST_SHARE = 0.45
 """A text shorter than an n-gram must be found whole, and have this share of its length: "What is it?" is too common."""
 MAX_OWNERS = 5
 """An n-gram of more evaluation texts than this is a common phrase, such as "which of the following"."""
-ROWS_AT_ONCE = 5000
+CHUNK_ROWS = 5000
 FACTOR = np.uint64(0x9E3779B97F4A7C15)
 """The odd number that hashes are multiplied by: 2**64 over the golden ratio."""
 
@@ -133,14 +133,14 @@ def contaminated(rows: Sequence[Row], config: CheckConfig) -> Iterable[Found]:
     length = config.character_gram if is_dense(rows) else config.word_gram
     english, target = _indexes(rows[0].language, config.data_dir, config.word_gram, length)
     remaining = iter(enumerate(rows))
-    while chunk := list(islice(remaining, ROWS_AT_ONCE)):
-        found: dict[int, str] = {}
+    while chunk := list(islice(remaining, CHUNK_ROWS)):
+        found: dict[int, Found] = {}
         for index, names in ((english, ENGLISH_FIELDS), (target, TARGET_FIELDS)):
             texts = [units(getattr(row, name)) for _, row in chunk for name in names]
             for owner, item, run in index.find(texts):
                 n, name = chunk[owner // len(names)][0], names[owner % len(names)]
-                found.setdefault(n, f"{item.where}: {shortened(run)!r} in {name}")
-        yield from (Found(n, detail) for n, detail in sorted(found.items()))
+                found.setdefault(n, Found(n, f"{item}: {shortened(run)!r} in {name}", benchmark=item.benchmark))
+        yield from (found[n] for n in sorted(found))
 
 
 def is_dense(rows: Sequence[Row]) -> bool:

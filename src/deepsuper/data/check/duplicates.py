@@ -20,13 +20,13 @@ PERMUTATIONS = 64
 LEAST_SHINGLES = 20
 """Rows with fewer are too short: they may be similar by chance."""
 MAX_LSH_THRESHOLD = 0.9
-"""LSH with so few permutations is unreliable above it. The similarity of what it finds is computed exactly."""
+"""LSH with so few permutations is unreliable above it. The candidates are compared exactly."""
 MAX_UNITS = 2000
 """Of a longer row, only the beginning is compared."""
 
 
 def duplicates(rows: Sequence[Row], config: CheckConfig) -> Iterable[Found]:
-    """Rows whose prompt and answer on the target side equal those of an earlier row, except for case and punctuation."""
+    """Rows whose target prompt and answer equal those of an earlier row, except for case and punctuation."""
     first: dict[bytes, int] = {}
     for n, row in enumerate(rows):
         earlier = first.setdefault(_digest(row.instruction, row.input, row.output), n)

@@ -23,15 +23,20 @@ NO_TEXT = {"id", "title", "label", "category", "part", "type", "idx", "where", "
 
 @dataclass(frozen=True)
 class EvaluationText:
-    """One text of an evaluation set. `where`: SET/FILE:LINE (ID) FIELD."""
+    """One text of an evaluation set. `where`: FILE:LINE (ID)."""
 
+    benchmark: str
     where: str
+    field: str
     text: str
+
+    def __str__(self) -> str:
+        return f"{self.benchmark}/{self.where} {self.field}"
 
     @property
     def choice(self) -> bool:
         """Whether it is one of the answers to choose from: alone, such a text is no contamination."""
-        return CHOICE_FIELD.search(self.where) is not None
+        return CHOICE_FIELD.search(self.field) is not None
 
 
 def evaluation_items(language: str, data_dir: str | None) -> Iterator[EvaluationText]:
@@ -52,24 +57,25 @@ def _local_items(folder: Path, language: str) -> Iterator[EvaluationText]:
     for name, path in paths:
         for where, record in file_records(path, refuse) if path else ():
             key = record.get("id", record.get("idx"))
-            place = f"{name}/{file_line(where)}" + ("" if key is None else f" ({key})")
+            place = file_line(where) + ("" if key is None else f" ({key})")
             for field, text in _texts(record):
-                yield EvaluationText(f"{place} {field}", text)
+                yield EvaluationText(name, place, field, text)
 
 
 def _packaged_items(language: str) -> Iterator[EvaluationText]:
     for where, record in file_records(PACKAGED, refuse):
         for code in (language, "en"):
             if code in record:
-                place = f"flores/packaged {record['part']}:{where.line} ({record['id']})"
-                yield EvaluationText(f"{place} {code}", record[code])
+                place = f"packaged {record['part']}:{where.line} ({record['id']})"
+                yield EvaluationText("flores", place, code, record[code])
     # The rows of every language hold the English ones too.
     code = language if (DEMO_ROWS / f"{language}.train.jsonl.gz").is_file() else "zh"
     for path in sorted(DEMO_ROWS.glob(f"{code}.*.jsonl.gz")):
         for where, record in file_records(path, refuse):
             for field, text in _texts(record):
                 if code == language or field.endswith("_en"):
-                    yield EvaluationText(f"xquad/packaged {file_line(where)} ({record['id']}) {field}", text)
+                    place = f"packaged {file_line(where)} ({record['id']})"
+                    yield EvaluationText("xquad", place, field, text)
 
 
 def file_line(where: Place) -> str:

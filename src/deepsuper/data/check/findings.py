@@ -24,6 +24,8 @@ class Found(NamedTuple):
     row: int
     detail: str
     earlier: int | None = None
+    benchmark: str | None = None
+    """The evaluation set whose text it holds."""
 
 
 FindRows = Callable[[Sequence[Row], CheckConfig], Iterable[Found]]
@@ -63,7 +65,7 @@ class Reason:
 class Finding:
     """One reason against one line of a file. `row`: the index of its row; None for a line that is no row.
 
-    `earlier`: the line that it is a duplicate of, where that is the reason.
+    `earlier`: the line that it is a duplicate of; `benchmark`: the evaluation set whose text it holds; None otherwise.
     """
 
     where: Place
@@ -71,6 +73,7 @@ class Finding:
     detail: str
     row: int | None = None
     earlier: int | None = None
+    benchmark: str | None = None
 
     @property
     def line(self) -> int:

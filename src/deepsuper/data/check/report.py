@@ -21,16 +21,17 @@ from deepsuper.data.check.findings import Finding, shortened, sides
 from deepsuper.data.check.lengths import log_ratios, measured
 from deepsuper.data.check.table import REASONS
 
-SHOWN = (0.01, 0.5, 0.99)
+PRINTED_QUANTILES = (0.01, 0.5, 0.99)
 """Of lengths, in the terminal."""
 EXAMPLE = 400
-"""Letters of a detail there: no remedy is cut."""
+"""Characters of a detail in the terminal: enough for every remedy."""
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
+"""Of lengths and scores, in the page and in report.json."""
 COLORS = {"error": "red", "warning": "yellow"}
 
 
 def print_report(console: Console, checked: Sequence[Checked], folder: Path) -> None:
-    """A table of each file's reasons, and where everything was written."""
+    """Prints a table of each file's reasons, and which files were written."""
     for one in checked:
         console.print(Text(summary(one), style="bold"), soft_wrap=True)
         if one.source.rows:
@@ -49,7 +50,7 @@ def print_report(console: Console, checked: Sequence[Checked], folder: Path) -> 
 
 
 def summary(one: Checked) -> str:
-    """What there is in a file, on one line."""
+    """One line: the rows of a file, and how many have findings."""
     source = one.source
     told = source.language if source.told else f"{source.language} by its texts"
     errors = len(one.flagged("error"))
@@ -62,15 +63,15 @@ def summary(one: Checked) -> str:
 
 
 def _lengths_line(one: Checked) -> str:
-    told = {}
-    for name, found in lengths(one).items():
-        form = ",.2f" if name.endswith("ratio") else ",.0f"
-        low, middle, high = (f"{value:{form}}" for value in np.quantile(found, SHOWN))
-        told[name] = f"{name} {middle} ({low} to {high})"
-    ratio = told.pop("answer ratio").removeprefix("answer ratio ")
-    return (
-        f"lengths in characters, median (1% to 99%): {', '.join(told.values())}; of answers' bytes to English {ratio}"
-    )
+    found = lengths(one)
+    ratio = _median(found.pop("answer ratio"), ",.2f")
+    told = ", ".join(f"{name} {_median(values, ',.0f')}" for name, values in found.items())
+    return f"lengths in characters, median (1% to 99%): {told}; of answers' bytes to English {ratio}"
+
+
+def _median(values: Sequence[float], form: str) -> str:
+    low, middle, high = (f"{value:{form}}" for value in np.quantile(values, PRINTED_QUANTILES))
+    return f"{middle} ({low} to {high})"
 
 
 def _table(one: Checked) -> Table:
@@ -87,7 +88,7 @@ def _table(one: Checked) -> Table:
 
 
 def by_reason(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
-    """The findings of each reason that there is, in the order of the table: errors, then warnings."""
+    """The findings by reason: errors, then warnings, each in the order of the table."""
     found: dict[str, list[Finding]] = {}
     for finding in findings:
         found.setdefault(finding.reason, []).append(finding)
@@ -95,8 +96,8 @@ def by_reason(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
 
 
 def contamination(findings: Iterable[Finding]) -> dict[str, int]:
-    """How many rows hold text of each evaluation set."""
-    named = Counter(f.detail.partition("/")[0] for f in findings if f.reason == "contaminated")
+    """The number of rows that hold text of each evaluation set."""
+    named = Counter(finding.benchmark for finding in findings if finding.benchmark is not None)
     return dict(named.most_common())
 
 
@@ -114,14 +115,14 @@ def lengths(one: Checked) -> dict[str, list[float]]:
 
 
 def quantiles(values: Sequence[float]) -> dict[str, float]:
-    """The quantiles that the report gives; of no value none."""
+    """The quantiles of some values; none of no values."""
     if not len(values) or np.isnan(values).all():
         return {}
     return {f"{q:.0%}": round(float(v), 4) for q, v in zip(QUANTILES, np.nanquantile(values, QUANTILES), strict=True)}
 
 
 def write_records(folder: Path, checked: Sequence[Checked], config: CheckConfig) -> None:
-    """Writes report.json, and findings.jsonl with a line for each reason against a line."""
+    """Writes report.json, and findings.jsonl with a line for each finding."""
     record = {"config": asdict(config), "files": [_as_record(one) for one in checked]}
     write_json(folder / "report.json", record)
     write_json_lines(

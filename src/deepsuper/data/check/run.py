@@ -1,4 +1,4 @@
-"""Files of parallel rows -> findings, a report, and the files without the bad rows."""
+"""`deepsuper data check`: files of parallel rows -> findings, a report, and the files without the bad rows."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from deepsuper.data.check.table import CHECKS, REASONS
 from deepsuper.data.rows import Row
 
 MANY = 4000
-"""Rows from which it pays to start processes."""
+"""Rows from which several processes are faster than one."""
 
 
 def run_check(config: CheckConfig, folder: Path) -> list[Checked]:
-    """Checks the files, prints the report and writes it into `folder`; with `fix` the kept and removed lines too.
+    """Checks the files, prints the report and writes it into `folder`; with `fix` also the kept and removed lines.
 
-    Raises: UserError naming an option or a file that cannot be read; nothing is written then.
+    Raises: UserError naming an option, or a file that cannot be read; then nothing is written.
     """
     check_config(config)
     check_folder("output_dir", folder)
@@ -69,11 +69,11 @@ def check_rows(rows: Sequence[Row], config: CheckConfig) -> list[Finding]:
 
 def _finding(rows: Sequence[Row], reason: str, found: Found) -> Finding:
     earlier = None if found.earlier is None else place_of(rows[found.earlier]).line
-    return Finding(place_of(rows[found.row]), reason, found.detail, found.row, earlier)
+    return Finding(place_of(rows[found.row]), reason, found.detail, found.row, earlier, found.benchmark)
 
 
 def removing(config: CheckConfig) -> tuple[str, ...]:
-    """The reasons that rows are removed for."""
+    """The reasons for which rows are removed."""
     if config.reasons == ("all",):
         return tuple(REASONS)
     return config.reasons or tuple(name for name, reason in REASONS.items() if reason.severity == "error")
@@ -83,7 +83,7 @@ Result = tuple[str, list[Found], Measured | None]
 
 
 def _checks(rows: Sequence[Row], config: CheckConfig, title: str) -> Iterator[Result]:
-    """The name, the findings and the numbers of each check that is not ignored, by several processes for many rows."""
+    """The name, the findings and the numbers of each check that is not ignored; many rows use several processes."""
     names = [name for name in CHECKS if name not in config.ignore]
     workers = min(config.workers or min(os.cpu_count() or 1, 4), max(len(names), 1))
     console = Console(stderr=True)
@@ -94,7 +94,7 @@ def _checks(rows: Sequence[Row], config: CheckConfig, title: str) -> Iterator[Re
                 yield _check(name, rows, config)
                 progress.advance(task)
             return
-        # Threads of torch or of the caller's do not survive a fork.
+        # Threads, of torch for example, do not survive a fork.
         with ProcessPoolExecutor(
             workers, mp_context=get_context("spawn"), initializer=_remember, initargs=(rows, config)
         ) as pool:
@@ -118,7 +118,7 @@ def _check(name: str, rows: Sequence[Row], config: CheckConfig) -> Result:
 
 
 _REMEMBERED: dict[str, tuple[Sequence[Row], CheckConfig]] = {}
-"""In a process of its own: the rows, which are sent once."""
+"""In a worker process: the rows and the options, which are sent once."""
 
 
 def _remember(rows: Sequence[Row], config: CheckConfig) -> None:

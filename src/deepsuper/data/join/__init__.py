@@ -1,1 +1,1 @@
-"""Two languages' sides of one set -> pairs of rows: by id, by order with a check, or by alignment."""
+"""The rows of one set in two languages -> pairs: by id, by order with a check, or by alignment."""

@@ -1,4 +1,4 @@
-"""Rows without ids, some of them dropped, in the same order on both sides -> pairs with scores."""
+"""Rows without ids, in the same order on both sides, some of them missing -> monotone pairs and their scorer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from deepsuper.common.arrays import Floats
 from deepsuper.data.join.anchors import corridor_of
 from deepsuper.data.join.banded_alignment import Corridor, pair_monotone
 from deepsuper.data.join.confidence import Confidence, measure
-from deepsuper.data.join.shared_tokens import SharedTokens, read_marks
+from deepsuper.data.join.shared_tokens import SharedTokens, read_shared_tokens
 from deepsuper.data.join.translation_scores import TranslationScores, all_words
 from deepsuper.data.rows import Row
 from deepsuper.data.texts import LANGUAGES, load_texts
@@ -21,18 +21,24 @@ from deepsuper.data.words.lexicon import MOST_ROWS, Words
 
 log = logging.getLogger("deepsuper")
 Places = list[tuple[int, int]]
-"""Pairs of rows: a place among the English ones, a place among the target's."""
-FEW, ENOUGH = 300, 5_000
-"""Pairs below which no lexicon is learnt from them, and from which packaged sentences no longer help."""
-ROUNDS, GOOD = 3, 0.9
-"""The lexicon is learnt again while fewer than this share of the pairs score as pairs, so many times at most."""
-GAP_MARKS, GAP_WORDS = 1.0, 0.5
-"""What leaving one row out costs, in the units of either alignment's scores."""
+"""Pairs of rows: an index into the English ones, an index into the target ones."""
+MIN_PAIRS = 300
+"""A lexicon is not learnt from fewer pairs."""
+PACKAGED_HELP = 5_000
+"""With fewer pairs, the lexicon is learnt from packaged sentences too."""
+MAX_ROUNDS = 3
+"""The lexicon is learnt again at most this often,"""
+GOOD_SHARE = 0.9
+"""until this share of the pairs scores as pairs."""
+GAP_TOKENS = 1.0
+"""The cost of leaving out one row, in the alignment by lengths and shared tokens."""
+GAP_WORDS = 0.5
+"""The same, in the alignment by the lexicon."""
 
 
 @dataclass(frozen=True)
 class PairScorer:
-    """The lexicon of two sides and what its scores mean."""
+    """The lexicon scores of all pairs of rows, and the threshold to accept a pair."""
 
     translations: TranslationScores
     confidence: Confidence
@@ -45,7 +51,7 @@ class PairScorer:
 
 @dataclass(frozen=True)
 class SegmentedSides:
-    """Both sides' rows, and the words of each once they are needed."""
+    """The rows of both sides, and their words."""
 
     english: Sequence[Row]
     target: Sequence[Row]
@@ -55,18 +61,18 @@ class SegmentedSides:
 
 
 def read_words(english: Sequence[Row], target: Sequence[Row], language: str) -> SegmentedSides:
-    """Both sides, cut into words."""
+    """Both sides, segmented into words."""
     return SegmentedSides(english, target, language, all_words(english, "en"), all_words(target, language))
 
 
 def scorer_of(texts: SegmentedSides, pairs: Places, seed: int) -> PairScorer | None:
-    """A lexicon learnt from `pairs`, most of which are right; none where they, and the packaged ones, are too few."""
+    """A scorer learnt from `pairs`, most of which are right; None where they, with the packaged ones, are too few."""
     rng = np.random.default_rng(seed)
     chosen = rng.permutation(len(pairs))[:MOST_ROWS]
     learnt = [(texts.words_en[i], texts.words_tgt[j]) for i, j in (pairs[n] for n in chosen)]
-    if len(learnt) < ENOUGH:
+    if len(learnt) < PACKAGED_HELP:
         learnt += packaged_pairs(texts.language)
-    if len(learnt) < FEW or not pairs:
+    if len(learnt) < MIN_PAIRS or not pairs:
         return None
     log.info("learning a lexicon from %d pairs", len(learnt))
     translations = TranslationScores(Lexicon.train(learnt), texts.words_en, texts.words_tgt)
@@ -74,7 +80,7 @@ def scorer_of(texts: SegmentedSides, pairs: Places, seed: int) -> PairScorer | N
 
 
 def packaged_pairs(language: str) -> list[tuple[Words, Words]]:
-    """The words of the packaged sentences; none in a language that they are not in."""
+    """The words of the packaged sentences; none where the language has no such sentences."""
     if language not in LANGUAGES:
         return []
     texts = load_texts(language)
@@ -83,29 +89,29 @@ def packaged_pairs(language: str) -> list[tuple[Words, Words]]:
 
 
 def align(texts: SegmentedSides, seed: int) -> tuple[Places, PairScorer | None]:
-    """The best monotone pairs: by lengths, names and numbers, then by a lexicon learnt from those; and its scorer."""
-    marks = read_marks(texts.english, texts.target)
-    corridor = corridor_of(marks)
-    pairs = pair_monotone(corridor, marks.scores, GAP_MARKS, "names, numbers, lengths")
+    """The best monotone pairs, first by lengths, names and numbers, then by a lexicon learnt from those; the scorer."""
+    tokens = read_shared_tokens(texts.english, texts.target)
+    corridor = corridor_of(tokens)
+    pairs = pair_monotone(corridor, tokens.scores, GAP_TOKENS, "names, numbers, lengths")
     scorer = scorer_of(texts, pairs, seed)
-    for _ in range(ROUNDS):
+    for _ in range(MAX_ROUNDS):
         if scorer is None:
             break
-        pairs = _realign(marks, corridor, scorer)
+        pairs = _realign(tokens, corridor, scorer)
         scores = scorer.scores(pairs)
         sure = scores >= scorer.confidence.threshold
-        if not len(sure) or sure.mean() >= GOOD or sure.sum() < FEW:
+        if not len(sure) or sure.mean() >= GOOD_SHARE or sure.sum() < MIN_PAIRS:
             break
         scorer = scorer_of(texts, [pair for pair, good in zip(pairs, sure, strict=True) if good], seed)
     return pairs, scorer
 
 
-def _realign(marks: SharedTokens, corridor: Corridor, scorer: PairScorer) -> Places:
+def _realign(tokens: SharedTokens, corridor: Corridor, scorer: PairScorer) -> Places:
     confidence = scorer.confidence
 
     def scores(rows: slice, columns: slice) -> Floats:
         words = (scorer.translations.scores(rows, columns) - confidence.threshold) / confidence.spread
-        lengths = marks.length_scores(rows, columns)
+        lengths = tokens.length_scores(rows, columns)
         result: Floats = np.clip(words, -6.0, 6.0) + 0.5 * np.clip(lengths, -4.0, 3.0)
         return result
 

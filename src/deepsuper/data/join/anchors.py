@@ -1,4 +1,4 @@
-"""Rows that both sides know by their rare names and numbers -> the corridor around them."""
+"""Anchors, which are pairs of rows that share rare names and numbers -> the corridor around them."""
 
 from __future__ import annotations
 
@@ -12,39 +12,41 @@ from deepsuper.data.join.banded_alignment import Corridor
 from deepsuper.data.join.shared_tokens import SharedTokens
 
 RARE = 20
-"""A mark that more rows have is no name."""
-ENOUGH = 0.9
-"""Anchors share marks as rare, together, as a name that this power of all rows would have once."""
+"""A token in more rows than this is too frequent for an anchor."""
+ANCHOR_WEIGHT = 0.9
+"""The rare tokens that an anchor shares weigh at least this share of log(rows), the weight of a token of one row."""
 MARGIN = 64
-"""Columns that the corridor is wider than two anchors on either side: one of them may be wrong."""
-SMALL, MAX_CELLS = 4_000_000, 400_000_000
-"""Pairs of rows below which all are looked at, and the most that ever are: one byte each."""
+"""Columns added to the corridor on either side: an anchor may be wrong."""
+SMALL = 4_000_000
+"""Pairs of rows up to which the corridor holds all of them."""
+MAX_CELLS = 400_000_000
+"""Pairs of rows that the corridor may hold, at one byte each."""
 
 
-def corridor_of(marks: SharedTokens) -> Corridor:
-    """Where each English row's partner may stand."""
-    rows, columns = len(marks.length_en), len(marks.length_tgt)
+def corridor_of(tokens: SharedTokens) -> Corridor:
+    """The target rows among which each English row's partner is searched."""
+    rows, columns = len(tokens.length_en), len(tokens.length_tgt)
     if rows * columns <= SMALL:
         return Corridor(np.zeros(rows, np.int64), np.full(rows, columns, np.int64))
-    return between(anchors_of(marks), rows, columns, MAX_CELLS)
+    return between(anchors_of(tokens), rows, columns, MAX_CELLS)
 
 
-def anchors_of(marks: SharedTokens) -> Ints:
-    """Pairs of rows, rising on both sides, that share rare marks and are each other's best. Shape: (A, 2)."""
-    rare = np.flatnonzero(marks.frequency <= RARE)
-    weight = np.log(marks.rows / marks.frequency[rare]).astype(np.float32)
-    shared = (marks.english[:, rare] @ sparse.diags(weight) @ marks.target[:, rare].T).tocoo()
+def anchors_of(tokens: SharedTokens) -> Ints:
+    """Pairs of rows, ascending on both sides, that share rare tokens and are each other's best. Shape: (A, 2)."""
+    rare = np.flatnonzero(tokens.frequency <= RARE)
+    weight = np.log(tokens.rows / tokens.frequency[rare]).astype(np.float32)
+    shared = (tokens.english[:, rare] @ sparse.diags(weight) @ tokens.target[:, rare].T).tocoo()
     best_row, best_column = (np.asarray(shared.max(axis=axis).todense()).ravel() for axis in (1, 0))
-    kept = shared.data >= ENOUGH * np.log(marks.rows)
+    kept = shared.data >= ANCHOR_WEIGHT * np.log(tokens.rows)
     kept &= (shared.data >= best_row[shared.row]) & (shared.data >= best_column[shared.col])
     return heaviest_chain(shared.row[kept], shared.col[kept], shared.data[kept])
 
 
 def heaviest_chain(rows: Ints, columns: Ints, weights: Ints) -> Ints:
-    """Of weighted pairs, those that rise on both sides and weigh most together. Shapes: (K,) each -> (A, 2)."""
-    order = np.lexsort((-columns, rows))  # of one row the later column first, so that no two of a row are in a chain
+    """The heaviest chain of weighted pairs that ascends on both sides. Shapes: (K,) each -> (A, 2)."""
+    order = np.lexsort((-columns, rows))  # in a row the later column first: a chain has at most one pair of a row
     size = int(columns.max(initial=0)) + 2
-    # A Fenwick tree over columns: the heaviest chain that ends before a column, in a logarithm of steps.
+    # A Fenwick tree over columns: finds the heaviest chain that ends before a column in logarithmic time.
     heaviest, last = [0.0] * (size + 1), [-1] * (size + 1)
     before = [-1] * len(order)
     top = (0.0, -1)
@@ -69,7 +71,7 @@ def heaviest_chain(rows: Ints, columns: Ints, weights: Ints) -> Ints:
 
 
 def between(anchors: Ints, rows: int, columns: int, most: int) -> Corridor:
-    """All columns between the anchors around a row; where that is too much, a band around the line between them."""
+    """All columns between the anchors around a row; where these are too many, a band around the line between them."""
     low, high = np.zeros(rows, np.int64), np.full(rows, columns, np.int64)
     ends = [(0, 0), *((int(i), int(j)) for i, j in anchors), (rows, columns)]
     share = most / max(1, rows)  # columns that each row may have

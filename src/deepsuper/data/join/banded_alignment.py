@@ -1,4 +1,4 @@
-"""The best monotone pairing of two sequences inside a corridor: a dynamic program, each row vectorised."""
+"""The best monotone pairing of two sequences inside a corridor: a dynamic program, vectorised over columns."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from deepsuper.common.arrays import Floats, Ints
 from deepsuper.common.progress import progress
 
 ScoreBlock = Callable[[slice, slice], Floats]
-"""The scores of some rows against some columns. Shape: (rows, columns). Above 0: rather a pair than not."""
-ROWS = 64
-"""Rows whose scores are asked for at once."""
+"""The scores of some rows against some columns. Shape: (rows, columns). Above 0: more likely a pair than not."""
+SCORED_ROWS = 64
+"""Rows whose scores are computed at once."""
 _SKIP_ROW, _PAIR, _SKIP_COLUMN = 0, 1, 2
 _NEVER = np.float32(-1e9)
 
 
 @dataclass(frozen=True)
 class Corridor:
-    """The columns `low[i] <= j < high[i]` that row i may be paired with; neither bound ever falls. Shapes: (n,)."""
+    """The columns `low[i] <= j < high[i]` that row i may be paired with. Both bounds ascend. Shapes: (n,)."""
 
     low: Ints
     high: Ints
 
     @property
     def cells(self) -> int:
-        """How many pairs are looked at: one byte is held for each."""
+        """The number of pairs in it, at one byte each."""
         return int((self.high - self.low + 1).sum())
 
 
 def pair_monotone(corridor: Corridor, scores: ScoreBlock, gap: float, title: str) -> list[tuple[int, int]]:
-    """The pairs (row, column), rising in both, whose scores less `gap` for each one left out have the largest sum.
+    """The pairs (row, column), ascending in both, with the largest sum of scores, less `gap` for each one left out.
 
     The corridor must begin at column 0 and end at the last one. Memory: one byte a cell.
     """
@@ -44,8 +44,8 @@ def pair_monotone(corridor: Corridor, scores: ScoreBlock, gap: float, title: str
     steps = np.zeros(start[-1], np.int8)
     # `before[k]` is the best sum of all rows so far with the columns before first + k.
     first, before = 0, -np.float32(gap) * np.arange(high[0] + 1, dtype=np.float32)
-    for top in progress(range(0, rows, ROWS), title):
-        end = min(top + ROWS, rows)
+    for top in progress(range(0, rows, SCORED_ROWS), title):
+        end = min(top + SCORED_ROWS, rows)
         left, right = int(low[top]), int(high[end - 1])
         block = scores(slice(top, end), slice(left, right))
         for row in range(top, end):
@@ -70,12 +70,12 @@ def _next_row(
         paired[a - low + 1 : b - low + 1] = before[a - first : b - first] + scores[a - low : b - low]
     best = np.maximum(skipped, paired)
     steps = (paired >= skipped).astype(np.int8)
-    # A column left out costs `gap` too, so the best over all columns before is a running maximum on a slope.
+    # A column left out costs `gap` too, so the best over all earlier columns is a running maximum with a slope.
     slope = gap * np.arange(width, dtype=np.float32)
     running = np.maximum.accumulate(best + slope) - slope
     steps[running > best + 1e-3] = _SKIP_COLUMN
     best = np.maximum(running, best)
-    return best - best.max(), steps  # only differences count: sums of 50,000 rows would lose their last digits
+    return best - best.max(), steps  # only differences matter, and sums over 50,000 rows would lose precision
 
 
 def _walk_back(steps: npt.NDArray[np.int8], start: Ints, low: Ints, column: int) -> list[tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""How sure a pair is: its score beside those of rows that do not belong together."""
+"""How certain pairs are: their scores against those of mismatched rows."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from deepsuper.common.arrays import Floats, Ints
 from deepsuper.data.join.translation_scores import TranslationScores
 
 MISMATCHED = 20_000
-"""Wrong pairs that are scored, at most."""
+"""Mismatched pairs that are scored, at most."""
 QUANTILE = 0.995
-"""Share of the mismatched pairs that score below the threshold."""
+"""The share of mismatched pairs that score below the threshold."""
 FLOOR = 0.2
-"""Nats per word: the lowest threshold. 0 is no better than chance."""
+"""The lowest threshold, in nats per word. 0 is no better than chance."""
 NEIGHBOURS = 10
-"""Rows on either side of a partner among which a wrong one is sought."""
+"""A decoy is the best of this many rows before and after the true partner."""
 
 
 @dataclass(frozen=True)
 class Confidence:
-    """The score from which a pair counts, and what wrong partners score.
+    """The score from which a pair is accepted, and the scores of wrong partners.
 
-    `spread`: the standard deviation of wrong pairs' scores. `decoys`: of some rows, the best score among the neighbours
-    of their partner: what an alignment would choose if the partner were missing. Shape: (k,).
+    `spread`: the standard deviation of wrong pairs' scores. `decoys`: for some rows, the best score among the
+    neighbours of their partner, which an alignment would choose if the partner were missing. Shape: (k,).
     """
 
     threshold: float
@@ -33,10 +33,10 @@ class Confidence:
     decoys: Floats
 
     def wrong_above(self, rejected: Floats) -> float:
-        """How many wrong pairs score above the threshold, from the scores of the proposed pairs that do not.
+        """The expected number of wrong pairs above the threshold. `rejected`: the scores of pairs below it.
 
-        The decoys are scaled to be as many as the rejected between the median of those and the threshold, where a
-        true pair is rare: as scaled, so many stand above it.
+        The decoys are scaled to the number of rejected pairs between their median and the threshold, where true pairs
+        are rare. The scaled number of decoys above the threshold is the answer.
         """
         if not len(rejected):
             return 0.0
@@ -55,7 +55,7 @@ def measure(translations: TranslationScores, pairs: Sequence[tuple[int, int]], s
     if draw.shape[1] == 0:
         return Confidence(FLOOR, FLOOR, np.zeros(0))
     wrong = translations.pair_scores(english[draw[0]], target[draw[1]])
-    # Rows that say the same are mismatched in name only: where they are many, the threshold must not rise with them.
+    # Some mismatched rows say the same. Where they are many, they must not raise the threshold.
     usual = float(np.median(translations.pair_scores(english, target)))
     threshold = max(FLOOR, min(float(np.quantile(wrong, QUANTILE)), usual / 2))
     return Confidence(threshold, max(0.05, float(wrong.std())), _nearest(translations, english, target, rng))

@@ -1,4 +1,4 @@
-"""Public instruction sets and what their fields are called: one row of `READERS` for each."""
+"""Public instruction sets and the names of their fields: one entry of `READERS` for each."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from deepsuper.common.languages import LANGUAGES, names_in_data
 from deepsuper.data.rows import ENGLISH_FIELDS, TARGET_FIELDS
 
 Fields = Mapping[str, Any]
-"""A record by its field names, of a public set or of this project."""
-ENGLISH = "en"
+"""A record: field name -> value."""
+ENGLISH_CODE = "en"
 
 
 @dataclass(frozen=True)
 class Reader:
-    """How one set is read. `fits` says of a record and a language whether it is of this set.
+    """How one set is read. `fits`: whether a record in a language is of this set.
 
-    `read` gives id, instruction, input and output of that language; of a set of sentences, the sentence as instruction.
+    `read`: the id, instruction, input and output in that language; of a set of sentences, the sentence as instruction.
     """
 
     fits: Callable[[Fields, str], bool]
@@ -28,7 +28,7 @@ class Reader:
 
 
 def _renamed(**fields: str) -> Callable[[Fields, str], Fields]:
-    """A reader that calls each field as the project does."""
+    """A reader that renames each field to the project's name."""
     return lambda record, language: {ours: record.get(theirs) for ours, theirs in fields.items()}
 
 
@@ -37,24 +37,24 @@ def _has(*fields: str) -> Callable[[Fields, str], bool]:
 
 
 def _own(record: Fields, language: str) -> Fields:
-    """A row of this project: its English side, or its other one."""
-    names = ENGLISH_FIELDS if language == ENGLISH else TARGET_FIELDS
+    """The English or the target side of a row of this project."""
+    names = ENGLISH_FIELDS if language == ENGLISH_CODE else TARGET_FIELDS
     return {"id": record.get("id"), **{ours: record.get(name) for ours, name in zip(TARGET_FIELDS, names, strict=True)}}
 
 
 def _fits_own(record: Fields, language: str) -> bool:
-    names = ("instruction_en", "output_en") if language == ENGLISH else ("instruction", "output", "instruction_en")
+    names = ("instruction_en", "output_en") if language == ENGLISH_CODE else ("instruction", "output", "instruction_en")
     return all(name in record for name in names)
 
 
 def _fits_by_code(record: Fields, language: str) -> bool:
     return f"instruction_{language}" in record or (
-        language == ENGLISH and any(f"instruction_{c}" in record for c in LANGUAGES)
+        language == ENGLISH_CODE and any(f"instruction_{c}" in record for c in LANGUAGES)
     )
 
 
 def _by_code(record: Fields, language: str) -> Fields:
-    """Both languages in one record, the target's fields with its code behind: `instruction_zh`; English without one."""
+    """A record of both languages: `instruction_zh` for the target side, `instruction` for English."""
     names = {name: f"{name}_{language}" for name in TARGET_FIELDS}
     if f"instruction_{language}" not in record:
         names = dict(zip(TARGET_FIELDS, TARGET_FIELDS, strict=True))
@@ -62,7 +62,7 @@ def _by_code(record: Fields, language: str) -> Fields:
 
 
 def _aya(record: Fields, language: str) -> Fields:
-    """Aya's data set and collection hold all languages; an id is unique in a set and split of the collection only."""
+    """Aya's sets hold all languages. In the collection, an id is unique only within a data set and split."""
     code = record.get("language_code", record.get("language"))
     if code is not None and code not in names_in_data(language):
         raise BadRow(f"language is {code!r}: not {language}")
@@ -75,7 +75,7 @@ def _sentence_field(record: Fields, language: str) -> str | None:
     """The field of a FLORES record (or of a file of aligned sentences) that holds the sentence in `language`."""
     codes = names_in_data(language)
     named = [name for name in record if name.startswith("sentence_") and name.split("_")[1] in codes]
-    plain = [language, *(["text_en"] if language == ENGLISH else []), "sentence", "text"]
+    plain = [language, *(["text_en"] if language == ENGLISH_CODE else []), "sentence", "text"]
     return next((name for name in (*named, *plain) if name in record), None)
 
 
@@ -85,8 +85,8 @@ def _sentence(record: Fields, language: str) -> Fields:
 
 
 def _column(record: Fields, language: str) -> Fields:
-    """Two columns of one file, English and the other language, in this order."""
-    return {"instruction": record.get("instruction" if language == ENGLISH else "output")}
+    """The columns of one file: English first, then the other language."""
+    return {"instruction": record.get("instruction" if language == ENGLISH_CODE else "output")}
 
 
 _ALPACA = Reader(
@@ -105,13 +105,12 @@ READERS: dict[str, Reader] = {
     "sentence-pairs": Reader(lambda record, language: False, _column, sentences=True),
     "flores": Reader(lambda record, language: _sentence_field(record, language) is not None, _sentence, sentences=True),
 }
-"""From the most particular fields to the least: the first that fits a record is its; that of most of the first
-records reads the whole set. Two columns
-are an instruction and its output, or, where both sides are in the one file, a sentence in English and in the other
-language (`sentence-pairs`).
+"""From the most specific fields to the least: the first that fits a record is its format. The format of most of the
+first records reads the whole set. Two columns are an instruction and its output; where both sides are in one file,
+they are a sentence in English and in the other language (`sentence-pairs`).
 """
 
 
 def reader_of(record: Fields, language: str) -> str | None:
-    """The name of the first reader that fits."""
+    """The name of the first format that fits a record."""
     return next((name for name, reader in READERS.items() if reader.fits(record, language)), None)

@@ -1,4 +1,4 @@
-"""Two sides -> which row belongs to which: by id, by order with a check, or by alignment; the rest with its reason."""
+"""Two sides -> pairs of rows: by id, by order with a check, or by alignment; other rows with their reasons."""
 
 from __future__ import annotations
 
@@ -18,15 +18,17 @@ from deepsuper.data.rows import Row
 
 log = logging.getLogger("deepsuper")
 MATCHING = 0.5
-"""The share of pairs by id or by order that must score as pairs: below it, ids or order mean something else."""
-LEAST = 0.05
-"""The share of the smaller side's rows that an alignment must pair: fewer are those that any two files would have."""
-HARDLY, USUAL = 0.5, 0.5
-"""Where an alignment pairs less than this share of the smaller side, and its pairs score less than this in the median,
-the sets do not belong together. Of unrelated sets up to a third is paired, at 0.3 to 0.5; true pairs score 0.7 or more.
+"""The share of pairs by id or by order that must score as pairs: else ids or order mean something different."""
+LEAST_ALIGNED = 0.05
+"""The share of the smaller side's rows that an alignment must pair: any two files have a few such pairs."""
+RELATED_SHARE = 0.5
+"""Two sets are unrelated where an alignment pairs less than this share of the smaller side,"""
+RELATED_SCORE = 0.5
+"""and the median score of its pairs is below this. Of unrelated sets up to a third of the rows is paired, at 0.3 to
+0.5; true pairs score 0.7 or more.
 """
 SLIP = 3
-"""Pairs in a row that are off the order before the order has slipped: two rows may have changed places."""
+"""Consecutive pairs out of order that count as a slip: fewer may be rows that changed places."""
 
 
 NO_ID = Aside("has no id", "has no id: join by alignment")
@@ -34,12 +36,12 @@ NO_MATCH = Aside("no row matches it", "no row matches it")
 
 
 class NoMatch(UserError):
-    """Rows that do not belong together by the id or the place they share: where, and what to do about it."""
+    """Rows with the same id, or at the same place, that do not translate each other: where, and the remedy."""
 
 
 @dataclass(frozen=True)
 class RowPair:
-    """Two rows by their places in either side, how they found each other, and their score (none: nothing learnt)."""
+    """Two rows by their indices, how they were paired, and their score (None: there was no lexicon to score with)."""
 
     english: int
     target: int
@@ -49,9 +51,9 @@ class RowPair:
 
 @dataclass
 class Pairing:
-    """The pairs, the reason of each row that is in none, by its place, and how many pairs of a kind may be wrong.
+    """The pairs; row index -> reason, for rows in no pair; and how many pairs of each kind may be wrong.
 
-    `low`: pairs by id or order whose score is that of a mismatched pair. `threshold`: the score below which that is.
+    `low`: the number of pairs by id or order that score like a mismatched pair, which is below `threshold`.
     """
 
     pairs: list[RowPair] = field(default_factory=list)
@@ -64,7 +66,7 @@ class Pairing:
 
 @dataclass(frozen=True)
 class Sides:
-    """Both sides to be paired, the seed of what is drawn, and what of the rows is compared."""
+    """Both sides to pair, the seed of random samples, and what of the rows is compared."""
 
     english: LanguageSide
     target: LanguageSide
@@ -72,7 +74,7 @@ class Sides:
     compare: Compare = "rows"
 
     def rows(self, english: list[int], target: list[int]) -> tuple[list[Row], list[Row]]:
-        """The rows at these places, which must be usable, as far as they are compared."""
+        """The rows at these indices, which must be usable, with the fields to compare."""
         picked = (
             [side.entries[n].row for n in places] for side, places in ((self.english, english), (self.target, target))
         )
@@ -84,7 +86,7 @@ class Sides:
 
 
 def pair_by_id(sides: Sides) -> Pairing:
-    """Rows with the same id, where it is once on either side. Raises: NoMatch where such rows do not match."""
+    """Rows with the same id, where each side has it once. Raises: NoMatch where such rows do not match."""
     found = Pairing()
     ours, theirs = _places_by_key(sides.english), _places_by_key(sides.target)
     for key, places in ours.items():
@@ -122,7 +124,7 @@ def _why_not(key: str, mine: int, others: int, source: str) -> Aside | None:
 
 
 def pair_by_order(sides: Sides, aligned: tuple[Places, PairScorer | None] | None = None) -> Pairing:
-    """Row n with row n. `aligned`: what `align_sides` said of them, where that is known already.
+    """Row n with row n. `aligned`: the result of `align_sides`, where it is known already.
 
     Raises: NoMatch where the row counts differ, or naming the first place where the order slips.
     """
@@ -144,7 +146,7 @@ def _check_order(sides: Sides, places: Places, scorer: PairScorer) -> None:
     usable_en, usable_tgt = sides.english.usable, sides.target.usable
     sure = scorer.scores(places) >= scorer.confidence.threshold
     if sure.sum() < MATCHING * len(usable_en):
-        return  # no slip, but no order at all: the scores of the rows in order will say so
+        return  # not a slip: there is no order at all, which the scores will show
     off = 0
     for n, ((i, j), good) in enumerate(zip(places, sure, strict=True)):
         off = off + 1 if good and usable_en[i] != usable_tgt[j] else 0
@@ -159,7 +161,7 @@ def _check_order(sides: Sides, places: Places, scorer: PairScorer) -> None:
 
 
 def _set_unusable_aside(found: Pairing, sides: Sides) -> None:
-    """Takes pairs with a row that cannot be used apart, and gives each such row its reason."""
+    """Removes pairs with an unusable row, and sets their rows aside with the reason."""
     for side, aside in ((sides.english, found.aside_en), (sides.target, found.aside_tgt)):
         aside.update({n: entry.problem for n, entry in enumerate(side.entries) if entry.problem is not None})
     kept = []
@@ -181,7 +183,7 @@ def _without_partner(partner: Entry) -> Aside:
 
 
 def _judged(found: Pairing, sides: Sides, otherwise: str, scorer: PairScorer | None = None) -> Pairing:
-    """The pairs with their scores. Raises: NoMatch saying `otherwise` where too few of them score as pairs."""
+    """The pairs with their scores. Raises: NoMatch with the text `otherwise` where too few of them score as pairs."""
     if not found.pairs:
         return found
     english, target = [pair.english for pair in found.pairs], [pair.target for pair in found.pairs]
@@ -213,13 +215,13 @@ def _scored(pairs: list[RowPair], scores: Floats) -> list[RowPair]:
 
 
 def align_sides(sides: Sides) -> tuple[Places, PairScorer | None]:
-    """The monotone pairs of the usable rows, as places among those."""
+    """The monotone pairs of the usable rows, as indices among those; and what scores them."""
     rows = sides.rows(sides.english.usable, sides.target.usable)
     return align(read_words(*rows, sides.target.language), sides.seed)
 
 
 def pair_by_alignment(sides: Sides, aligned: tuple[Places, PairScorer | None] | None = None) -> Pairing:
-    """Rows in the same order, some missing on either side; then those that changed their place.
+    """Rows in the same order, some missing on either side; then rows that are out of order.
 
     Raises: NoMatch where hardly any of the pairs score as translations.
     """
@@ -241,13 +243,13 @@ def pair_by_alignment(sides: Sides, aligned: tuple[Places, PairScorer | None] | 
 
 
 def _accept(found: Pairing, sides: Sides, places: Places, scorer: PairScorer) -> None:
-    """Fills in the aligned pairs that score as translations, those found elsewhere, and why others were not taken."""
+    """Adds the aligned pairs that score as translations and the reordered pairs; sets the others aside."""
     usable_en, usable_tgt = sides.english.usable, sides.target.usable
     scores, threshold = scorer.scores(places), scorer.confidence.threshold
     good = scores >= threshold
     taken = [place for place, fine in zip(places, good, strict=True) if fine]
     fewest = min(len(usable_en), len(usable_tgt))
-    if len(taken) < max(MATCHING * len(places), LEAST * fewest):
+    if len(taken) < max(MATCHING * len(places), LEAST_ALIGNED * fewest):
         raise NoMatch(
             f"{sides.english.source} and {sides.target.source}: only {len(taken)} of {fewest} rows could be aligned by "
             "what they say: are these two languages of one set, in the same order?"
@@ -278,9 +280,9 @@ def _too_low(score: float, other: Entry, threshold: float) -> Aside:
 
 
 def _check_related(sides: Sides, scores: Floats, fewest: int) -> None:
-    """Raises: NoMatch where few rows were paired and those score little more than mismatched ones."""
+    """Raises: NoMatch where few rows were paired, and those score hardly better than mismatched ones."""
     usual = float(np.median(scores)) if len(scores) else 0.0
-    if len(scores) < HARDLY * fewest and usual < USUAL:
+    if len(scores) < RELATED_SHARE * fewest and usual < RELATED_SCORE:
         raise NoMatch(
             f"{sides.english.source} and {sides.target.source} hardly belong together: only {len(scores)} of {fewest} "
             f"rows could be paired, and those usually score {usual:.2f} (pairs of one set: 0.7 or more): "

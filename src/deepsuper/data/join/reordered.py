@@ -1,4 +1,4 @@
-"""Rows that changed their place: pairs among what an alignment left over, where no other row comes near."""
+"""Pairs of rows that are out of order: among the rows that an alignment left over, each clearly the other's best."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from deepsuper.common.arrays import Floats, Ints
 from deepsuper.common.progress import progress
 from deepsuper.data.join.alignment import PairScorer, Places
 
-BLOCK = 256
+TABLE_ROWS = 256
+"""Rows of a score table that are computed at once."""
 SAMPLE = 4_000
-"""Rows whose partner is known to be elsewhere, that are looked for among those left over."""
-MOST_WRONG = 0.02
-"""The share of moved pairs that may be wrong, as far as that sample tells: the margin grows until it holds."""
+"""Decoys: rows that have a partner already, which are paired with the rows left over to see how often that succeeds."""
+MAX_WRONG = 0.02
+"""The expected share of wrong pairs: the margin grows until it is below this."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Best:
 
 @dataclass(frozen=True)
 class Reordered:
-    """Pairs found out of order, with their scores, and how many of them are expected to be wrong."""
+    """Pairs out of order, with their scores, and how many of them are expected to be wrong."""
 
     pairs: Places
     scores: Floats
@@ -47,7 +48,7 @@ def find_reordered(
     mutual = by_column.column[by_row.column] == np.arange(len(rows))
     found = np.flatnonzero(mutual & (by_row.score >= scorer.confidence.threshold))
     margins = by_row.score - np.maximum(by_row.second, by_column.second[by_row.column])
-    # Rows whose partner is known to stand elsewhere show how often a wrong one passes, and by how much.
+    # Rows that have a partner already show how often a wrong pair passes, and by which margin.
     sample = np.random.default_rng(seed).permutation(np.array(placed, np.int64))[:SAMPLE]
     decoys, _ = _tables(scorer, sample, columns)
     ahead = decoys.score - np.maximum(decoys.second, by_column.score[decoys.column])
@@ -59,10 +60,10 @@ def find_reordered(
 
 
 def _least_margin(margins: Floats, decoys: Floats, each: float) -> tuple[float, float]:
-    """The margin from which few enough pairs are wrong, and how many are. A decoy stands for `each` wrong ones."""
+    """The least margin with few enough wrong pairs, and their number. A decoy represents `each` wrong pairs."""
     for margin in np.sort(margins[margins > 0]):
-        wrong = each * (float((decoys >= margin).sum()) + 0.5)  # none seen is not none there
-        if wrong <= MOST_WRONG * float((margins >= margin).sum()):
+        wrong = each * (float((decoys >= margin).sum()) + 0.5)  # 0.5: to see none does not mean that there are none
+        if wrong <= MAX_WRONG * float((margins >= margin).sum()):
             return float(margin), wrong
     return float("inf"), 0.0
 
@@ -73,8 +74,8 @@ def _tables(scorer: PairScorer, rows: Ints, columns: Ints) -> tuple[Best, Best]:
     score, second = np.full(len(rows), -np.inf), np.full(len(rows), -np.inf)
     row_of = np.zeros(len(columns), np.int64)
     best, next_best = np.full(len(columns), -np.inf), np.full(len(columns), -np.inf)
-    for top in progress(range(0, len(rows), BLOCK), "moved rows"):
-        block = slice(top, top + BLOCK)
+    for top in progress(range(0, len(rows), TABLE_ROWS), "moved rows"):
+        block = slice(top, top + TABLE_ROWS)
         table = scorer.translations.scores(rows[block], columns)
         column[block] = table.argmax(axis=1)
         score[block], second[block] = _two_best(table)

@@ -1,4 +1,4 @@
-"""Pairs -> rows of the project, and the rest with its reason."""
+"""Pairs -> rows of the project; other rows with their reasons."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from deepsuper.data.rows import TARGET_FIELDS, Row
 def joined_rows(
     pairing: Pairing, english: LanguageSide, target: LanguageSide, sentences: Sentences
 ) -> Iterator[dict[str, Any]]:
-    """One row for each pair, in the order of the English side, with an id, its score and how it was found."""
+    """One row for each pair, in the order of the English side, with its id, its score and how it was paired."""
     ids = row_ids(english, [pair.english for pair in pairing.pairs])
     for pair, key in zip(pairing.pairs, ids, strict=True):
         ours, theirs = english.entries[pair.english].row, target.entries[pair.target].row
@@ -39,7 +39,7 @@ def _sentence_fields(english: Row, target: Row, sentences: Sentences) -> dict[st
 
 
 def row_ids(side: LanguageSide, places: list[int]) -> list[str]:
-    """The rows' own ids where each has one of its own; else the set's name and the row's number in it, from 1."""
+    """The rows' own ids where all have one and none repeats; else the set's name and the row's number in it, from 1."""
     keys = [entry.key for entry in side.entries if entry.row is not None]
     if None not in keys and len(set(keys)) == len(keys):
         return [str(side.entries[n].key) for n in places]
@@ -48,7 +48,7 @@ def row_ids(side: LanguageSide, places: list[int]) -> list[str]:
 
 
 def rows_aside(pairing: Pairing, english: LanguageSide, target: LanguageSide) -> Iterator[dict[str, Any]]:
-    """Every row that is in no pair: its side, place and reason, and what it holds."""
+    """Every row that is in no pair: its side, place, content and reason."""
     for language, side, aside in (("en", english, pairing.aside_en), (target.language, target, pairing.aside_tgt)):
         for n, reason in sorted(aside.items()):
             yield {"side": language, **_held(side.entries[n]), "reason": reason.message}
@@ -62,7 +62,7 @@ def _held(entry: Entry) -> dict[str, Any]:
 
 
 def check_complete(pairing: Pairing, english: LanguageSide, target: LanguageSide) -> None:
-    """Each row of either side is in one pair or set aside, never both: our own invariant."""
+    """Asserts that each row of either side is in one pair or set aside, never both."""
     for side, paired, aside in (
         (english, [p.english for p in pairing.pairs], pairing.aside_en),
         (target, [p.target for p in pairing.pairs], pairing.aside_tgt),
@@ -71,6 +71,6 @@ def check_complete(pairing: Pairing, english: LanguageSide, target: LanguageSide
 
 
 def pairs_by_how(pairs: list[RowPair]) -> dict[str, int]:
-    """How many pairs were found in which way."""
+    """How many pairs were found in each way."""
     ways = ("id", "order", "alignment", "moved")
     return {way: count for way in ways if (count := sum(pair.how == way for pair in pairs))}

@@ -23,7 +23,7 @@ from deepsuper.data.join.side import LanguageSide, read_side
 
 log = logging.getLogger("deepsuper")
 SHARED_IDS = 0.5
-"""The share of the smaller side's rows whose ids the other has from which `auto` joins by id."""
+"""`auto` joins by id where the other side has the ids of this share of the smaller side's rows."""
 
 
 def run_join(config: JoinConfig, command: Sequence[str]) -> Pairing:
@@ -51,7 +51,7 @@ def _read_sides(config: JoinConfig) -> tuple[LanguageSide, LanguageSide]:
 
 
 def pair(sides: Sides, config: JoinConfig) -> Pairing:
-    """The pairs, by the way that was asked for; `auto` tries them from the surest on."""
+    """The pairs, by the way that `config.by` names; `auto` tries the ways, the most reliable first."""
     if config.by == "id":
         return pair_by_id(sides)
     if config.by == "order":

@@ -1,4 +1,4 @@
-"""What two languages share before a word is translated: lengths, names and code in Latin letters, numbers."""
+"""What both sides of a pair share without a lexicon: lengths, names and code in Latin letters, numbers."""
 
 from __future__ import annotations
 
@@ -18,33 +18,35 @@ from deepsuper.data.rows import Row
 
 Matrix = Any
 """A scipy.sparse.csr_matrix: scipy has no types."""
-LONGEST = 2_000
-"""Characters of a text that are read: it bounds what one row can cost."""
-_MARK = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]{2,}")
+MAX_CHARACTERS_READ = 2_000
+"""Characters of a text that are read: it bounds the cost of one row."""
+_TOKEN = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]{2,}")
 SIGMA = np.array([0.25, 0.35])
-"""Standard deviations of the log ratio of lengths in a true pair: of the questions, of the answers."""
+"""Standard deviations of the log ratio of lengths in a true pair: of questions, of answers."""
 OUTLIERS = 0.07
-"""True pairs whose lengths say nothing."""
-RAREST, MOST = 5.0, 8.0
-"""The most that one shared mark, and all of a pair's, count for, in nats."""
-COMMON = 2.0
-"""Nats by which a mark must be rarer than in every row to count at all: "a", "the", "1" are shared by chance."""
+"""The share of true pairs whose lengths do not match."""
+MAX_WEIGHT = 5.0
+"""The weight of one shared token, at most, in nats."""
+MAX_TOTAL = 8.0
+"""The weight of all shared tokens of a pair, at most, in nats."""
+CHANCE_WEIGHT = 2.0
+"""Subtracted from the weight of a token, in nats: frequent ones ("a", "the", "1") are shared by chance."""
 
 
 def question(row: Row) -> str:
-    """Instruction and input: some sets keep them apart, others in one field."""
+    """Instruction and input together: some sets have two fields for them, others one."""
     return f"{row.instruction}\n{row.input}"
 
 
-def marks_of(row: Row) -> set[str]:
-    """The numbers of a row, in European digits, and its words in ASCII letters, in lower case."""
+def tokens_of(row: Row) -> set[str]:
+    """The numbers of a row, in ASCII digits, and its words of ASCII letters, in lower case."""
     found = set()
     for text in (row.instruction, row.input, row.output):
-        for mark in _MARK.findall(text[:LONGEST]):
-            if mark[0].isdigit():
-                found.add(mark if mark.isascii() else "".join(_digit(c) for c in mark))
-            elif mark.isascii():
-                found.add(mark.lower())
+        for token in _TOKEN.findall(text[:MAX_CHARACTERS_READ]):
+            if token[0].isdigit():
+                found.add(token if token.isascii() else "".join(_digit(c) for c in token))
+            elif token.isascii():
+                found.add(token.lower())
     return found
 
 
@@ -54,9 +56,9 @@ def _digit(character: str) -> str:
 
 @dataclass(frozen=True)
 class SharedTokens:
-    """Which marks each row has, for those that both sides know, how many rows have them, and the rows' lengths.
+    """The tokens of each row that both sides have, how many rows have each token, and the lengths of the rows.
 
-    Shapes: (n, M), (m, M), (M,), (n, 2), (m, 2): characters of question and answer, as logarithms.
+    Shapes: (n, M), (m, M), (M,), (n, 2), (m, 2): logarithms of the characters of question and answer.
     """
 
     english: Matrix
@@ -67,18 +69,18 @@ class SharedTokens:
 
     @cached_property
     def weighted(self) -> Matrix:
-        """The English rows with each mark's weight in nats."""
-        weight = np.clip(np.log(self.rows / self.frequency) - COMMON, 0.0, RAREST)
+        """The English rows with the weight of each token, in nats."""
+        weight = np.clip(np.log(self.rows / self.frequency) - CHANCE_WEIGHT, 0.0, MAX_WEIGHT)
         return sparse.csr_matrix(self.english @ sparse.diags(weight.astype(np.float32)))
 
     @property
     def rows(self) -> int:
-        """Those of the longer side."""
+        """The number of rows of the longer side."""
         return int(max(len(self.length_en), len(self.length_tgt)))
 
     @cached_property
     def _ratio(self) -> tuple[Floats, Floats]:
-        """The usual log ratio of lengths, and how far that of two random rows strays."""
+        """The median log ratio of lengths, and its standard deviation for two random rows."""
         usual = np.median(self.length_tgt, axis=0) - np.median(self.length_en, axis=0)
         return usual, np.sqrt(self.length_tgt.var(axis=0) + self.length_en.var(axis=0) + SIGMA**2)
 
@@ -94,29 +96,29 @@ class SharedTokens:
         return total
 
     def scores(self, rows: slice, columns: slice) -> Floats:
-        """Lengths and shared marks together, in nats, less what a pair must bring. Shape: (rows, columns)."""
+        """The score of lengths and shared tokens, in nats, less a constant. Shape: (rows, columns)."""
         shared = (self.weighted[rows] @ self.target[columns].T).toarray()
-        result: Floats = np.minimum(shared, MOST) + self.length_scores(rows, columns) - 0.5
+        result: Floats = np.minimum(shared, MAX_TOTAL) + self.length_scores(rows, columns) - 0.5
         return result
 
 
-def read_marks(english: Sequence[Row], target: Sequence[Row]) -> SharedTokens:
-    """The marks and lengths of both sides."""
-    ours, theirs = [marks_of(row) for row in english], [marks_of(row) for row in target]
+def read_shared_tokens(english: Sequence[Row], target: Sequence[Row]) -> SharedTokens:
+    """The shared tokens and the lengths of both sides."""
+    ours, theirs = [tokens_of(row) for row in english], [tokens_of(row) for row in target]
     count_en, count_tgt = Counter(m for row in ours for m in row), Counter(m for row in theirs for m in row)
-    ids = {mark: n for n, mark in enumerate(mark for mark in count_tgt if mark in count_en)}
-    frequency = np.array([max(count_en[mark], count_tgt[mark]) for mark in ids], np.float64)
+    ids = {token: n for n, token in enumerate(token for token in count_tgt if token in count_en)}
+    frequency = np.array([max(count_en[token], count_tgt[token]) for token in ids], np.float64)
     return SharedTokens(_matrix(ours, ids), _matrix(theirs, ids), frequency, _lengths(english), _lengths(target))
 
 
 def _matrix(rows: Sequence[set[str]], ids: dict[str, int]) -> Matrix:
-    places = [(n, ids[mark]) for n, row in enumerate(rows) for mark in row if mark in ids]
+    places = [(n, ids[token]) for n, row in enumerate(rows) for token in row if token in ids]
     index: Ints = np.array(places, np.int64).reshape(-1, 2)
     ones = np.ones(len(index), np.float32)
     return sparse.csr_matrix((ones, (index[:, 0], index[:, 1])), shape=(len(rows), len(ids)))
 
 
 def _lengths(rows: Sequence[Row]) -> Floats:
-    # Five characters more, so that one letter against two is no large ratio.
+    # Five characters are added: one letter against two is no large ratio.
     counts = [(len(question(row)), len(row.output)) for row in rows]
     return np.log(np.array(counts, np.float64).reshape(-1, 2) + 5.0).astype(np.float32)

@@ -1,4 +1,4 @@
-"""One language's side of a data set: every row in its place, those that cannot be used with their reason."""
+"""One language's side of a data set: all rows in order; unusable ones keep their place, with the reason."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from deepsuper.data.join.source_rows import SourceRow, read_source_rows
 from deepsuper.data.rows import TARGET_FIELDS, BadId, Row, as_text, check_id, make_row, normalize
 
 _NO_ID = "(none)"
-LOOKED_AT = 20
-"""Records from whose fields the set is told."""
+DETECTED_ROWS = 20
+"""Rows whose fields show which set it is."""
 
 
 BAD_ID = "the id cannot be used"
@@ -34,9 +34,9 @@ class Aside:
 
 @dataclass(frozen=True)
 class Entry:
-    """One row of a side; `key` is its id, if it has one.
+    """One row of a side. `key`: its id, if it has one.
 
-    `row` is None where it cannot be used: `problem` says why, `text` is what stood there.
+    `row` is None where it cannot be used: `problem` says why, and `text` is the original.
     """
 
     where: Where
@@ -48,7 +48,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class LanguageSide:
-    """All rows of one language, in the order of the file. `sentences`: they are sentences, not instructions."""
+    """All rows of one language, in the order of the file. `sentences`: whether they are sentences, not instructions."""
 
     source: str
     language: str
@@ -58,7 +58,7 @@ class LanguageSide:
 
     @property
     def usable(self) -> list[int]:
-        """The places of the rows that can be used."""
+        """The indices of the rows that can be used."""
         return [n for n, entry in enumerate(self.entries) if entry.row is not None]
 
 
@@ -87,8 +87,8 @@ def read_side(
 
 
 def _detect(slots: list[SourceRow], language: str) -> str:
-    """The reader that fits most of the first records: one that lacks a field does not decide."""
-    first = [(slot.where, slot.record) for slot in slots if slot.record is not None][:LOOKED_AT]
+    """The name of the format that fits most of the first rows: a few may lack a field."""
+    first = [(slot.where, slot.record) for slot in slots if slot.record is not None][:DETECTED_ROWS]
     if not first:
         raise UserError(f"{slots[0].where}: {slots[0].problem}")
     names = Counter(name for _, record in first if (name := reader_of(record, language)) is not None)
@@ -108,7 +108,7 @@ def _entry(slot: SourceRow, reader: Reader, language: str) -> Entry:
     try:
         fields = reader.read(slot.record, language)
         key = _key(fields.get("id"))
-        # A row without an id is checked all the same: it gets one when it is written.
+        # A row without an id gets one when it is written; the other fields are checked now.
         needed = ("instruction",) if reader.sentences else TARGET_FIELDS
         row = make_row({**fields, "id": _NO_ID if key is None else key}, language, needed)
     except BadRow as error:

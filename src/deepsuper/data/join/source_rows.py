@@ -1,4 +1,4 @@
-"""A file or a hub data set -> its rows in order: a bad row keeps its place, with what is wrong with it."""
+"""A file or a hub data set -> its rows in order. A bad row keeps its place, with the problem."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from deepsuper.common.lines import array_items, decode, file_records, numbered_l
 from deepsuper.data.rows import hub_records
 
 FileLayout = Literal["array", "lines", "columns", "text"]
-"""A JSON array, one JSON object on each line, two columns parted by a tab, or one sentence on each line."""
+"""A JSON array, one JSON object on each line, two columns separated by a tab, or one sentence on each line."""
 MAX_ARRAY = 2**30
-"""Bytes: a JSON array can only be read whole."""
+"""Bytes of a JSON array, at most: it can only be read whole."""
 _LOOK_AHEAD = 2**16
 _SUFFIXES = (".json", ".jsonl", ".gz", ".tsv", ".txt", ".dev", ".devtest", ".csv", ".parquet")
 
 
 @dataclass(frozen=True)
 class SourceRow:
-    """One place of a data set: its record, or the `problem` that it has, with the `text` as it stood there."""
+    """One row of a data set: its record, or else its `problem`, with the original `text`."""
 
     where: Where
     record: Mapping[str, Any] | None
@@ -39,7 +39,7 @@ def read_source_rows(
 ) -> tuple[FileLayout, list[SourceRow]]:
     """The layout of `source` and its rows, in order. A folder or a hub name is read with `datasets`.
 
-    Raises: UserError where it is missing, cut off, or no such data set.
+    Raises: UserError where it is missing, cut off or cannot be loaded.
     """
     path = Path(source)
     if path.name.endswith((".csv", ".csv.gz")):
@@ -59,7 +59,7 @@ COLUMNS = {
     *LANGUAGES, *(language.name.casefold() for language in LANGUAGES.values()),
     *(language.flores.casefold() for language in LANGUAGES.values()),
 }  # fmt: skip
-"""What columns are called: a first line of two of these names them, and is no row."""
+"""Names of columns: a first line of two of them is a header, not a row."""
 _BLANK = b"\xef\xbb\xbf \t\r\n"
 
 
@@ -68,7 +68,7 @@ def _names_a_file(source: str) -> bool:
 
 
 def _layout(lines: list[bytes]) -> FileLayout:
-    """What most of the first lines look like: one damaged line does not make a JSON file a text."""
+    """The layout of most of the first lines: a JSON file may have a damaged line."""
     starts = [line.lstrip(_BLANK)[:1] for line in lines]
     if starts[:1] == [b"["]:
         return "array"
@@ -92,7 +92,6 @@ def _opened(path: Path) -> Iterator[BufferedIOBase]:
         packed = raw.read(2) == b"\x1f\x8b"
         raw.seek(0)
         try:
-            # Closing it reads no further, so a block is left with what was read.
             yield gzip.GzipFile(fileobj=raw) if packed else raw
         except (EOFError, OSError, zlib.error) as error:
             raise UserError(f"{path}: cannot read on ({error}): fetch the file again") from error
@@ -104,14 +103,14 @@ def _json_lines(path: Path) -> list[SourceRow]:
     def bad(where: Place, problem: BadRow, text: str) -> None:
         slots.append(SourceRow(where, None, str(problem), text))
 
-    # `bad` is called while the next record is looked for, so the order stays that of the file.
+    # `bad` is called before the next record is yielded, so the order is that of the file.
     for where, record in file_records(path, bad):
         slots.append(SourceRow(where, record))
     return slots
 
 
 def _array(path: Path) -> list[SourceRow]:
-    # Not by lines: such a file is often one line.
+    # Not line by line: such a file is often a single line.
     with _opened(path) as file:
         whole = file.read(MAX_ARRAY + 1)
     if len(whole) > MAX_ARRAY:
@@ -128,7 +127,7 @@ def _array(path: Path) -> list[SourceRow]:
 
 
 def _text(path: Path, layout: FileLayout) -> Iterator[SourceRow]:
-    """Each line in its place: an empty one is a row without its text, but for those at the end of the file."""
+    """A row for each line. An empty line is a row without a text, except at the end of the file."""
     empty: list[SourceRow] = []
     for slot in _lines(path, layout):
         if slot.record is None and not slot.text:

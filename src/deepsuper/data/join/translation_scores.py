@@ -1,4 +1,4 @@
-"""A lexicon's score of any row with any other, as products of sparse matrices: `Lexicon.score` for many at once."""
+"""`Lexicon.score` of many pairs of rows at once, as products of sparse matrices."""
 
 from __future__ import annotations
 
@@ -11,23 +11,24 @@ from scipy import sparse
 
 from deepsuper.common.arrays import Floats, Ints
 from deepsuper.common.progress import progress
-from deepsuper.data.join.shared_tokens import question
+from deepsuper.data.join.shared_tokens import Matrix, question
 from deepsuper.data.rows import Row
 from deepsuper.data.words import Lexicon, segment
-from deepsuper.data.words.lexicon import CHANCE, EQUAL, MAX_WORDS, UNKNOWN, Words
+from deepsuper.data.words.lexicon import EQUAL, MAX_WORDS, UNALIGNED, UNKNOWN, Words
 
-Matrix = Any
-CHARACTERS, OTHERS = {"zh": 4}, 7
-"""How long a word and the space behind it hardly are on average: no more text is cut into words than is read."""
-BLOCK = 2_000
+CHARACTERS_OF_WORD = {"zh": 4}
+"""Characters that hold a word on average, with some to spare: no more text is segmented than is scored."""
+CHARACTERS_OF_OTHER = 7
+"""The same, for other languages; with the space."""
+GAIN_ROWS = 2_000
 """Rows whose gains are computed at once."""
-LEAST = 0.05
-"""Nats: smaller gains of a word over its background are left out, for memory."""
+LEAST_GAIN = 0.05
+"""Smaller gains of a word over its background, in nats, are left out to save memory."""
 
 
 def words_of(row: Row, language: str) -> Words:
-    """The first words of question and answer, MAX_WORDS together: half of each, or more where one is short."""
-    enough = MAX_WORDS * CHARACTERS.get(language, OTHERS)
+    """The first words of question and answer, MAX_WORDS together: half of each, more of one if the other is short."""
+    enough = MAX_WORDS * CHARACTERS_OF_WORD.get(language, CHARACTERS_OF_OTHER)
     first, rest = (segment(text[:enough], language)[:MAX_WORDS] for text in (question(row), row.output))
     first = first[: max(MAX_WORDS // 2, MAX_WORDS - len(rest))]
     return first + rest[: MAX_WORDS - len(first)]
@@ -40,7 +41,7 @@ def all_words(rows: Sequence[Row], language: str) -> list[Words]:
 
 @dataclass(frozen=True)
 class _Half:
-    """One direction. `gain`: what each word of the other side wins by a row, over `base`, which any word wins.
+    """One direction. `gain`: what a row adds to the log-likelihood of each word of the other side, over `base`.
 
     Shapes: (n, V), (n,).
     """
@@ -50,7 +51,7 @@ class _Half:
 
 
 class TranslationScores:
-    """Every row's words and gains: `scores` and `pair_scores` give the mean log-likelihood ratio per word, in nats."""
+    """The words and gains of every row. Scores are mean log-likelihood ratios per word, in nats."""
 
     def __init__(self, lexicon: Lexicon, english: Sequence[Words], target: Sequence[Words]) -> None:
         ids_en, ids_tgt = _numbered(english), _numbered(target)
@@ -95,7 +96,7 @@ def _numbered(texts: Sequence[Words]) -> dict[str, int]:
 
 
 def _pairs(lexicon: Lexicon, known_en: Ints, known_tgt: Ints) -> tuple[tuple[Ints, Ints], Any]:
-    """Where the lexicon's pairs stand among the rows' words, and which of them do."""
+    """The lexicon's pairs as numbers of the rows' words, and which of them the rows have."""
     mine = []
     for known, total in ((known_en, len(lexicon.english.ids)), (known_tgt, len(lexicon.target.ids))):
         numbers = np.full(total, UNKNOWN, np.int64)
@@ -118,15 +119,15 @@ def _shares(texts: Sequence[Words], ids: dict[str, int]) -> Matrix:
 
 
 def _half(rows: Matrix, table: Matrix, left: Floats, share: Floats) -> _Half:
-    """The gains of every row, BLOCK by BLOCK. `table`: t(word | given), `share`: the words' own frequencies. (V,)."""
+    """The gains of every row. `table`: t(word | given), `share`: the words' own frequencies. (V,)."""
     table = (table @ sparse.diags(1.0 / share)).astype(np.float32)
-    common = (1 - CHANCE) * (1 - EQUAL) * (rows @ left) + CHANCE
+    common = (1 - UNALIGNED) * (1 - EQUAL) * (rows @ left) + UNALIGNED
     pieces = []
-    for top in range(0, rows.shape[0], BLOCK):
-        gain = (rows[top : top + BLOCK] @ table).tocsr()
-        base = common[top : top + BLOCK][np.repeat(np.arange(gain.shape[0]), np.diff(gain.indptr))]
-        gain.data = np.log(((1 - CHANCE) * gain.data + base) / base).astype(np.float32)
-        gain.data[gain.data < LEAST] = 0.0
+    for top in range(0, rows.shape[0], GAIN_ROWS):
+        gain = (rows[top : top + GAIN_ROWS] @ table).tocsr()
+        base = common[top : top + GAIN_ROWS][np.repeat(np.arange(gain.shape[0]), np.diff(gain.indptr))]
+        gain.data = np.log(((1 - UNALIGNED) * gain.data + base) / base).astype(np.float32)
+        gain.data[gain.data < LEAST_GAIN] = 0.0
         gain.eliminate_zeros()
         pieces.append(gain)
     return _Half(sparse.vstack(pieces, format="csr"), np.log(common).astype(np.float32))

@@ -1,1 +1,1 @@
-"""Several files and languages into one shuffled corpus, in constant memory: `deepsuper data mix`."""
+"""`deepsuper data mix`: several files and languages -> one shuffled corpus, in constant memory."""

@@ -1,4 +1,4 @@
-"""Byte strings dealt to numbered files on disk: what is too much for memory is sorted out there."""
+"""Byte strings in numbered files on disk, to shuffle more rows than fit in memory."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 
-HELD = 32 << 20
-"""Bytes in memory before they are written."""
+BUFFER = 32 << 20
+"""Bytes kept in memory before they are written."""
 OVERHEAD = 60
-"""Bytes that Python needs for a byte string and its place in a list."""
+"""Bytes that Python needs for a byte string and its entry in a list."""
 
 
 class Buckets:
-    """`count` files in `folder`, written a piece at a time: never more than HELD bytes wait, and no file stays open."""
+    """`count` files in `folder`, written in pieces: at most BUFFER bytes wait in memory, and no file stays open."""
 
     def __init__(self, folder: Path, count: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -25,14 +25,14 @@ class Buckets:
         return len(self._paths)
 
     def add(self, bucket: int, data: bytes) -> None:
-        """Puts `data` behind what the bucket holds."""
+        """Appends `data` to a bucket."""
         self._waiting[bucket].append(data)
         self._held += len(data) + OVERHEAD
-        if self._held > HELD:
+        if self._held > BUFFER:
             self._write()
 
     def take(self) -> Iterator[Path]:
-        """The file of each bucket that holds anything, in order; it is gone when the next one is asked for."""
+        """The file of each bucket that is not empty, in order. It is deleted before the next one is yielded."""
         self._write()
         for path in self._paths:
             if path.exists():
@@ -51,8 +51,7 @@ class Buckets:
 def shuffled(buckets: Buckets, rng: random.Random) -> Iterator[list[bytes]]:
     """The lines of each bucket in random order, bucket after bucket.
 
-    Where every line went to a bucket drawn at random, every order of all lines is as likely as any other: which lines
-    share a bucket is chance, and so is their order in it (Rao 1961).
+    If every line was added to a random bucket, all orders of the lines are equally likely (Rao 1961).
     """
     for path in buckets.take():
         with path.open("rb") as file:

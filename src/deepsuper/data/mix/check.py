@@ -1,4 +1,4 @@
-"""Every value of a mix against its range, before a row is read."""
+"""Every option of a mix against its range, before a row is read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from deepsuper.common.outputs import check_folder, check_not_read
 from deepsuper.common.ranges import Range, check_ranges
 from deepsuper.config.mix import MixConfig, MixSource
 from deepsuper.data.mix.plan import file_of
-from deepsuper.data.mix.skipped import is_account
+from deepsuper.data.mix.skipped import is_skipped_file
 
 
 def check_mix(config: MixConfig) -> None:
@@ -32,19 +32,19 @@ def check_mix(config: MixConfig) -> None:
 
 
 def written_files(config: MixConfig) -> list[Path]:
-    """All that a mix leaves in its folder."""
+    """All files that a mix writes to its folder."""
     rows = dict.fromkeys(file_of(config, source) for source in config.sources)
     lines = ["data.yaml"] if config.layout == "languages" else []
     return [Path(config.output_dir) / name for name in (*rows, *lines, "mix.yaml", "skipped.jsonl", "manifest.json")]
 
 
 def work_folder(folder: Path) -> Path:
-    """What a mix sorts out on disk, gone when it ends."""
+    """The folder of its buckets, which is removed when a mix ends."""
     return folder / "buckets.partial"
 
 
 def _check_written(config: MixConfig) -> None:
-    """Raises: UserError where a source, or what else lies in the folder, would be written over."""
+    """Raises: UserError where a source, or another file in the folder, would be overwritten."""
     folder, written = Path(config.output_dir), written_files(config)
     if (folder / "manifest.json").exists():
         raise UserError(f"output_dir {folder}: holds a mix or a run already: choose another folder")
@@ -54,7 +54,7 @@ def _check_written(config: MixConfig) -> None:
         if Path(source.path).resolve().is_relative_to(work):
             raise UserError(f"sources[{n}].path {source.path}: a mix empties {work.name}: choose another output_dir")
     for path in written:
-        if os.path.lexists(path) and not (path.name == "skipped.jsonl" and is_account(path)):
+        if os.path.lexists(path) and not (path.name == "skipped.jsonl" and is_skipped_file(path)):
             raise UserError(f"output_dir {folder}: the mix would write over its {path.name}: choose another folder")
 
 

@@ -1,4 +1,4 @@
-"""The second pass over a source: chosen rows, as they go out, to buckets drawn at random."""
+"""The second pass over a source: chosen rows, with their new ids, are added to random buckets."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from deepsuper.data.mix.quotas import Sampler
 
 @dataclass(frozen=True)
 class RowChanges:
-    """What a row is given on its way out. None of these: it goes out byte for byte.
+    """What changes in the rows of a source. With none of these, a row is copied byte for byte.
 
-    `source`: begins its id, where several sources go into one file. `copies`: each id ends in #1, #2 ..., where rows
-    go in more than once; the rest of the source is marked too, so that no id can be another's copy.
+    `source`: the prefix of ids, where several sources go into one file. `copies`: all ids of the source get the suffix
+    #1, #2 ..., where some rows go in more than once.
     """
 
     source: str | None = None
     language: str | None = None
     copies: bool = False
 
-    def put(self, line: bytes, copy: int) -> bytes:
-        """The row as a line with its end."""
+    def apply(self, line: bytes, copy: int) -> bytes:
+        """The changed row, as a line with its line end."""
         record: dict[str, Any] = read_object(line.decode("utf-8"))
         prefix, suffix = f"{self.source}/" if self.source else "", f"#{copy}" if self.copies else ""
         if prefix or suffix:
@@ -38,27 +38,27 @@ class RowChanges:
 
 @dataclass
 class RowsOut:
-    """What went out of a source: rows, and how many different ones they are."""
+    """How many rows a source gave, and how many different ones."""
 
     rows: int = 0
     different: int = 0
 
 
-def deal(
+def distribute(
     lines: Iterable[bytes],
     sampler: Sampler,
-    marks: RowChanges,
+    changes: RowChanges,
     buckets: Buckets,
     rng: random.Random,
     tick: Callable[[], None],
 ) -> RowsOut:
-    """Puts each copy of each chosen row into a bucket of its own chance."""
-    dealt, count, bare = RowsOut(), len(buckets), marks == RowChanges()
+    """Adds each copy of each chosen row to a random bucket."""
+    out, count, unchanged = RowsOut(), len(buckets), changes == RowChanges()
     for line in lines:
         tick()
         copies = sampler.copies()
-        dealt.different += copies > 0
-        dealt.rows += copies
+        out.different += copies > 0
+        out.rows += copies
         for copy in range(1, copies + 1):
-            buckets.add(int(rng.random() * count), line + b"\n" if bare else marks.put(line, copy))
-    return dealt
+            buckets.add(int(rng.random() * count), line + b"\n" if unchanged else changes.apply(line, copy))
+    return out

@@ -1,4 +1,4 @@
-"""What becomes of each source: how many rows of it, into which file, marked how."""
+"""The plan of a mix: for each source how many rows, to which file, with which changes."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from deepsuper.data.mix.scan import Scan
 
 @dataclass(frozen=True)
 class SourcePlan:
-    """One source: what it holds, how many rows (`quota`) of how many different ones (`taken`) go to `file`."""
+    """One source: `quota` rows of it, copies of `taken` different ones, go to `file`."""
 
     source: MixSource
     scan: Scan
     file: str
     taken: int
     quota: int
-    marks: RowChanges
+    changes: RowChanges
 
     @property
     def bytes_out(self) -> int:
-        """About how many bytes go out."""
+        """The number of bytes that it gives, roughly."""
         return self.scan.size * self.quota // self.scan.rows
 
     def sampler(self, rng: random.Random) -> Sampler:
@@ -36,7 +36,7 @@ class SourcePlan:
 
 
 def make_plan(config: MixConfig, scans: Sequence[Scan]) -> list[SourcePlan]:
-    """The plan for every source. Raises: UserError where nothing would come out."""
+    """The plan for every source. Raises: UserError where the mix would have no rows."""
     stocks = [
         Stock(source.language, scan.rows, source.weight, source.cap)
         for source, scan in zip(config.sources, scans, strict=True)
@@ -64,5 +64,5 @@ def make_plan(config: MixConfig, scans: Sequence[Scan]) -> list[SourcePlan]:
 
 
 def file_of(config: MixConfig, source: MixSource) -> str:
-    """The name of the file that the rows of a source go to."""
+    """The name of the file for the rows of a source."""
     return "rows.jsonl" if config.layout == "one" else f"{source.language}.jsonl"

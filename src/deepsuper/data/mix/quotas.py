@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Stock:
-    """What a source has to give: its good rows, and what the recipe says of it."""
+    """A source: its good rows, and its options in the recipe."""
 
     language: str
     rows: int
@@ -18,12 +18,12 @@ class Stock:
 
     @property
     def taken(self) -> int:
-        """How many different rows of it are taken."""
+        """The number of different rows that are taken."""
         return self.rows if self.cap is None else min(self.rows, self.cap)
 
 
 def quotas(stocks: Sequence[Stock], *, temperature: float = 1.0, total: int | None = None) -> list[int]:
-    """Rows out of each source; their sum is `total`, or what the weights alone give, rounded.
+    """The rows of each source in the mix. Their sum is `total`; without it, what the weights alone give.
 
     a_s = weight * taken rows of source s; A_l = sum of a_s over the sources of language l; p_l = A_l^(1/T) / sum of
     A^(1/T) over languages; source s gives total * p_l * a_s / A_l rows, rounded by largest remainders.
@@ -32,7 +32,7 @@ def quotas(stocks: Sequence[Stock], *, temperature: float = 1.0, total: int | No
     sums: dict[str, float] = {}
     for stock, amount in zip(stocks, amounts, strict=True):
         sums[stock.language] = sums.get(stock.language, 0.0) + amount
-    # Powers of shares, not of numbers of rows: these would overflow at low temperatures.
+    # Powers of shares: powers of numbers of rows would overflow at low temperatures.
     powers = {language: (a / sum(amounts)) ** (1 / temperature) for language, a in sums.items()}
     size = round(sum(amounts)) if total is None else total
     exact = [
@@ -47,10 +47,10 @@ def quotas(stocks: Sequence[Stock], *, temperature: float = 1.0, total: int | No
 
 
 class Sampler:
-    """How often each row of a source goes in, asked row after row; in all `quota` copies of `taken` different rows.
+    """The number of copies of each row of a source, row after row: `quota` copies of `taken` different rows in all.
 
-    Selection sampling (Knuth, The Art of Computer Programming 3.4.2, algorithm S): every choice of so many rows is
-    as likely as any other, in one pass and without memory.
+    Selection sampling (Knuth, The Art of Computer Programming 3.4.2, algorithm S): all choices of rows are equally
+    likely, in one pass and in constant memory.
     """
 
     def __init__(self, rows: int, taken: int, quota: int, rng: random.Random) -> None:
@@ -59,7 +59,7 @@ class Sampler:
         self._whole, self._extra = divmod(quota, self._taken) if self._taken else (0, 0)
 
     def copies(self) -> int:
-        """Copies of the next row."""
+        """The number of copies of the next row."""
         rows, self._rows = self._rows, self._rows - 1
         if self._rng.random() * rows >= self._taken:
             return 0

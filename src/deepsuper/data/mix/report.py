@@ -1,4 +1,4 @@
-"""What a mix tells: a table, the manifest, and the lines for a recipe."""
+"""What a mix prints and writes beside its rows: a table, the manifest, and the lines for a recipe."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from deepsuper.data.mix.distribute import RowsOut
 from deepsuper.data.mix.plan import SourcePlan
 
 
-def counts(planned: SourcePlan, dealt: RowsOut) -> dict[str, int]:
-    """The rows of one source: in = good + skipped; taken: the different ones that went out, some perhaps repeatedly."""
+def counts(planned: SourcePlan, given: RowsOut) -> dict[str, int]:
+    """Counts of one source: in = good + skipped; taken: different rows in the mix, some perhaps more than once."""
     scan = planned.scan
     return {
         "rows_in": scan.rows + scan.skipped,
         "skipped": scan.skipped,
         "good": scan.rows,
-        "taken": dealt.different,
-        "rows_out": dealt.rows,
+        "taken": given.different,
+        "rows_out": given.rows,
     }
 
 
-def print_mix(console: Console, plan: Sequence[SourcePlan], dealt: Sequence[RowsOut]) -> None:
-    """A line for each source, and the sum."""
+def print_mix(console: Console, plan: Sequence[SourcePlan], given: Sequence[RowsOut]) -> None:
+    """Prints a table with a line for each source, and the sum."""
     table = Table("source", "", "rows in", "skipped", "good", "taken", "rows out", "share")
-    total = sum(d.rows for d in dealt)
+    total = sum(d.rows for d in given)
     sums: Counter[str] = Counter()
-    for planned, out in zip(plan, dealt, strict=True):
+    for planned, out in zip(plan, given, strict=True):
         numbers = counts(planned, out)
         sums.update(numbers)
         cells = [f"{n:,}" for n in numbers.values()]
@@ -49,11 +49,11 @@ def print_mix(console: Console, plan: Sequence[SourcePlan], dealt: Sequence[Rows
 
 
 def write_report(
-    folder: Path, config: MixConfig, plan: Sequence[SourcePlan], dealt: Sequence[RowsOut], head: Mapping[str, Any]
+    folder: Path, config: MixConfig, plan: Sequence[SourcePlan], given: Sequence[RowsOut], head: Mapping[str, Any]
 ) -> list[str]:
-    """Writes what stands beside the rows, the manifest last, and returns the names of the files."""
+    """Writes the files beside the rows, the manifest last. Returns the names of all files."""
     files: Counter[str] = Counter()
-    for planned, out in zip(plan, dealt, strict=True):
+    for planned, out in zip(plan, given, strict=True):
         files[planned.file] += out.rows
     write_text(folder / "mix.yaml", yaml.safe_dump(asdict(config), sort_keys=False, allow_unicode=True))
     names = ["mix.yaml", "manifest.json"]
@@ -69,7 +69,7 @@ def write_report(
             "file": planned.file,
             **counts(planned, out),
         }
-        for planned, out in zip(plan, dealt, strict=True)
+        for planned, out in zip(plan, given, strict=True)
     ]
     manifest = {
         **head,
@@ -83,7 +83,7 @@ def write_report(
 
 
 def _recipe_lines(folder: Path, plan: Sequence[SourcePlan]) -> str:
-    """The part of a recipe that reads the files."""
+    """The part of a recipe that trains on the files."""
     languages = {planned.file: planned.source.language for planned in plan if planned.quota}
     sources = [{"language": language, "path": str(folder / file)} for file, language in languages.items()]
     lines: str = yaml.safe_dump({"data": {"train": sources}}, sort_keys=False, allow_unicode=True)

@@ -1,4 +1,4 @@
-"""`deepsuper data mix`: checks, reads every source once to count, once to deal, and writes the shuffled files."""
+"""`deepsuper data mix`: reads every source twice, to count and to distribute its rows, and writes shuffled files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from deepsuper.common.manifests import manifest_head
 from deepsuper.config.mix import MixConfig, MixSource
 from deepsuper.data.mix.buckets import Buckets, shuffled
 from deepsuper.data.mix.check import check_mix, work_folder
-from deepsuper.data.mix.distribute import RowsOut, deal
+from deepsuper.data.mix.distribute import RowsOut, distribute
 from deepsuper.data.mix.plan import SourcePlan, make_plan
 from deepsuper.data.mix.report import print_mix, write_report
 from deepsuper.data.mix.scan import Scan, good_lines, repeated_id, scan
@@ -26,34 +26,34 @@ from deepsuper.data.mix.skipped import skipped_file
 from deepsuper.data.rows import Skipper
 
 log = logging.getLogger(__name__)
-BUCKET = 32 << 20
-"""Bytes of rows that are shuffled in memory at a time."""
+BUCKET_SIZE = 32 << 20
+"""Bytes of rows in a bucket, which is shuffled in memory."""
 Tick = Callable[[], None]
 
 
 def run_mix(config: MixConfig, command: Sequence[str] = ()) -> list[RowsOut]:
-    """Writes the mix, prints a table, and returns what went out of each source.
+    """Writes the mix and prints a table. Returns how many rows each source gave.
 
-    Raises: UserError naming the option, or file and line, at fault; no file of rows is left behind then.
+    Raises: UserError naming the option, or file and line, at fault; then no file of rows is written.
     """
     check_mix(config)
     folder = Path(config.output_dir)
     work = work_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(work, ignore_errors=True)  # of a mix that was killed
+    shutil.rmtree(work, ignore_errors=True)  # left by a mix that was killed
     head = manifest_head(command)
     try:
         with skipped_file(folder / "skipped.jsonl", config.on_bad_row) as bad, _progress() as progress:
             counter = _Counter(progress)
             scans = [_scan(source, config, bad, work, counter) for source in config.sources]
             plan = make_plan(config, scans)
-            dealt = _write_rows(plan, config.seed, bad, work, counter)
+            given = _write_rows(plan, config.seed, bad, work, counter)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    names = write_report(folder, config, plan, dealt, head)
-    print_mix(Console(), plan, dealt)
+    names = write_report(folder, config, plan, given, head)
+    print_mix(Console(), plan, given)
     log.info("%s: %s", folder, ", ".join([*names, "skipped.jsonl"]))
-    return dealt
+    return given
 
 
 def _scan(source: MixSource, config: MixConfig, bad: Skipper, work: Path, counter: _Counter) -> Scan:
@@ -66,13 +66,13 @@ def _scan(source: MixSource, config: MixConfig, bad: Skipper, work: Path, counte
 
 
 def _write_rows(plan: Sequence[SourcePlan], seed: int, bad: Skipper, work: Path, counter: _Counter) -> list[RowsOut]:
-    """Deals every source to its file's buckets, then writes each file, bucket after bucket."""
+    """Distributes every source to the buckets of its file, then writes each file, bucket after bucket."""
     rng = random.Random(seed)
     sizes: dict[str, int] = {}
     for planned in plan:
         sizes[planned.file] = sizes.get(planned.file, 0) + planned.bytes_out
-    buckets = {name: Buckets(work / name, 1 + size // BUCKET) for name, size in sizes.items()}
-    dealt = []
+    buckets = {name: Buckets(work / name, 1 + size // BUCKET_SIZE) for name, size in sizes.items()}
+    given = []
     for planned in plan:
         path = Path(planned.source.path)
 
@@ -80,24 +80,24 @@ def _write_rows(plan: Sequence[SourcePlan], seed: int, bad: Skipper, work: Path,
             bad(Place(path, number), repeated_id(path, first), line.decode("utf-8"))
 
         lines = good_lines(path, planned.scan, twice)
-        tick = counter.start(f"{planned.source.named}: dealt")
-        dealt.append(deal(lines, planned.sampler(rng), planned.marks, buckets[planned.file], rng, tick))
-    with ExitStack() as renames:  # of all files, when all are written
-        for name, dealt_to in buckets.items():
+        tick = counter.start(f"{planned.source.named}: distributed")
+        given.append(distribute(lines, planned.sampler(rng), planned.changes, buckets[planned.file], rng, tick))
+    with ExitStack() as renames:  # the files get their names when all are complete
+        for name, filled in buckets.items():
             with renames.enter_context(replacing(work.parent / name)).open("wb") as file:
-                for rows in shuffled(dealt_to, rng):
+                for rows in shuffled(filled, rng):
                     file.writelines(rows)
-    return dealt
+    return given
 
 
 class _Counter:
-    """Counts rows on standard error; now and then, because to draw costs more than to read a row."""
+    """Shows the number of rows on standard error. It is drawn rarely: that takes longer than reading a row."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress, self._task, self._count = progress, progress.add_task(""), 0
 
     def start(self, title: str) -> Tick:
-        """What to call for each row."""
+        """A function to call for each row."""
         self._count = 0
         self._progress.reset(self._task, description=title)
         return self._tick

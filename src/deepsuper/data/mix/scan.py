@@ -1,4 +1,4 @@
-"""The first pass over a source: its good rows are counted, and every other line is accounted for."""
+"""The first pass over a source: counts its good rows, and records all other lines."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from deepsuper.data.mix.buckets import Buckets
 from deepsuper.data.rows import FIELDS, Skipper, as_text, check_record
 
 DIGEST = np.dtype([("a", "<u8"), ("b", "<u8"), ("line", "<i8")])
-"""An id's hash of 128 bits, by which equal ids are found, and its line."""
+"""A 128-bit hash of an id, to find equal ids, and its line."""
 BUCKET_SOURCE = 64 << 20
-"""Bytes of a source for each bucket of digests, which are far shorter than its rows."""
+"""Bytes of a source for each bucket of digests, which are much shorter than the rows."""
 LineNumbers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Scan:
-    """What a source holds. `rows`: the good ones; `size`: their bytes; `blank`: lines that hold nothing.
+    """What a source holds. `rows`: number of good ones; `size`: their bytes; `blank`: number of blank lines.
 
-    `left_out`: numbers of all lines that are no good row; `twice`: those of them whose id an earlier line has, with
+    `left_out`: numbers of all lines that are no good row; `repeated`: those of them whose id an earlier line has, with
     that line. Both in order. Shapes: (n,), (d, 2). `sha256`: of the file, before it was read.
     """
 
@@ -38,13 +38,13 @@ class Scan:
     blank: int
     skipped: int
     left_out: LineNumbers
-    twice: LineNumbers
+    repeated: LineNumbers
     sha256: str
 
 
 @dataclass
 class _Tap:
-    """The numbered lines of a file, the last one that was read at hand."""
+    """The numbered lines of a file; keeps the last one that was read."""
 
     lines: Iterator[tuple[int, bytes]]
     number: int = 0
@@ -57,16 +57,16 @@ class _Tap:
 
 
 def scan(path: Path, kind: CorpusKind, bad: Skipper, folder: Path, tick: Callable[[], None]) -> Scan:
-    """Reads and checks every row of a file. `folder`: for what does not fit in memory; `tick`: called for each row.
+    """Reads and checks every row of a file. `folder`: for temporary files; `tick`: called for each row.
 
-    Raises: BadRow where `bad` does; ValueError naming the file where it cannot be read.
+    Raises: BadRow where `bad` does; UserError naming the file where it cannot be read.
     """
     before, rows, size, last = bad.count, 0, 0, 0
     hashed = sha256(path)
     highest, left_out = [0], array("q")
 
     def skip(where: Place, problem: BadRow, text: str) -> None:
-        highest[0] = where.line  # of a line that is too long too, which `numbered_lines` does not yield
+        highest[0] = where.line  # a line that is too long is not among the numbered lines
         bad(where, problem, text)
 
     tap = _Tap(numbered_lines(path, skip))
@@ -84,12 +84,12 @@ def scan(path: Path, kind: CorpusKind, bad: Skipper, folder: Path, tick: Callabl
         rows, size, last = rows + 1, size + len(tap.line), where.line
     lines = max(tap.number, highest[0])
     left_out.extend(range(last + 1, lines + 1))
-    twice = _repeated(digests)
-    if len(twice) and bad.on_bad_row == "error":
-        bad(Place(path, int(twice[0, 0])), repeated_id(path, int(twice[0, 1])), "")
+    repeated = _repeated(digests)
+    if len(repeated) and bad.on_bad_row == "error":
+        bad(Place(path, int(repeated[0, 0])), repeated_id(path, int(repeated[0, 1])), "")
     blank = lines - rows - (bad.count - before)
-    every = np.sort(np.concatenate([np.array(left_out, dtype=np.int64), twice[:, 0]]))
-    return Scan(rows - len(twice), size, blank, bad.count - before + len(twice), every, twice, hashed)
+    every = np.sort(np.concatenate([np.array(left_out, dtype=np.int64), repeated[:, 0]]))
+    return Scan(rows - len(repeated), size, blank, bad.count - before + len(repeated), every, repeated, hashed)
 
 
 def repeated_id(path: Path, first: int) -> BadRow:
@@ -98,7 +98,7 @@ def repeated_id(path: Path, first: int) -> BadRow:
 
 
 def _repeated(digests: Buckets) -> LineNumbers:
-    """Lines whose id an earlier line has, and the first that has it, in order. Shape: (d, 2)."""
+    """Lines whose id an earlier line has, each with the first such line, in order. Shape: (d, 2)."""
     found = [np.empty((0, 2), dtype=np.int64)]
     for path in digests.take():
         ids = np.fromfile(path, dtype=DIGEST)
@@ -111,12 +111,12 @@ def _repeated(digests: Buckets) -> LineNumbers:
     return pairs[np.argsort(pairs[:, 0])]
 
 
-def good_lines(path: Path, scanned: Scan, twice: Callable[[int, int, bytes], None]) -> Iterator[bytes]:
-    """The lines of the good rows, without line end and byte order mark; `twice` is told of lines whose id is taken.
+def good_lines(path: Path, scanned: Scan, duplicate: Callable[[int, int, bytes], None]) -> Iterator[bytes]:
+    """The lines of the good rows, without line end and byte order mark. `duplicate`: called for repeated ids.
 
-    Raises: UserError where the file is not what it was when it was scanned.
+    Raises: UserError where the file has changed since it was scanned.
     """
-    left, repeated, count = map(int, scanned.left_out), scanned.twice[:, 0], 0
+    left, repeated, count = map(int, scanned.left_out), scanned.repeated[:, 0], 0
     skip = next(left, 0)
     for number, line in numbered_lines(path, lambda *_: None):
         while skip and skip < number:
@@ -125,6 +125,6 @@ def good_lines(path: Path, scanned: Scan, twice: Callable[[int, int, bytes], Non
             count += 1
             yield line.rstrip(b"\r\n").removeprefix(b"\xef\xbb\xbf")
         elif (place := np.searchsorted(repeated, number)) < len(repeated) and repeated[place] == number:
-            twice(number, int(scanned.twice[place, 1]), line)
+            duplicate(number, int(scanned.repeated[place, 1]), line)
     if count != scanned.rows or sha256(path) != scanned.sha256:
         raise UserError(f"{path}: changed while it was read: start again")

@@ -1,4 +1,4 @@
-"""The rows that are left out of a mix, written down as they are met."""
+"""The file of the rows that a mix leaves out, written as they are found."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from typing import Literal
 from deepsuper.common.files import aside_of, json_line
 from deepsuper.data.rows import SkippedRow, Skipper
 
-LONGEST = 1 << 20
-"""Letters of a line in such a file: more than SHOWN of them escaped, with the longest path and problem."""
+MAX_SKIPPED_LINE = 1 << 20
+"""Characters of a line of such a file, at most: the SHOWN characters of a row, escaped, its place and the problem."""
 
 
 @contextmanager
 def skipped_file(path: Path, on_bad_row: Literal["error", "skip"]) -> Iterator[Skipper]:
-    """Writes the bad lines that it is told of, aside and then renamed; they are kept where a ValueError ends it."""
+    """A skipper that writes bad rows to `path`, by renaming at the end; also where a ValueError ends the mix."""
     aside = aside_of(path)
     try:
         with aside.open("w", encoding="utf-8") as file:
-            # At once, so that it needs no memory.
+            # Each row is written at once, to save memory.
             skipped = Skipper(on_bad_row, lambda row: file.write(json_line(row.record)), "on_bad_row")
             yield skipped
         aside.replace(path)
@@ -33,11 +33,11 @@ def skipped_file(path: Path, on_bad_row: Literal["error", "skip"]) -> Iterator[S
         aside.unlink(missing_ok=True)
 
 
-def is_account(path: Path) -> bool:
-    """Whether a file is what `skipped_file` wrote, as the mix leaves it that ends without a row; or is empty."""
+def is_skipped_file(path: Path) -> bool:
+    """Whether a file is empty or was written by `skipped_file`, as a mix that ends with an error leaves it."""
     try:
         with path.open(encoding="utf-8") as file:
-            line = file.readline(LONGEST)
+            line = file.readline(MAX_SKIPPED_LINE)
         return not line or json.loads(line).keys() == SkippedRow.__dataclass_fields__.keys()
     except (OSError, ValueError, AttributeError):
         return False

@@ -1,4 +1,4 @@
-"""Code-switching: a share of a text's words become the words of its translation that they are aligned with."""
+"""Code-switching: replaces a share of a text's words by the aligned words of its translation."""
 
 from __future__ import annotations
 
@@ -11,45 +11,49 @@ from deepsuper.common.languages import UNSPACED_SCRIPTS
 from deepsuper.common.scripts import script_of_character
 from deepsuper.data.words import Lexicon, Token, tokens
 
-ENGLISH = "en"
-
 
 @dataclass(frozen=True)
 class Unit:
-    """Words that translate each other: a run of either text's characters, (start, end)."""
+    """Words that translate each other: (start, end) of their characters in either text."""
 
     english: tuple[int, int]
     target: tuple[int, int]
 
 
 def units(lexicon: Lexicon, english: str, target: str, language: str) -> list[Unit]:
-    """What can be switched: words, or runs of words, that are linked with each other alone, in order of the English.
+    """What can be switched, in English order: words, or runs of words, that are linked only with each other.
 
-    Where both sides say the same (a number, a name, a mark) there is nothing to switch.
+    Identical words (a number, a name, a punctuation mark) are left out.
     """
-    e, f = tokens(english, ENGLISH), tokens(target, language)
+    e, f = tokens(english, "en"), tokens(target, language)
     links = lexicon.align([token.form for token in e], [token.form for token in f])
     found = []
     for i, j in _groups(links):
         of_english, of_target = ([words[n].form for n in places] for words, places in ((e, i), (f, j)))
-        if of_english != of_target and _speaks(of_english) and _speaks(of_target) and _is_run(i) and _is_run(j):
+        if (
+            of_english != of_target
+            and _has_letters(of_english)
+            and _has_letters(of_target)
+            and _is_run(i)
+            and _is_run(j)
+        ):
             found.append(Unit(_place(e, i), _place(f, j)))
     return sorted(found, key=lambda unit: unit.english)
 
 
 def choose(found: Sequence[Unit], share: float, rng: random.Random) -> list[Unit]:
-    """A random `share` of the units, at least one where there is any and a share is asked for."""
+    """A random `share` of the units; at least one, where there are units and the share is not 0."""
     count = min(len(found), max(1, round(share * len(found)))) if share else 0
     return rng.sample(list(found), count)
 
 
 def switch_english(english: str, target: str, chosen: Sequence[Unit]) -> str:
-    """The English text with the target words of the chosen units; all else stays as it is."""
+    """The English text with the target words of the chosen units."""
     return _replace(english, [(unit.english, target[slice(*unit.target)]) for unit in chosen])
 
 
 def switch_target(english: str, target: str, chosen: Sequence[Unit]) -> str:
-    """The target text with the English words of the chosen units; all else stays as it is."""
+    """The target text with the English words of the chosen units."""
     return _replace(target, [(unit.target, english[slice(*unit.english)]) for unit in chosen])
 
 
@@ -62,7 +66,7 @@ def _replace(text: str, changes: Sequence[tuple[tuple[int, int], str]]) -> str:
 
 
 def _join(left: str, right: str) -> str:
-    """Both as one text, with a space where two words of scripts that have spaces would run together."""
+    """Both texts joined, with a space where two words of scripts with spaces would run together."""
     return left + " " * (_spaced(left[-1:]) and _spaced(right[:1])) + right
 
 
@@ -71,7 +75,7 @@ def _spaced(character: str) -> bool:
 
 
 def _groups(links: Sequence[tuple[int, int]]) -> list[tuple[list[int], list[int]]]:
-    """The places of both sides that hang together by links."""
+    """The connected components of the links, as indices on both sides."""
     of_english, of_target = defaultdict(set), defaultdict(set)
     for i, j in links:
         of_english[i].add(j)
@@ -91,8 +95,8 @@ def _groups(links: Sequence[tuple[int, int]]) -> list[tuple[list[int], list[int]
     return groups
 
 
-def _speaks(words: Sequence[str]) -> bool:
-    """Whether there is a letter in it: marks and digits belong to no language."""
+def _has_letters(words: Sequence[str]) -> bool:
+    """Whether a word has a letter: punctuation and digits belong to no language."""
     return any(character.isalpha() for word in words for character in word)
 
 

@@ -1,4 +1,4 @@
-"""Completion data: parallel sentences as instructions, in the target language, to translate or to complete them."""
+"""Completion data: parallel sentences as instructions, in the target language, to translate or complete them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ INSTRUCTIONS: dict[str, dict[Completion, str]] = {
     "vi": {"translate": TRANSLATE["vi"], "complete": "Hoàn thành câu sau."},
     "ar": {"translate": TRANSLATE["ar"], "complete": "أكمل الجملة التالية."},
 }
-OTHERS: dict[Completion, str] = {
+INSTRUCTIONS_EN: dict[Completion, str] = {
     "translate": TRANSLATE_EN,
     "complete": "Complete the following sentence.",
 }
@@ -53,5 +53,5 @@ def in_halves(text: str, language: str) -> tuple[str, str] | None:
 
 
 def _row(kind: Completion, language: str, number: int, given: str, answer: str, where: str) -> Row:
-    instruction = INSTRUCTIONS.get(language, OTHERS)[kind].format(language=name_of(language))
+    instruction = INSTRUCTIONS.get(language, INSTRUCTIONS_EN)[kind].format(language=name_of(language))
     return Row(f"{kind}:{language}:{number}", language, instruction, given, answer, where=where)

@@ -20,12 +20,12 @@ from deepsuper.data.words import Lexicon, segment
 
 @dataclass
 class Synthesis:
-    """The rows of each part (target fields only: they are what is trained on), and what was counted on the way."""
+    """The rows of each part (with target fields only, which are trained on), and counts."""
 
     parts: dict[str, list[Row]] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
     skipped: list[SkippedRow] = field(default_factory=list)
-    """Rows that none of these are made of."""
+    """Bad rows that were left out."""
 
     def add(self, part: str, rows: Sequence[Row]) -> None:
         """Adds rows to a part."""
@@ -38,7 +38,7 @@ class Synthesis:
 
 
 def make_rows(rows: Sequence[Row], distilled: Distilled | None, parts: SdrrlConfig, seed: int) -> Synthesis:
-    """All parts that are switched on; the same rows for the same seed. `distilled` None: the rows' own answers."""
+    """All parts that are switched on, the same for the same seed. `distilled` None: the rows' own answers are used."""
     made = Synthesis()
     if distilled is not None:
         made.counts.update({f"answers_{outcome}": number for outcome, number in distilled.counts.items()})
@@ -55,7 +55,7 @@ def make_rows(rows: Sequence[Row], distilled: Distilled | None, parts: SdrrlConf
 
 
 def train_lexicon(rows: Sequence[Row]) -> Lexicon:
-    """The word translations of rows of one language, learnt field by field."""
+    """The lexicon of rows of one language, learnt field by field."""
     return Lexicon.train(
         (segment(english, "en"), segment(target, row.language))
         for row in rows
@@ -107,7 +107,7 @@ def _add_switched(
                 continue
             answer = rng.choice(answers[side])
             output = _answer(row, answer, distilled)
-            # Own answers have no translation to take words from.
+            # A distilled answer has no translation to take words from.
             if parts.switch_answers and (answer == "tgt" or output == row.output_en):
                 output = switcher(row, "output", answer, rng)
             made.add(part, [_row(row, part, instruction, context, output)])
@@ -115,7 +115,7 @@ def _add_switched(
 
 @dataclass(frozen=True)
 class _Switcher:
-    """A field of a row on one side, with a share of its words switched; counts the words."""
+    """Switches a share of the words of a row's field, on one side; counts the words."""
 
     lexicon: Lexicon
     share: float

@@ -1,4 +1,4 @@
-"""Self-distillation: a model's own answers to the English instructions, kept batch by batch."""
+"""Self-distillation: a model's own answers to the English instructions, saved batch by batch."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from deepsuper.models.packaged import source_of
 from deepsuper.models.precision import use_bf16
 
 STOPS = {"plain": "\n", "alpaca": "\n###", "chat": None}
-"""What ends an answer beside EOS: a model that is not tuned yet goes on with another question of the template."""
+"""What ends an answer, beside EOS: a base model often continues with another question of the template."""
 Question = tuple[str, str]
 """An English instruction and its input."""
 Outcome = Literal["own", "cut", "empty"]
@@ -31,13 +31,13 @@ Outcome = Literal["own", "cut", "empty"]
 
 @dataclass
 class Distilled:
-    """A model's own answer to each question that it has one for, and how many questions came to which outcome."""
+    """A model's own answers, by question, and the number of questions of each outcome."""
 
     answers: dict[Question, str] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
 
     def add(self, question: Question, written: Written) -> None:
-        """Takes an answer unless it is empty or was cut by the limit."""
+        """Adds an answer, unless it is empty or was cut by the limit."""
         outcome: Outcome = "empty" if not written.text else "own" if written.ended else "cut"
         self.counts[outcome] += 1
         if outcome == "own":
@@ -47,8 +47,8 @@ class Distilled:
 def distil(config: RunConfig, parts: SdrrlConfig, rows: Sequence[Row]) -> Distilled:
     """The answers of the teacher, or else the base model, to the English questions of the rows.
 
-    They are kept under a name made of everything they depend on: a run that was killed goes on behind its last batch,
-    and the next run with the same model, rows and options finds them all.
+    They are saved under a hash of everything that they depend on: an interrupted run resumes after its last batch, and
+    a later run with the same model, rows and options reuses them.
     """
     questions = list(dict.fromkeys((row.instruction_en, row.input_en) for row in rows))
     model = inside_run(config.model if parts.teacher is None else replace(config.model, name=parts.teacher))
@@ -75,13 +75,13 @@ def _answer(
     loaded = load_for_reading(model)
     missing = [n for n in range(len(batches)) if n not in kept.batches]
     for n in track(missing, "Own answers", console=Console(stderr=True), transient=True):
-        # A batch has a seed of its own, so that it is the same whether or not the ones before it were made just now.
+        # Each batch has its own seed, so that its answers do not depend on where a run resumed.
         seeded = replace(decoding, seed=decoding.seed + n)
         kept.add(n, write(loaded, template.tokenizer, batches[n], seeded, special=template.add_special_tokens))
 
 
 class AnswerFile:
-    """Answers on disk, a line for each batch: what was written to its end is there again."""
+    """Answers on disk, a line for each batch. Complete lines of an earlier run are read."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -91,10 +91,10 @@ class AnswerFile:
             record = json.loads(line)
             self.batches[record["batch"]] = [Written(**answer) for answer in record["answers"]]
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path, "".join(line + "\n" for line in lines))  # without the half line of a killed run
+        write_text(path, "".join(line + "\n" for line in lines))  # without the incomplete last line of a killed run
 
     def add(self, number: int, answers: list[Written]) -> None:
-        """Keeps one more batch."""
+        """Appends a batch."""
         self.batches[number] = answers
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json_line({"batch": number, "answers": [asdict(answer) for answer in answers]}))
@@ -105,7 +105,7 @@ def answer_file(model: ModelConfig, decoding: Decoding, batch_size: int, prompts
     made_of: dict[str, Any] = {
         "model": [asdict(model), model_hashes(source_of(model))],
         "decoding": asdict(decoding),
-        "batch_size": batch_size,  # padding changes the last bits of a sum, and those may change a word
+        "batch_size": batch_size,  # padding changes the last bits of sums, which may change a word
         "prompts": list(prompts),
     }
     name = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()

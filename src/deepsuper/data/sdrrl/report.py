@@ -21,7 +21,7 @@ EXAMPLES = 2
 
 
 def records_of(made: Synthesis) -> Iterator[Mapping[str, Any]]:
-    """One JSON object for each row, with the part that it belongs to."""
+    """A JSON object for each row, with its part."""
     for part, rows in made.parts.items():
         for row in rows:
             texts = {name: getattr(row, name) for name in TARGET_FIELDS}
@@ -29,7 +29,7 @@ def records_of(made: Synthesis) -> Iterator[Mapping[str, Any]]:
 
 
 def parts_text(parts: SdrrlConfig) -> str:
-    """What the rows are made of, in one line."""
+    """What SDRRL's rows are made of, in one line."""
     own = any(direction.endswith("-en") for direction in parts.directions) and parts.distill
     pieces = [", ".join(parts.directions)] if parts.directions else []
     if own:

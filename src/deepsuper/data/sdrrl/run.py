@@ -1,4 +1,4 @@
-"""SDRRL's rows for a run, made once and read again; and a look at them before it."""
+"""The rows that SDRRL trains on: made and saved for a run, read again, or shown by `deepsuper data sdrrl`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def synthesise(config: RunConfig) -> Synthesis:
     parts, seed = config.data.sdrrl or SdrrlConfig(), config.training.seed
     corpus = load_corpus(config.data.train, config.data, kind="parallel", seed=seed)
     for language in dict.fromkeys(row.language for row in corpus.rows):
-        completion_rows(language, parts)  # sentences that cannot be read are found before a weight is loaded
+        completion_rows(language, parts)  # finds sentences that cannot be read before weights are loaded
     english = any(direction.endswith("-en") for direction in parts.directions)
     distilled = distil(config, parts, corpus.rows) if parts.distill and english else None
     made = make_rows(corpus.rows, distilled, parts, seed)
@@ -37,7 +37,7 @@ def synthesise(config: RunConfig) -> Synthesis:
 
 
 def synthesise_for_run(config: RunConfig, folder: Path) -> None:
-    """Makes the rows of a run and leaves them, and what was counted, in its folder."""
+    """Makes the rows of a run, and saves them and the counts in its folder."""
     made = synthesise(config)
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / COUNTS_FILE, made.counts)
@@ -45,7 +45,7 @@ def synthesise_for_run(config: RunConfig, folder: Path) -> None:
 
 
 def synthesised_for_run(folder: Path) -> Synthesis:
-    """The rows that `synthesise_for_run` left. Raises: UserError where it did not."""
+    """The rows that `synthesise_for_run` saved. Raises: UserError where they cannot be read."""
     made = Synthesis()
     try:
         made.counts = Counter(json.loads((folder / COUNTS_FILE).read_text(encoding="utf-8")))

@@ -1,4 +1,4 @@
-"""Translations that are kept: a killed run goes on where it was, and nothing is asked or paid for twice."""
+"""A cache of translations: an interrupted run resumes, and no text is translated or paid for twice."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from deepsuper.common.errors import UserError
 
 
 class Cache:
-    """Text -> translation of one `maker`: the model, its settings and the languages, as one text."""
+    """Text -> translation. `maker`: the model, its settings and the languages, as one text; part of the key."""
 
     def __init__(self, connection: sqlite3.Connection, maker: str) -> None:
         self._connection, self._maker = connection, hashlib.sha256(maker.encode()).digest()
 
     def get(self, texts: Iterable[str]) -> dict[str, str]:
-        """The translations that are known."""
+        """The translations of those texts that are in the cache."""
         found = {}
         for text in texts:
             row = self._connection.execute("SELECT answer FROM answers WHERE key = ?", (self._key(text),)).fetchone()
@@ -27,7 +27,7 @@ class Cache:
         return found
 
     def put(self, answers: Mapping[str, str]) -> None:
-        """Keeps translations; they are on disk when this returns."""
+        """Adds translations; they are on disk when this returns."""
         with self._connection:
             rows = [(self._key(text), answer) for text, answer in answers.items()]
             self._connection.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?)", rows)
@@ -38,11 +38,11 @@ class Cache:
 
 @contextmanager
 def open_cache(path: Path, maker: str) -> Iterator[Cache]:
-    """A file of translations, made if it is missing. Raises: UserError where it is none, or in use."""
+    """The cache in a file, which is created if it is missing. Raises: UserError where it is no cache, or in use."""
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with closing(sqlite3.connect(path, timeout=5)) as connection:
-            # A log written ahead survives a kill between any two writes.
+            # With a write-ahead log, the file survives a kill at any time.
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute("CREATE TABLE IF NOT EXISTS answers (key BLOB PRIMARY KEY, answer TEXT) WITHOUT ROWID")

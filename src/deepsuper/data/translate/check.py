@@ -26,7 +26,7 @@ class Files:
 
     @classmethod
     def of(cls, config: TranslateConfig) -> Files:
-        """`rows.vi.jsonl` has `rows.vi.aside.jsonl` and so on beside it."""
+        """For the output `rows.vi.jsonl`: `rows.vi.aside.jsonl`, `rows.vi.manifest.json`, `rows.vi.cache`."""
         output = Path(config.output)
         stem = output.name.removesuffix(".jsonl")
         aside, manifest, cache = (output.with_name(stem + end) for end in (".aside.jsonl", ".manifest.json", ".cache"))

@@ -1,4 +1,4 @@
-"""`deepsuper data translate`: rows of one side -> rows of both; what cannot be translated is written aside."""
+"""`deepsuper data translate`: rows of one side -> rows of both; rows that fail are set aside."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from deepsuper.data.translate.translators import Translator
 
 
 def run_translate(config: TranslateConfig, command: Sequence[str] = (), report: Path | None = None) -> Translated:
-    """Writes the completed rows, and aside those that failed, with the reason; prints a summary. `report`: the folder
-    that a check of them will be written to.
+    """Writes the completed rows, and those that failed with the reason; prints a summary. `report`: the folder that a
+    check of the rows will be written to.
 
-    Raises: UserError naming the option, or the file, at fault. What is translated until then is kept.
+    Raises: UserError naming the option, or the file, at fault. Finished translations stay in the cache.
     """
     files = check_translate(config)
     if report is not None:
@@ -56,7 +56,7 @@ def run_translate(config: TranslateConfig, command: Sequence[str] = (), report: 
 
 
 def make_translator(config: TranslateConfig) -> Translator:
-    """The model or endpoint that is asked for."""
+    """The translator for the configured model or endpoint."""
     if config.endpoint is not None:
         from deepsuper.data.translate.endpoint import EndpointTranslator
 
@@ -68,6 +68,6 @@ def make_translator(config: TranslateConfig) -> Translator:
 
 @contextmanager
 def _writer(path: Path) -> Iterator[Writer]:
-    """Writes rows aside; the file has its name when all are there."""
+    """A function that writes rows. The file gets its name when it is complete."""
     with replacing(path) as aside, aside.open("w", encoding="utf-8") as file:
         yield lambda row: file.write(json_line(row))

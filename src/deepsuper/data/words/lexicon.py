@@ -27,7 +27,7 @@ DISCOUNT = 1.0
 """Subtracted from each pair's count at the end: a row is no evidence that it is parallel itself."""
 EQUAL = 0.5
 """The share of the prior that goes to the identical word: a number, a name in Latin letters, a punctuation mark."""
-CHANCE = 0.2
+UNALIGNED = 0.2
 """The assumed share of a text that translates nothing on the other side."""
 UNKNOWN = -1
 """The number of a word that was never seen."""
@@ -107,7 +107,7 @@ class Lexicon:
         chances = self.chances(english[:MAX_WORDS], target[:MAX_WORDS])
         gain_target = chances.to_target.mean(axis=0) / chances.target
         gain_english = chances.to_english.mean(axis=1) / chances.english
-        means = [np.log((1 - CHANCE) * gain + CHANCE).mean() for gain in (gain_target, gain_english)]
+        means = [np.log((1 - UNALIGNED) * gain + UNALIGNED).mean() for gain in (gain_target, gain_english)]
         return float(np.mean(means))
 
     def align(self, english: Words, target: Words) -> list[tuple[int, int]]:
