@@ -106,7 +106,7 @@ def sample(args: argparse.Namespace) -> None:
 
 def _record(drawn: tuple[str, Row, list[str]]) -> dict[str, object]:
     file, row, reasons = drawn
-    return {"file": file, "flagged": bool(reasons), "reasons": reasons, **asdict(row)}
+    return {"file": file, "flagged": bool(reasons), "reasons": reasons, **asdict(row), "where": str(row.where)}
 
 
 def verdicts(args: argparse.Namespace) -> None:

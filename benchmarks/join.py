@@ -83,7 +83,7 @@ def damaged(damage: str, language: str, seed: int) -> tuple[Rows, Rows]:
 
 def measure(damage: str, language: str, seed: int) -> dict[str, Any]:
     """Joins in this process and compares with the truth."""
-    from deepsuper.config import Compare, JoinConfig
+    from deepsuper.config.join import Compare, JoinConfig
     from deepsuper.data.join.run import run_join
 
     english, target = damaged(damage, language, seed)

@@ -156,7 +156,7 @@ def test_the_command_writes_a_report_and_both_files(tmp_path, monkeypatch, capsy
     path = write_lines(tmp_path / "rows.jsonl", [*rows, "{", good_row(0)])
     main(["data", "check", str(path), "--fix"])
     printed = capsys.readouterr().out
-    assert "41 rows (zh by its texts), 3 with errors, 1 with warnings only" in printed and "kept 39 lines" in printed
+    assert "41 rows (zh, identified), 3 with errors, 1 with warnings only" in printed and "kept 39 lines" in printed
     assert re.search(r"prompt English \d+ \(.*; of answers' bytes to English \d.\d+ \(", printed)
     assert "not JSON (Expecting property name" in " ".join(printed.split())
     out = tmp_path / "runs" / "check"

@@ -327,11 +327,11 @@ def test_a_mix_never_writes_over_its_sources_its_recipe_or_what_lies_there(recip
     (tmp_path / "zh.jsonl").rename(tmp_path / "own.jsonl")
     sources = "[{language: ar, path: own.jsonl}, {language: zh, path: vi.jsonl}]"
     line = ["data", "mix", "mix.yaml", "--sources", sources, "--output_dir"]
-    assert "the mix would write over its mix.yaml: choose another folder" in fail(capsys, *line, ".")
+    assert "the mix would overwrite its mix.yaml: choose another folder" in fail(capsys, *line, ".")
     for name in ("ar.jsonl", "data.yaml", "skipped.jsonl", "mix.yaml"):
         (tmp_path / name[:2]).mkdir()
         (tmp_path / name[:2] / name).write_text("precious")
-        assert f"would write over its {name}: choose another folder" in fail(capsys, *line, name[:2])
+        assert f"would overwrite its {name}: choose another folder" in fail(capsys, *line, name[:2])
         assert (tmp_path / name[:2] / name).read_text() == "precious"
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "ar.jsonl").symlink_to(tmp_path / "own.jsonl")

@@ -173,7 +173,7 @@ def test_an_endpoint_that_is_gone_ends_the_run_and_what_is_done_is_kept(tmp_path
     path = write_questions(tmp_path / "en.jsonl", [f"text {n:02}" for n in range(60)])
     gone = Reply(b"", 503)
     with chat_server(lambda text, _: translated(text) if text < "text 20" else gone) as server:
-        with pytest.raises(ValueError, match=r"unreachable: .*503.*run the same command again to go on"):
+        with pytest.raises(ValueError, match=r"unreachable: .*503.*run the same command again to resume"):
             run(server, path, concurrency=4, http_retries=0)
         assert not (tmp_path / "out.jsonl").exists()
         server.behave = translated
@@ -284,7 +284,7 @@ def test_rows_that_lack_nothing_are_told_of(tmp_path, caplog, lacking):
     with chat_server(translated) as server:
         done, out, _ = run(server, path)
     assert len(out) == 3 + lacking and done.whole == 3
-    told = f"{path}: nothing was missing: all rows out had the zh side already"
+    told = f"{path}: nothing was missing: all rows had the zh side already"
     assert any(told in record.getMessage() for record in caplog.records) == (not lacking)
 
 

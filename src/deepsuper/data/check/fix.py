@@ -38,7 +38,7 @@ def fixed_names(paths: Sequence[Path], folder: Path) -> list[tuple[Path, Path]]:
     written = [(folder / f"{stem}.kept.jsonl", folder / f"{stem}.removed.jsonl") for stem in names]
     inputs = {path.resolve() for path in paths}
     for name in (name for pair in written for name in pair if name.resolve() in inputs):
-        raise UserError(f"{name}: is read, and --fix would write over it: choose another --output_dir")
+        raise UserError(f"{name}: is an input, and --fix would overwrite it: choose another --output_dir")
     return written
 
 

@@ -19,7 +19,7 @@ READING = {
     "broken_line": Reason("error", "not a JSON object in UTF-8"),
     "broken_row": Reason("error", "a field is missing or not a text"),
     "empty": Reason("error", "an instruction or an answer is empty"),
-    "repeated_id": Reason("error", "the id is that of an earlier line: training refuses such a file"),
+    "repeated_id": Reason("error", "the id of an earlier line: training refuses such a file"),
 }
 IDENTIFIED_ROWS = 200
 """Rows from which the language of a file is identified."""
@@ -96,5 +96,5 @@ def tell_language(path: Path, rows: Sequence[Row]) -> str:
     told = Counter(identify(f"{rows[n].instruction}\n{rows[n].output}") for n in sample)
     language = told.most_common(1)[0][0]
     if language is None:
-        raise UserError(f"{path}: no text from which its language could be told: say it with --lang")
+        raise UserError(f"{path}: its language could not be identified from its texts: name it with --lang")
     return language

@@ -52,7 +52,7 @@ def print_report(console: Console, checked: Sequence[Checked], folder: Path) -> 
 def summary(one: Checked) -> str:
     """One line: the rows of a file, and how many have findings."""
     source = one.source
-    told = source.language if source.told else f"{source.language} by its texts"
+    told = source.language if source.told else f"{source.language}, identified"
     errors = len(one.flagged("error"))
     warned = len(one.flagged("warning") - one.flagged("error"))
     speed = len(source.rows) / max(one.seconds, 1e-9)

@@ -15,20 +15,22 @@ from deepsuper.data.check.untranslated import partly_untranslated, untranslated
 
 CHECKS = {
     # Slow checks first: several processes take them in this order.
-    "alignment": Reason("error", "both sides hardly translate each other's words", measure=alignment, flag=low_scores),
+    "alignment": Reason("error", "the two sides hardly translate each other", measure=alignment, flag=low_scores),
     "contaminated": Reason("error", "text of an evaluation set", contaminated),
-    "near_duplicate": Reason("warning", "most runs of words are those of an earlier row", near_duplicates),
+    "near_duplicate": Reason("warning", "most of its text is in an earlier row", near_duplicates),
     "wrong_language": Reason("error", "a side is in another language or script", wrong_language),
     "partly_untranslated": Reason("warning", "an English sentence in the other side's answer", partly_untranslated),
     "untranslated": Reason("error", "both sides are the same English text", untranslated),
-    "duplicate": Reason("error", "prompt and answer are those of an earlier row", duplicates),
+    "duplicate": Reason("error", "the prompt and the answer of an earlier row", duplicates),
     "repeated_question": Reason("warning", "the prompt of an earlier row, with another answer", repeated_questions),
-    "no_answer": Reason("error", "a mark of absence in place of an answer", no_answer),
+    "no_answer": Reason("error", "a mark such as N/A in place of an answer", no_answer),
     "truncated": Reason("error", "one side's answer stops in mid-sentence", truncated),
-    "length_ratio": Reason("error", "far longer or shorter than usual against its English", length_ratio),
-    "garbled": Reason("error", "wrongly decoded characters, or HTML entities in place of signs", garbled),
-    "code": Reason("error", "words of a program were translated", code),
-    "english_form": Reason("warning", "a task about the form of English words, which are gone", english_form),
+    "length_ratio": Reason("error", "far longer or shorter than usual for its English version", length_ratio),
+    "garbled": Reason("error", "wrongly decoded characters, or HTML entities", garbled),
+    "code": Reason("error", "words of a program are translated", code),
+    "english_form": Reason(
+        "warning", "a task about the form of English words, which the translation lacks", english_form
+    ),
     "placeholder": Reason("warning", "a blank or a placeholder is lost", placeholders),
     "markup": Reason("warning", "tags are lost", markup),
     "address": Reason("warning", "a web or mail address is lost", addresses),

@@ -55,7 +55,7 @@ def _check_written(config: MixConfig) -> None:
             raise UserError(f"sources[{n}].path {source.path}: a mix empties {work.name}: choose another output_dir")
     for path in written:
         if os.path.lexists(path) and not (path.name == "skipped.jsonl" and is_skipped_file(path)):
-            raise UserError(f"output_dir {folder}: the mix would write over its {path.name}: choose another folder")
+            raise UserError(f"output_dir {folder}: the mix would overwrite its {path.name}: choose another folder")
 
 
 def _ranges(config: MixConfig) -> Iterator[Range]:

@@ -75,8 +75,8 @@ class EndpointTranslator:
 
     def _gone(self, answer: Reply) -> str:
         return (
-            f"endpoint {self._config.endpoint}: {answer.problem}: what is translated is kept: "
-            "run the same command again to go on"
+            f"endpoint {self._config.endpoint}: {answer.problem}: finished translations are kept: "
+            "run the same command again to resume"
         )
 
     def _ask(self, text: str, attempt: int) -> Reply:

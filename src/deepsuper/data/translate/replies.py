@@ -49,7 +49,7 @@ def problem_of(source: str, answer: str, language: str) -> Problem | None:
     if "\ufffd" in answer or any(unicodedata.category(c) == "Cs" for c in answer):
         return Problem("garbage", "it holds broken characters")
     if (loop := LOOP.search(answer)) and not LOOP.search(source) and loop[1].strip():
-        return Problem("garbage", f"{loop[1][:20]!r} again and again")
+        return Problem("garbage", f"{loop[1][:20]!r} repeated")
     if missing := lost(source, answer, literally=True):
         return Problem("lost", _on_a_line(missing))
     # `data check` looks for the English side's placeholders and tags on the other side, whichever was made.
@@ -68,7 +68,7 @@ def _wrong_language(source: str, answer: str, language: str) -> Problem | None:
     if not _is_prose(source, language):
         return None
     if answer.strip() == source.strip():
-        return Problem("untranslated", "it is the text that was asked about")
+        return Problem("untranslated", "it is the text that was to be translated")
     scripts = scripts_of(language)
     ours = sum(script_of_character(c) in scripts for c in answer)
     # Names and code stay in Latin letters, so one letter of the script is enough. For English, half must be Latin.

@@ -46,6 +46,4 @@ def print_translated(config: TranslateConfig, files: Files, done: Translated) ->
     print(f"{files.output}, {files.aside.name}, {files.manifest.name}")
     if done.rows_out and done.whole == done.rows_out:
         side = f"the {config.language} side" if config.to == "target" else "the English side"
-        log.warning(
-            "%s: nothing was missing: all rows out had %s already, whatever language it is in", files.source, side
-        )
+        log.warning("%s: nothing was missing: all rows had %s already, whatever its language", files.source, side)
