@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
 import re
@@ -18,7 +19,7 @@ from deepsuper.common.errors import Place
 from deepsuper.common.lines import MAX_LINE
 from deepsuper.config.check import CheckConfig
 from deepsuper.data.check.charts import LEFT, histogram
-from deepsuper.data.check.fix import original_line, write_fixed
+from deepsuper.data.check.fix import write_fixed
 from deepsuper.data.check.page import make_page
 from deepsuper.data.check.reading import read_source
 from deepsuper.data.check.run import check_file, check_rows, run_check
@@ -40,6 +41,10 @@ GOOD = [json.dumps(good_row(n), ensure_ascii=bool(n % 2)).encode() for n in rang
 LINES = st.lists(st.sampled_from([*BROKEN, *GOOD]) | st.binary(max_size=40), max_size=12)
 
 
+def original(record: dict[str, str]) -> bytes:
+    return record["line"].encode() if "line" in record else base64.b64decode(record["line_base64"])
+
+
 @given(LINES, st.sampled_from([b"\n", b"\r\n"]), st.booleans(), st.booleans())
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_kept_and_removed_lines_are_the_input(tmp_path, lines, ending, last, packed):
@@ -56,7 +61,7 @@ def test_kept_and_removed_lines_are_the_input(tmp_path, lines, ending, last, pac
     names = (tmp_path / "kept", tmp_path / "removed")
     fixed = write_fixed(path, one.findings, REASONS, names)
     removed = [json.loads(line) for line in names[1].read_text(encoding="utf-8").splitlines()]
-    places = {int(record["where"].rpartition(":")[2]): original_line(record) for record in removed}
+    places = {int(record["where"].rpartition(":")[2]): original(record) for record in removed}
     kept = iter(names[0].read_bytes().split(b"\n"))
     whole = data.split(b"\n")
     total = len(whole) - (whole[-1] == b"")

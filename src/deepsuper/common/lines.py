@@ -9,6 +9,7 @@ import re
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ def numbered_lines(path: Path, bad: Bad = refuse) -> Iterator[tuple[int, bytes]]
         raise UserError(f"{path}: no such file")
     number = 0
     try:
-        with path.open("rb") as raw, gzip.GzipFile(fileobj=raw) if raw.peek(2)[:2] == b"\x1f\x8b" else raw as file:
+        with path.open("rb") as raw, unpacked(raw) as file:
             _check_format(path, file.peek(8)[:8])
             while line := file.readline(MAX_LINE + 1):
                 number += 1
@@ -65,6 +66,11 @@ def numbered_lines(path: Path, bad: Bad = refuse) -> Iterator[tuple[int, bytes]]
                     bad(Place(path, number), *_too_long(line, file.readline))
     except (EOFError, OSError, zlib.error) as error:
         raise UserError(f"{path}:{number + 1}: cannot read on ({error}): fetch the file again") from error
+
+
+def unpacked(file: BufferedReader) -> BufferedReader | gzip.GzipFile:
+    """A file that was opened for reading, unpacked if it is gzip."""
+    return gzip.GzipFile(fileobj=file) if file.peek(2)[:2] == b"\x1f\x8b" else file
 
 
 def _check_format(path: Path, start: bytes) -> None:

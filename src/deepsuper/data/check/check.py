@@ -28,7 +28,7 @@ def check_tools(config: CheckConfig) -> None:
     """Raises: UserError where a package or the folder of evaluation sets is missing."""
     need_packages("data", "datasketch", "py3langid", "rjieba")
     if config.data_dir is not None and not Path(config.data_dir).is_dir():
-        raise UserError(f"data_dir: no such folder {config.data_dir!r}: `deepsuper data layout` tells what it holds")
+        raise UserError(f"data_dir: no such folder {config.data_dir!r}: see `deepsuper data layout` for its files")
 
 
 def _ranges(config: CheckConfig) -> Iterator[Range]:

@@ -47,8 +47,6 @@ def evaluation_items(language: str, data_dir: str | None) -> Iterator[Evaluation
 
 
 def _local_items(folder: Path, language: str) -> Iterator[EvaluationText]:
-    if not folder.is_dir():
-        raise UserError(f"data_dir: no such folder {str(folder)!r}: `deepsuper data layout` tells what it holds")
     paths = [(name, local_file(folder, name, code)) for name in BENCHMARKS for code in dict.fromkeys((language, "en"))]
     if not any(path for _, path in paths):
         raise UserError(

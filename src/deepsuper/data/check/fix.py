@@ -92,10 +92,3 @@ def _record(where: Place, findings: Sequence[Finding], line: bytes) -> Mapping[s
         return {**told, "line": line.decode("utf-8")}
     except UnicodeDecodeError:
         return {**told, "line_base64": base64.b64encode(line).decode("ascii")}
-
-
-def original_line(record: Mapping[str, str]) -> bytes:
-    """The bytes of a removed line, from its record."""
-    if "line" in record:
-        return record["line"].encode("utf-8")
-    return base64.b64decode(record["line_base64"])

@@ -77,7 +77,7 @@ def read_source(path: Path, language: str | None, *, whole: bool = False) -> Sou
         seen.setdefault(row.id, where.line)
         source.rows.append(row)
     if language is None:
-        source.language = tell_language(path, source.rows)
+        source.language = identified_language(path, source.rows)
         source.rows = [replace(row, language=source.language) for row in source.rows]
     return source
 
@@ -88,7 +88,7 @@ def _is_empty(record: Mapping[str, Any]) -> bool:
     return all(isinstance(value, str) for value in values) and not all(str(value).strip() for value in values)
 
 
-def tell_language(path: Path, rows: Sequence[Row]) -> str:
+def identified_language(path: Path, rows: Sequence[Row]) -> str:
     """The language of most target texts; "und" without rows. Raises: UserError where no text is clear enough."""
     if not rows:
         return "und"

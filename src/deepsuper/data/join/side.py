@@ -69,13 +69,13 @@ def read_side(
 
     Raises: UserError where the source cannot be read, no reader fits, or no row can be used.
     """
-    layout, slots = read_source_rows(source, split, subset)
-    if not slots:
+    layout, source_rows = read_source_rows(source, split, subset)
+    if not source_rows:
         raise UserError(f"{source}: no row: need at least one")
     if name == "auto":
-        name = "two-columns" if layout == "columns" else _detect(slots, language)
+        name = "two-columns" if layout == "columns" else _detect(source_rows, language)
     reader = READERS[name]
-    entries = tuple(_entry(slot, reader, language) for slot in slots)
+    entries = tuple(_entry(given, reader, language) for given in source_rows)
     side = LanguageSide(source, language, name, reader.sentences, entries)
     if not side.usable:
         first = entries[0]
@@ -86,11 +86,11 @@ def read_side(
     return side
 
 
-def _detect(slots: list[SourceRow], language: str) -> str:
+def _detect(source_rows: list[SourceRow], language: str) -> str:
     """The name of the format that fits most of the first rows: a few may lack a field."""
-    first = [(slot.where, slot.record) for slot in slots if slot.record is not None][:DETECTED_ROWS]
+    first = [(given.where, given.record) for given in source_rows if given.record is not None][:DETECTED_ROWS]
     if not first:
-        raise UserError(f"{slots[0].where}: {slots[0].problem}")
+        raise UserError(f"{source_rows[0].where}: {source_rows[0].problem}")
     names = Counter(name for _, record in first if (name := reader_of(record, language)) is not None)
     if not names:
         where, record = first[0]
@@ -101,23 +101,23 @@ def _detect(slots: list[SourceRow], language: str) -> str:
     return names.most_common(1)[0][0]
 
 
-def _entry(slot: SourceRow, reader: Reader, language: str) -> Entry:
-    if slot.record is None:
-        return Entry(slot.where, None, None, Aside.unusable(slot.problem), slot.text)
+def _entry(given: SourceRow, reader: Reader, language: str) -> Entry:
+    if given.record is None:
+        return Entry(given.where, None, None, Aside.unusable(given.problem), given.text)
     key = None
     try:
-        fields = reader.read(slot.record, language)
+        fields = reader.read(given.record, language)
         key = _key(fields.get("id"))
         # A row without an id gets one when it is written; the other fields are checked now.
         needed = ("instruction",) if reader.sentences else TARGET_FIELDS
         row = make_row({**fields, "id": _NO_ID if key is None else key}, language, needed)
     except BadRow as error:
         problem = Aside(BAD_ID, str(error)) if isinstance(error, BadId) else Aside.unusable(str(error))
-        return Entry(slot.where, key, None, problem, as_text(slot.record))
+        return Entry(given.where, key, None, problem, as_text(given.record))
     except RecursionError:
         problem = Aside.unusable("nested too deep to be read: write such a field as text")
-        return Entry(slot.where, key, None, problem, as_text(slot.record))
-    return Entry(slot.where, key, normalize(row))
+        return Entry(given.where, key, None, problem, as_text(given.record))
+    return Entry(given.where, key, normalize(row))
 
 
 def _key(value: Any) -> str | None:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import gzip
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
-from io import BufferedIOBase
 from pathlib import Path
 from typing import Any, Literal
 
 from deepsuper.common.errors import BadRow, Place, UserError, Where
 from deepsuper.common.languages import LANGUAGES
-from deepsuper.common.lines import array_items, decode, file_records, numbered_lines
+from deepsuper.common.lines import array_items, decode, file_records, numbered_lines, unpacked
 from deepsuper.data.rows import hub_records
 
 FileLayout = Literal["array", "lines", "columns", "text"]
@@ -47,7 +44,7 @@ def read_source_rows(
     if path.is_dir() or not (path.is_file() or _names_a_file(source)):
         records = hub_records(source, split, subset)
         return "lines", [SourceRow(where, record) for where, record in records]
-    layout = _layout([line for line in _head(path).split(b"\n") if line.strip(_BLANK)])
+    layout = _layout([line for line in _read(path, _LOOK_AHEAD).split(b"\n") if line.strip(_BLANK)])
     if layout == "array":
         return layout, _array(path)
     return layout, _json_lines(path) if layout == "lines" else list(_text(path, layout))
@@ -77,42 +74,32 @@ def _layout(lines: list[bytes]) -> FileLayout:
     return "columns" if sum(b"\t" in line.strip(b"\r\n") for line in lines) * 2 > len(lines) else "text"
 
 
-def _head(path: Path) -> bytes:
-    """The first bytes of a file."""
-    with _opened(path) as file:
-        return file.read(_LOOK_AHEAD)
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[BufferedIOBase]:
-    """A plain or gzip file. Raises: UserError where it is cut off or damaged."""
+def _read(path: Path, size: int) -> bytes:
+    """The first bytes of a plain or gzip file. Raises: UserError where it is missing, cut off or damaged."""
     if not path.is_file():
         raise UserError(f"{path}: no such file")
-    with path.open("rb") as raw:
-        packed = raw.read(2) == b"\x1f\x8b"
-        raw.seek(0)
-        try:
-            yield gzip.GzipFile(fileobj=raw) if packed else raw
-        except (EOFError, OSError, zlib.error) as error:
-            raise UserError(f"{path}: cannot read on ({error}): fetch the file again") from error
+    try:
+        with path.open("rb") as raw, unpacked(raw) as file:
+            return file.read(size)
+    except (EOFError, OSError, zlib.error) as error:
+        raise UserError(f"{path}: cannot read on ({error}): fetch the file again") from error
 
 
 def _json_lines(path: Path) -> list[SourceRow]:
-    slots: list[SourceRow] = []
+    rows: list[SourceRow] = []
 
     def bad(where: Place, problem: BadRow, text: str) -> None:
-        slots.append(SourceRow(where, None, str(problem), text))
+        rows.append(SourceRow(where, None, str(problem), text))
 
     # `bad` is called before the next record is yielded, so the order is that of the file.
     for where, record in file_records(path, bad):
-        slots.append(SourceRow(where, record))
-    return slots
+        rows.append(SourceRow(where, record))
+    return rows
 
 
 def _array(path: Path) -> list[SourceRow]:
     # Not line by line: such a file is often a single line.
-    with _opened(path) as file:
-        whole = file.read(MAX_ARRAY + 1)
+    whole = _read(path, MAX_ARRAY + 1)
     if len(whole) > MAX_ARRAY:
         raise UserError(f"{path}: a JSON array of more than {MAX_ARRAY} bytes: write one JSON object on each line")
     try:
@@ -129,12 +116,12 @@ def _array(path: Path) -> list[SourceRow]:
 def _text(path: Path, layout: FileLayout) -> Iterator[SourceRow]:
     """A row for each line. An empty line is a row without a text, except at the end of the file."""
     empty: list[SourceRow] = []
-    for slot in _lines(path, layout):
-        if slot.record is None and not slot.text:
-            empty.append(slot)
+    for row in _lines(path, layout):
+        if row.record is None and not row.text:
+            empty.append(row)
             continue
         yield from empty
-        yield slot
+        yield row
         empty = []
 
 
@@ -147,10 +134,10 @@ def _lines(path: Path, layout: FileLayout) -> Iterator[SourceRow]:
     for number, line in numbered_lines(path, bad):
         yield from too_long
         too_long.clear()
-        slot = _text_slot(Place(path, number), line, layout)
-        if number == 1 and layout == "columns" and slot.record is not None and _is_header(slot.record):
-            slot = SourceRow(slot.where, None, "a header, the names of the columns", "\t".join(slot.record.values()))
-        yield slot
+        row = _text_row(Place(path, number), line, layout)
+        if number == 1 and layout == "columns" and row.record is not None and _is_header(row.record):
+            row = SourceRow(row.where, None, "a header, the names of the columns", "\t".join(row.record.values()))
+        yield row
     yield from too_long
 
 
@@ -158,7 +145,7 @@ def _is_header(record: Mapping[str, str]) -> bool:
     return all(name.strip().strip('"').casefold() in COLUMNS for name in record.values())
 
 
-def _text_slot(where: Place, line: bytes, layout: FileLayout) -> SourceRow:
+def _text_row(where: Place, line: bytes, layout: FileLayout) -> SourceRow:
     try:
         text = decode(line).strip("\r\n")
     except ValueError as error:

@@ -13,7 +13,7 @@ from typing import Any
 from deepsuper.common.errors import UserError
 from deepsuper.common.languages import name_of
 from deepsuper.config.translate import PROMPT, TranslateConfig
-from deepsuper.data.translate.replies import Problem, Reply
+from deepsuper.data.translate.replies import Problem, Reply, on_one_line
 from deepsuper.data.translate.translators import Batch, clean, fill
 
 UNREACHABLE, REFUSED = "unreachable", "refused by the endpoint"
@@ -91,18 +91,18 @@ class EndpointTranslator:
             )
         except (openai.AuthenticationError, openai.PermissionDeniedError, openai.NotFoundError) as error:
             raise UserError(
-                f"endpoint {self._config.endpoint}: {_brief(error)}: "
+                f"endpoint {self._config.endpoint}: {on_one_line(error)}: "
                 "check the address, endpoint_model and the key in OPENAI_API_KEY"
             ) from error
         except openai.APIStatusError as error:
             if error.status_code in (408, 409, 429) or error.status_code >= 500:
-                return Reply(problem=Problem(UNREACHABLE, _brief(error)), final=True)
-            return Reply(problem=Problem(REFUSED, _brief(error)), final=True)
+                return Reply(problem=Problem(UNREACHABLE, on_one_line(error)), final=True)
+            return Reply(problem=Problem(REFUSED, on_one_line(error)), final=True)
         except openai.APIConnectionError as error:
             said = error.__cause__ or error
-            return Reply(problem=Problem(UNREACHABLE, f"{type(error).__name__}: {_brief(said)}"), final=True)
+            return Reply(problem=Problem(UNREACHABLE, f"{type(error).__name__}: {on_one_line(said)}"), final=True)
         except (openai.OpenAIError, ValueError) as error:  # ValueError: the body is not valid JSON
-            return Reply(problem=Problem("garbage", f"{type(error).__name__}: {_brief(error)}"))
+            return Reply(problem=Problem("garbage", f"{type(error).__name__}: {on_one_line(error)}"))
         return read_completion(completion)
 
 
@@ -151,7 +151,3 @@ def read_completion(completion: Any) -> Reply:
     if not isinstance(text, str):
         return Reply(problem=Problem("empty"))
     return Reply(clean(text))
-
-
-def _brief(error: object) -> str:
-    return " ".join(str(error).split())[:200]

@@ -14,7 +14,7 @@ from deepsuper.common.files import model_hashes
 from deepsuper.common.languages import codes_of, name_of
 from deepsuper.config import ModelConfig
 from deepsuper.config.translate import PROMPT, TranslateConfig
-from deepsuper.data.translate.replies import Problem, Reply
+from deepsuper.data.translate.replies import Problem, Reply, on_one_line
 from deepsuper.data.translate.translators import Batch, clean, fill
 from deepsuper.models.generation import end_tokens
 from deepsuper.models.load import inside_run, load_config, load_for_reading, load_model, load_tokenizer
@@ -143,8 +143,9 @@ def _load_tokenizer(source: ModelConfig) -> Any:
     try:
         return load_tokenizer(source)
     except ImportError as error:  # several of these tokenizers need sentencepiece
-        said = " ".join(str(error).split())[:200]
-        raise UserError(f"model {source.name}: its tokenizer needs a package that is not there: {said}") from error
+        raise UserError(
+            f"model {source.name}: its tokenizer needs a package that is not there: {on_one_line(error)}"
+        ) from error
 
 
 def _load(source: ModelConfig, *, seq2seq: bool) -> Any:

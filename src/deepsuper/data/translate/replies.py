@@ -51,17 +51,18 @@ def problem_of(source: str, answer: str, language: str) -> Problem | None:
     if (loop := LOOP.search(answer)) and not LOOP.search(source) and loop[1].strip():
         return Problem("garbage", f"{loop[1][:20]!r} repeated")
     if missing := lost(source, answer, literally=True):
-        return Problem("lost", _on_a_line(missing))
+        return Problem("lost", on_one_line(", ".join(missing)))
     # `data check` looks for the English side's placeholders and tags on the other side, whichever was made.
     if language == "en" and (more := lost(answer, source)):
-        return Problem("added", _on_a_line(more))
+        return Problem("added", on_one_line(", ".join(more)))
     if len(answer) > 6 * len(source) + 100:
         return Problem("runs on", f"{len(answer)} letters for {len(source)}")
     return _wrong_language(source, answer, language)
 
 
-def _on_a_line(marks: list[str]) -> str:
-    return " ".join(", ".join(marks).split())[:200]
+def on_one_line(text: object) -> str:
+    """The first 200 characters of a text, without line breaks."""
+    return " ".join(str(text).split())[:200]
 
 
 def _wrong_language(source: str, answer: str, language: str) -> Problem | None:
