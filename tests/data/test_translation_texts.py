@@ -89,7 +89,7 @@ PIECES = st.lists(st.tuples(st.sampled_from(["", " ", "cat", "好", "，", "("])
 
 @settings(deadline=None)
 @given(PIECES, st.data(), st.sampled_from(["zh", "en"]))
-def test_the_doctor_misses_no_mark_in_what_is_taken_for_a_translation(pieces, data, language):
+def test_data_check_finds_nothing_lost_in_an_accepted_translation(pieces, data, language):
     answer = data.draw(PIECES | st.permutations(pieces) | st.permutations(pieces).map(lambda some: some[:-1]))
     source, made = ("a 好" + "".join(word + mark for word, mark in some) for some in (pieces, answer))
     if problem_of(source, made, language) is None:

@@ -88,7 +88,7 @@ def test_a_corridor_rises_holds_its_anchors_and_reaches_both_ends(n, m, anchors,
     assert all(corridor.low[i] <= j < corridor.high[i] for i, j in chain)
 
 
-def test_marks_are_numbers_in_any_digits_and_words_in_ascii_letters():
+def test_tokens_are_numbers_in_any_digits_and_words_in_ascii_letters():
     row = Row("1", "ar", "ما هو ٢٤ في Python؟", "", "Café 3.5 tiếng v2")
     assert tokens_of(row) == {"24", "python", "3.5", "2"}
 
