@@ -26,7 +26,7 @@ class JoinConfig:
     """How rows find each other; auto: by ids where both sides share them, else by order where the row counts are equal
     and the rows match, else by alignment."""
     format_en: str = "auto"
-    """A name of `sets.READERS`; auto: by the fields of the set."""
+    """A name of `data.join.formats.READERS`; auto: by the fields of the set."""
     format_tgt: str = "auto"
     """The same, of the other side."""
     subset_en: str | None = None
