@@ -31,9 +31,9 @@ LEAST_DEVIATION = 0.2
 CHANCE_SCORE = 0.0
 """The score of a pair that is no better than chance. With a good lexicon, rows below it are not parallel."""
 GOOD_MEDIAN = 1.0
-"""A lexicon is good where the median row scores more than this,"""
+"""A lexicon is good where the median row scores more than this."""
 GOOD_ROWS = 1000
-"""or where it was learnt from so many rows, or from packaged sentences."""
+"""A lexicon is good, too, where it was learnt from so many rows, or from packaged sentences."""
 MISMATCHED_ROWS = 2000
 """Rows that are scored with another row's target side, to see what a poor lexicon gives wrong pairs."""
 MISMATCHED_DISTANCE = 3.0

@@ -27,9 +27,9 @@ MIN_PAIRS = 300
 PACKAGED_HELP = 5_000
 """With fewer pairs, the lexicon is learnt from packaged sentences too."""
 MAX_ROUNDS = 3
-"""The lexicon is learnt again at most this often,"""
+"""How often the lexicon is learnt again, at most."""
 GOOD_SHARE = 0.9
-"""until this share of the pairs scores as pairs."""
+"""The share of pairs above the threshold from which the lexicon is not learnt again."""
 GAP_TOKENS = 1.0
 """The cost of leaving out one row, in the alignment by lengths and shared tokens."""
 GAP_WORDS = 0.5

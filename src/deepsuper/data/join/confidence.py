@@ -47,7 +47,7 @@ class Confidence:
 
 
 def measure(translations: TranslationScores, pairs: Sequence[tuple[int, int]], seed: int) -> Confidence:
-    """The certainty that the scores of `pairs`, most of which are right, and of the same rows mismatched, give."""
+    """The threshold and the decoys, from the scores of `pairs`, most of which are right, and of mismatched rows."""
     english, target = np.array(pairs, np.int64).T
     rng = np.random.default_rng(seed)
     draw = rng.integers(0, len(english), (2, min(MISMATCHED, 4 * len(english) ** 2)))

@@ -22,11 +22,9 @@ MATCHING = 0.5
 LEAST_ALIGNED = 0.05
 """The share of the smaller side's rows that an alignment must pair: any two files have a few such pairs."""
 RELATED_SHARE = 0.5
-"""Two sets are unrelated where an alignment pairs less than this share of the smaller side,"""
+"""Two sets are unrelated where an alignment pairs less than this share of the smaller side, with low scores."""
 RELATED_SCORE = 0.5
-"""and the median score of its pairs is below this. Of unrelated sets up to a third of the rows is paired, at 0.3 to
-0.5; true pairs score 0.7 or more.
-"""
+"""Scores are low where their median is below this: pairs of unrelated sets score 0.3 to 0.5, true ones 0.7 or more."""
 SLIP = 3
 """Consecutive pairs out of order that count as a slip: fewer may be rows that changed places."""
 

@@ -14,8 +14,6 @@ from deepsuper.data.rows import TARGET_FIELDS, BadId, Row, as_text, check_id, ma
 _NO_ID = "(none)"
 DETECTED_ROWS = 20
 """Rows whose fields show which set it is."""
-
-
 BAD_ID = "the id cannot be used"
 
 
@@ -28,7 +26,7 @@ class Aside:
 
     @classmethod
     def unusable(cls, message: str) -> Aside:
-        """Of a row that cannot be read."""
+        """The reason of a row that cannot be read, which is counted by the start of its message."""
         return cls(message[:60], message)
 
 
