@@ -21,7 +21,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from deepsuper.config import DataConfig, ModelConfig, ObjectiveConfig, RunConfig, SourceConfig, TrainingConfig
 from deepsuper.training.arguments import make_arguments
-from deepsuper.training.run import make_trainer, prepare, train
+from deepsuper.training.prepare import prepare
+from deepsuper.training.run import make_trainer, train
 from deepsuper.training.run_folder import RunFolder
 from study import VARIANTS, Record, make_parser, run_study
 

@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 
 from deepsuper import Feature, Logits, Objective, ParallelBatch
+from deepsuper.method.features import cosine_loss, pool
 from deepsuper.method.lens import Lens
-from deepsuper.method.objective import cosine_loss, pool
 
 
 def _texts(batch: ParallelBatch, name: str) -> tuple[torch.Tensor, torch.Tensor]:

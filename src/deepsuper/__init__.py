@@ -23,6 +23,7 @@ from deepsuper.config import (
     RunConfig,
     SourceConfig,
     TrainingConfig,
+    Weight,
     WeightConfig,
 )
 from deepsuper.data.rows import Corpus, Row, load_corpus
@@ -34,9 +35,10 @@ if TYPE_CHECKING:
     from deepsuper.inside.logit_lens import read_text
     from deepsuper.method.batch import EncodedRow, ParallelBatch, Side
     from deepsuper.method.collate import Collator
+    from deepsuper.method.formula import formula
     from deepsuper.method.lens import Lens
-    from deepsuper.method.methods import METHODS, Method, build_objective, formula
-    from deepsuper.method.objective import Feature, Logits, Objective, Weight
+    from deepsuper.method.methods import METHODS, Method, build_objective
+    from deepsuper.method.objective import Feature, Logits, Objective
     from deepsuper.method.supervised import Supervised
     from deepsuper.training.run import train
 
@@ -46,8 +48,9 @@ _LATE = {
     "deepsuper.inside.layers": ("select_layers",),
     "deepsuper.method.lens": ("Lens",),
     "deepsuper.inside.logit_lens": ("read_text",),
-    "deepsuper.method.methods": ("METHODS", "Method", "build_objective", "formula"),
-    "deepsuper.method.objective": ("Feature", "Logits", "Objective", "Weight"),
+    "deepsuper.method.formula": ("formula",),
+    "deepsuper.method.methods": ("METHODS", "Method", "build_objective"),
+    "deepsuper.method.objective": ("Feature", "Logits", "Objective"),
     "deepsuper.method.batch": ("EncodedRow", "ParallelBatch", "Side"),
     "deepsuper.method.supervised": ("Supervised",),
     "deepsuper.data.templates": ("Template", "encode_rows"),

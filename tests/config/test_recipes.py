@@ -14,7 +14,7 @@ from deepsuper.cli import parse_recipe
 from deepsuper.method.methods import METHODS, build_objective, method_of
 from deepsuper.models.packaged import PACKAGED
 from deepsuper.training.check import check
-from deepsuper.training.run import prepare
+from deepsuper.training.prepare import prepare
 
 ROOT = Path(__file__).parents[2]
 RECIPES = sorted(p for p in (ROOT / "recipes").rglob("*.yaml") if p.name != "fsdp.yaml")

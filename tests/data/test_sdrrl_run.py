@@ -20,7 +20,8 @@ from deepsuper.data.templates import encode_rows
 from deepsuper.method.collate import Collator
 from deepsuper.method.methods import build_objective
 from deepsuper.training.check import check
-from deepsuper.training.run import prepare, train
+from deepsuper.training.prepare import prepare
+from deepsuper.training.run import train
 from deepsuper.training.run_folder import dump
 from failing import fail
 from runs import close, finish, losses, make_run, start

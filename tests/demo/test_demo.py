@@ -15,7 +15,8 @@ from deepsuper.demo.make_rows import make_rows, sentence_with
 from deepsuper.demo.run import DEMO_OBJECTIVE, make_config, score
 from deepsuper.evaluation.fidelity import in_language
 from deepsuper.training.arguments import make_arguments
-from deepsuper.training.run import make_trainer, prepare
+from deepsuper.training.prepare import prepare
+from deepsuper.training.run import make_trainer
 from deepsuper.training.run_folder import RunFolder
 from shared import SHARED, needs_shared
 

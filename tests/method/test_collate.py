@@ -10,9 +10,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deepsuper.config import Weight
 from deepsuper.method.batch import EncodedRow, ParallelBatch, Side, check_shapes
 from deepsuper.method.collate import Collator, check_made_for
-from deepsuper.method.objective import Feature, Logits, Objective, Weight
+from deepsuper.method.objective import Feature, Logits, Objective
 from rows import BOS, EOS, PAD, make_rows
 
 TERMS = {"tft": Logits(4, "tft"), "lc": Logits(1, "lc"), "et": Logits(3, "et")}

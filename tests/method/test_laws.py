@@ -8,9 +8,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from deepsuper.config import Weight
+from deepsuper.method.calibration import calibrate
 from deepsuper.method.collate import Collator
+from deepsuper.method.features import contrastive_loss, cosine_loss, pool
+from deepsuper.method.grad_norms import GradNorms
 from deepsuper.method.lens import Lens
-from deepsuper.method.objective import Feature, Logits, Objective, Weight, contrastive_loss, cosine_loss, pool
+from deepsuper.method.objective import Feature, Logits, Objective
+from deepsuper.method.self_tests import check_lens
 from deepsuper.method.supervised import Supervised
 from rows import BOS, PAD, make_rows
 from tiny import make_model
@@ -76,7 +81,7 @@ def test_et_head_is_trained_only_where_asked(family: str) -> None:
 def test_lens_at_the_last_layer_equals_the_models_logits(family: str) -> None:
     model = make_model(family).eval()
     supervised = Supervised(model, OBJECTIVES["tft"])
-    supervised.check_lens()
+    check_lens(supervised)
     ids = torch.arange(3, 15).reshape(2, 6)
     with torch.no_grad():
         out = model(input_ids=ids, output_hidden_states=True)
@@ -89,7 +94,7 @@ def test_lens_check_finds_an_unknown_head() -> None:
     supervised = Supervised(model, OBJECTIVES["tft"])
     supervised.lens.scale = 2.0
     with pytest.raises(ValueError, match="differs from the model's own logits"):
-        supervised.check_lens()
+        check_lens(supervised)
 
 
 def test_soft_cap_is_applied_at_every_layer() -> None:
@@ -125,11 +130,11 @@ def test_one_batch_of_eight_equals_eight_accumulated_of_one(name: str) -> None:
     rows = make_rows(8)
     collate = Collator(PAD, BOS, objective)
     supervised = Supervised(model, objective)
-    if supervised.needs_calibration:
+    if not supervised.means.ready:
         supervised.train()
-        supervised.calibrate([collate(make_rows(6, seed=9))])
+        calibrate(supervised, [collate(make_rows(6, seed=9))])
         supervised.eval()
-        assert not supervised.needs_calibration
+        assert supervised.means.ready
     whole = collate(rows)
     counts = supervised.term_counts(whole)
     parts = [collate([row]) for row in rows]
@@ -189,19 +194,18 @@ def test_only_the_supervised_layers_are_kept() -> None:
     supervised = Supervised(make_model("llama"), OBJECTIVES["conditional"])
     supervised(Collator(PAD, BOS, supervised.objective)(make_rows(2)))
     assert supervised.tree._current is not None and supervised.tree._current.states == {}
-    assert supervised.states == {}
 
 
 def test_term_grad_norms_are_those_of_the_term_at_its_state() -> None:
     model = make_model("llama")
     supervised = Supervised(model, OBJECTIVES["conditional"])
-    supervised.grad_norms = True
+    norms = GradNorms()
     batch = Collator(PAD, BOS, supervised.objective)(make_rows(3))
-    losses = supervised(batch)
-    loss, state = supervised.states["lc"]
+    losses = supervised(batch, grad_norms=norms)
+    loss, state = norms._terms["lc"]
     assert loss is losses["lc"]
     state.retain_grad()
-    squares = supervised.term_grad_norms({"tft": 1.0, "lc": 0.5, "et": 1.0})
+    squares = norms.squares({"tft": 1.0, "lc": 0.5, "et": 1.0})
     state.grad = None  # the gradient above left its own mark
     (0.5 * losses["lc"]).backward()
     torch.testing.assert_close(squares["lc"], state.grad.square().sum())
@@ -253,24 +257,24 @@ def test_centered_mean_is_kept_for_each_language_and_moves_once_per_step() -> No
     supervised = Supervised(model, objective, languages=("zh", "ar")).train()
     collate = Collator(PAD, BOS, objective, ("zh", "ar"))
     zh = make_rows(4, languages=("zh",))
-    supervised.calibrate([collate(zh)])
+    calibrate(supervised, [collate(zh)])
     means = supervised.means["lc"]
     assert means.seen.tolist() == [True, True, False]
     before = means.mean.clone()
     supervised(collate(make_rows(4, seed=1, languages=("ar",))))
     assert torch.equal(means.mean, before)
-    supervised.commit()
+    supervised.means.commit()
     assert means.seen.tolist() == [True, True, True]
     assert torch.equal(means.mean[1], before[1]) and not torch.equal(means.mean[2], before[2])
     other = Supervised(make_model("llama"), objective, languages=("zh", "ar"))
-    other.load_extra_state_dict(supervised.extra_state_dict())
+    other.means.load_state_dict(supervised.means.state_dict())
     assert torch.equal(other.means["lc"].mean, means.mean)
 
 
 @pytest.mark.parametrize(
     ("terms", "message"),
     [
-        ({"lc": Logits(9, "lc")}, "need 0 < layer <= 4, got 9"),
+        ({"lc": Logits(9, "lc")}, "term lc: need 0 < layer <= 4, got 9"),
         ({"lc": Logits(3, "lc"), "et": Logits(2, "et")}, "need 0 < layer_lc < layer_et <= 4, got 3, 2"),
         ({"et": Feature(2, 7)}, "need 0 < layer_en <= 4, got 7"),
         ({"tft": Logits(2, "tft")}, "need layer = 4, got 2"),

@@ -12,6 +12,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from deepsuper.method.collate import Collator
 from deepsuper.method.lens import Lens
 from deepsuper.method.objective import Feature, Logits, Objective
+from deepsuper.method.self_tests import check_lens, check_tree
 from deepsuper.method.supervised import Supervised
 from deepsuper.models.anatomy import base_model
 from rows import BOS, PAD, make_rows
@@ -118,8 +119,8 @@ def test_other_architectures_read_a_tree_as_separate_passes(kind: str) -> None:
     model, rows = other_model(kind, OTHERS[kind]), make_rows(3, seed=2)
     expected = separate_losses(model, rows)
     supervised = Supervised(model, conditional())
-    supervised.check_lens()
-    supervised.check_tree()
+    check_lens(supervised)
+    check_tree(supervised)
     losses = supervised(Collator(PAD, BOS, conditional())(rows))
     for name, value in expected.items():
         torch.testing.assert_close(losses[name], value, rtol=1e-5, atol=1e-5)
@@ -138,9 +139,9 @@ def test_a_model_that_cannot_read_a_tree_is_refused_in_one_line(kind: str, optio
     model = other_model(kind, options)
     supervised = Supervised(model, conditional())
     with pytest.raises(ValueError, match=r"cannot read several texts in one pass \(.*\): choose objective") as caught:
-        supervised.check_tree()
+        check_tree(supervised)
     assert "\n" not in str(caught.value) and str(caught.value).count("choose") == 1
-    Supervised(model, Objective({"tft": Logits(L, "tft")})).check_tree()
+    check_tree(Supervised(model, Objective({"tft": Logits(L, "tft")})))
 
 
 def test_a_step_says_what_a_block_or_a_batch_lacks() -> None:

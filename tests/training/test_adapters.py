@@ -13,7 +13,8 @@ from deepsuper.config import LoraConfig, MergeConfig, ModelConfig
 from deepsuper.models import load as models
 from deepsuper.models.load import load_model
 from deepsuper.models.merge import merge_adapter
-from deepsuper.training.run import prepare, train
+from deepsuper.training.prepare import prepare
+from deepsuper.training.run import train
 from runs import make_run
 
 

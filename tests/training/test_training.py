@@ -12,7 +12,8 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from deepsuper.config import ModelConfig, SourceConfig
-from deepsuper.training.run import prepare, train
+from deepsuper.training.prepare import prepare
+from deepsuper.training.run import train
 from deepsuper.training.run_folder import RunFolder, dump
 from deepsuper.training.trainer import Diverged
 from runs import centered, close, free_of_layers, losses, make_records, make_run

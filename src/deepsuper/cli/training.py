@@ -33,7 +33,7 @@ def _show_parser() -> ArgumentParser:
 
 
 def _show(parsed: Namespace, line: list[str]) -> None:
-    from deepsuper.training.run import describe, resolve
+    from deepsuper.training.resolve import describe, resolve
 
     config = from_values(RunConfig, parsed)
     objective = resolve(config, files=False)

@@ -12,22 +12,17 @@ from deepsuper.config.layers import Criterion, LayersConfig, Positions
 from deepsuper.config.lens import LensConfig
 from deepsuper.config.merge import MergeConfig
 from deepsuper.config.mix import MixConfig
+from deepsuper.config.objective import ObjectiveConfig, Weight, WeightConfig
 from deepsuper.config.recipe import (
     Bf16,
     Completion,
-    CorpusKind,
     DataConfig,
-    Direction,
-    Kind,
     LoraConfig,
-    Method,
     ModelConfig,
-    ObjectiveConfig,
     RunConfig,
     SdrrlConfig,
     SourceConfig,
     TrainingConfig,
-    WeightConfig,
 )
 from deepsuper.config.translate import TranslateConfig
 
@@ -38,19 +33,15 @@ __all__ = [
     "CompareConfig",
     "CompareFormat",
     "Completion",
-    "CorpusKind",
     "Correction",
     "Criterion",
     "DataConfig",
-    "Direction",
     "EvalConfig",
     "JoinConfig",
-    "Kind",
     "LayersConfig",
     "LensConfig",
     "LoraConfig",
     "MergeConfig",
-    "Method",
     "MixConfig",
     "ModelConfig",
     "ObjectiveConfig",
@@ -61,5 +52,6 @@ __all__ = [
     "SourceConfig",
     "TrainingConfig",
     "TranslateConfig",
+    "Weight",
     "WeightConfig",
 ]

@@ -14,7 +14,7 @@ from deepsuper.common.errors import BadRow, Place, UserError, Where
 from deepsuper.common.files import write_json_lines
 from deepsuper.common.lines import SHOWN, Placed, file_records, is_unicode
 from deepsuper.config import DataConfig, SourceConfig
-from deepsuper.config.recipe import CorpusKind
+from deepsuper.config.objective import CorpusKind
 
 TARGET_FIELDS = ("instruction", "input", "output")
 ENGLISH_FIELDS = ("instruction_en", "input_en", "output_en")

@@ -11,7 +11,7 @@ from rich.progress import track
 
 from deepsuper.common.errors import BadRow, UserError
 from deepsuper.config import DataConfig
-from deepsuper.config.recipe import CorpusKind
+from deepsuper.config.objective import CorpusKind
 from deepsuper.data.rows import FIELDS, Row, SkippedRow, Skipper, as_text
 from deepsuper.method.batch import EncodedRow, Side
 

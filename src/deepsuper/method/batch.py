@@ -18,8 +18,8 @@ from deepsuper.common.errors import UserError
 class Side:
     """One language of one row: the rendered query x and the response y, as token ids.
 
-    `query` starts with BOS where the tokenizer adds one; `response` ends with EOS. `content[t]` says whether
-    query token t counts when states are pooled (eq. 5, 7): special tokens and the first token do not.
+    `query` starts with BOS if the tokenizer adds one; `response` ends with EOS. `content[t]` says whether query
+    token t is pooled (eq. 5, 7): special tokens and the first token are not.
     """
 
     query: tuple[int, ...]
@@ -32,7 +32,7 @@ class Side:
 
 @dataclass(frozen=True)
 class EncodedRow:
-    """A row ready for collation. `en` is None where the corpus has one language only (SFT, TFT)."""
+    """A row ready for collation. `en` is None if the corpus has one language only (SFT, TFT)."""
 
     id: str
     language: str
@@ -41,11 +41,11 @@ class EncodedRow:
 
 
 class ParallelBatch(TypedDict, total=False):
-    """Token tensors of one batch; a plain dict, so that any data loader, DDP or FSDP moves it to a device.
+    """Token tensors of one batch. It is a plain dict, so that any data loader, DDP or FSDP can move it to a device.
 
     The columns of a pass are [trunk | english | et | lc]; see `tree.py`. A `targets_*` tensor (3, N) holds the
-    row, the column and the label of each predicted token: already shifted, so that no loss ever shifts, and
-    found on the CPU, so that no loss waits for the device.
+    row, the column and the label of each predicted token. The labels are already shifted, so no loss has to shift.
+    The positions are computed on the CPU, so no loss waits for the device.
     """
 
     trunk_ids: torch.Tensor  # (B, T)  x^tgt y^tgt, padded on the right
@@ -69,7 +69,7 @@ def to_device(batch: ParallelBatch, device: torch.device | str) -> ParallelBatch
 
 
 def check_shapes(batch: ParallelBatch) -> None:
-    """Raises: UserError where two tensors of a batch disagree, naming both."""
+    """Raises: UserError naming two tensors of a batch whose shapes do not fit together."""
     rows, columns = batch["trunk_ids"].shape
     expected: dict[str, tuple[int | None, ...]] = {
         "prefix_lengths": (rows,),

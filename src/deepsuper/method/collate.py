@@ -28,7 +28,7 @@ class Collator:
     languages: tuple[str, ...] = ("zh",)
 
     def __call__(self, rows: Sequence[EncodedRow]) -> ParallelBatch:
-        """Raises: UserError where a term needs an English side or a language's index that a row has not."""
+        """Raises: UserError if a row lacks an English side, or a known language, that a term needs."""
         if not rows:
             raise UserError("no rows: a batch needs at least one")
         trunk = pad([row.tgt.query + row.tgt.response for row in rows], self.pad_id)
@@ -49,7 +49,7 @@ class Collator:
         return batch
 
     def _language(self, row: EncodedRow) -> int:
-        """The language's index, which centred features alone read."""
+        """The index of the row's language. Only centred features use it."""
         if row.language in self.languages:
             return self.languages.index(row.language)
         if self.objective.centered:
@@ -63,7 +63,7 @@ class Collator:
         batch["english_mask"] = pad([side.content for side in sides], 0).bool()
 
     def _add_texts(self, batch: ParallelBatch, rows: Sequence[EncodedRow], names: set[str]) -> None:
-        """The English texts of eq. 4 and 6: as branches (conditional), or off the trunk's positions (positional)."""
+        """The English texts of eq. 4 and 6: as branches (conditional), or predicted by trunk positions (positional)."""
         start = batch["trunk_ids"].shape[1]
         if self.objective.joint_english:
             start += batch["english_ids"].shape[1]
@@ -71,7 +71,7 @@ class Collator:
         if "et" in names:
             answers = [_english(row).response for row in rows]
             if conditional:
-                # The last token of a text predicts nothing, so it needs no column.
+                # The last token predicts nothing, so it needs no column.
                 batch["et_ids"] = pad([text[:-1] for text in answers], self.pad_id)
             batch["targets_et"] = self._targets(rows, answers, branch=start if conditional else None)
             start += batch["et_ids"].shape[1] if conditional else 0
@@ -90,8 +90,8 @@ class Collator:
     def _targets(self, rows: Sequence[EncodedRow], texts: Sequence[Sequence[int]], branch: int | None) -> torch.Tensor:
         """Row, column and label of each token of the texts that follow x^tgt. Shape: (3, N).
 
-        The last column of x^tgt predicts the first token. The others are predicted by the trunk's own response
-        columns (`branch` None; cut to the shorter of the two), or by the columns that start at `branch`.
+        The last column of x^tgt predicts the first token. The others are predicted by the columns of a branch, which
+        start at `branch`. Without a branch, the trunk's response columns predict them, up to the shorter length.
         """
 
         def column(row: EncodedRow, t: int) -> int:
@@ -108,9 +108,9 @@ class Collator:
 
 
 def check_made_for(batch: ParallelBatch, objective: Objective) -> None:
-    """Raises: UserError where a batch lacks what `objective` reads, or holds it in other columns. Never waits.
+    """Raises: UserError if a batch lacks what `objective` reads, or has other columns. Never waits for the device.
 
-    Whether a feature's English side runs in the same pass cannot be told from a batch.
+    Whether the English side of a feature runs in the same pass cannot be seen in a batch, and is not checked.
     """
     needs = {f"targets_{term.targets}" for term in objective.terms.values() if isinstance(term, Logits)}
     needs |= {f"{name}_ids" for name in objective.branches}

@@ -14,7 +14,7 @@ from deepsuper.models.anatomy import NORMS, base_model, find_decoder, text_confi
 
 
 class Lens:
-    """Reads hidden states of `model` in the vocabulary: final norm, W_out, scale and soft cap included."""
+    """Maps hidden states of `model` to logits: final norm, W_out, scale and soft cap."""
 
     def __init__(self, model: nn.Module, chunk_mib: int = 192) -> None:
         decoder = find_decoder(model)
@@ -64,7 +64,7 @@ class Lens:
         """The summed -log P(labels | h) over `divisor`, read at `layer`. Eq. 1, 2, 4, 6. Shapes: (N, D), (N,) -> ().
 
         The head is frozen with `weight.detach()`, never with `requires_grad_(False)`: Gemma ties it to the embeddings.
-        `give` takes the gradient of a head that is trained, where the kernel can hand it over.
+        `give` receives the gradient of a trained head instead of autograd, if the kernel supports that.
         """
         weight = self.head.weight if train_head else self.head.weight.detach()
         h = self.states(h, layer, norm=norm, train=train_head)
@@ -83,7 +83,7 @@ class Lens:
 
 
 def _liger_loss(h: torch.Tensor, weight: torch.Tensor, labels: torch.Tensor, softcap: float | None) -> torch.Tensor:
-    """Liger's fused linear cross-entropy, summed; it skips the head's gradient where `weight` is detached."""
+    """Liger's fused linear cross-entropy, summed. It computes no gradient of the head if `weight` is detached."""
     from liger_kernel.transformers.functional import (  # type: ignore[import-not-found,import-untyped,unused-ignore]
         liger_fused_linear_cross_entropy,
     )
@@ -91,7 +91,7 @@ def _liger_loss(h: torch.Tensor, weight: torch.Tensor, labels: torch.Tensor, sof
     device = h.device.type
     if torch.is_autocast_enabled(device):
         h, weight = (t.to(torch.get_autocast_dtype(device)) for t in (h, weight))
-    # It works in chunks of few rows where the vocabulary is large: sums of bf16 would lose most of the gradient's bits.
+    # A large vocabulary means many small chunks, and summing their gradients in bf16 would lose most of the bits.
     loss = liger_fused_linear_cross_entropy(
         h, weight, labels, reduction="sum", softcap=softcap, accum_dtype=torch.float32
     )

@@ -1,4 +1,4 @@
-"""Running means of pooled states, one for each language: what the centred similarity removes."""
+"""Running means of pooled states, one for each language. The centred similarity subtracts them."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
+from deepsuper.method.objective import Objective
+
 
 class RunningMeans(nn.Module):
-    """Means of the English states (row 0) and of each target language's (rows 1..). They move once per optimizer step.
+    """The mean of the English states (row 0) and of each target language's (rows 1..), for one term.
 
-    Between two `commit`s the means stand still, so that accumulated micro-batches centre as one batch would.
+    The means change in `commit` only, once per optimizer step, so that accumulated micro-batches are centred as one
+    batch would be.
     """
 
     mean: torch.Tensor
@@ -31,9 +34,9 @@ class RunningMeans(nn.Module):
     def center(
         self, english: torch.Tensor, target: torch.Tensor, language: torch.Tensor, *, learn: bool
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Both sides less their language's mean, a constant. Shapes: (B, D), (B, D), (B,) -> (B, D), (B, D).
+        """Both sides minus their language's mean, without gradient. Shapes: (B, D), (B, D), (B,) -> (B, D), (B, D).
 
-        A language that no `commit` has seen yet is centred by this batch's own mean.
+        For a language that no `commit` has seen yet, the mean of this batch is used.
         """
         with torch.no_grad():
             sums = self._batch_sums(english, target, language)
@@ -51,7 +54,10 @@ class RunningMeans(nn.Module):
         return torch.zeros(len(self.mean), states.shape[1], device=states.device).index_add_(0, rows, states)
 
     def commit(self) -> None:
-        """Moves each mean by (1 - momentum) towards what all ranks saw since the last call; a first sight sets it."""
+        """Moves each mean by (1 - momentum) towards the mean of what all ranks saw since the last call.
+
+        The first batches of a language set its mean.
+        """
         sums = (
             self._sums
             if self._sums is not None
@@ -66,3 +72,27 @@ class RunningMeans(nn.Module):
             self.mean.copy_(torch.where(here, moved, self.mean))
             self.seen.logical_or_(here.squeeze(1))
         self._sums = None
+
+
+class TermMeans(nn.ModuleDict):
+    """The running means of each centred feature of an objective, by the term's name."""
+
+    def __init__(self, objective: Objective, num_languages: int, hidden: int) -> None:
+        centered = {n: term for n, term in objective.features.items() if term.similarity == "centered"}
+        super().__init__({n: RunningMeans(num_languages, hidden, term.momentum) for n, term in centered.items()})
+
+    def of(self, name: str) -> RunningMeans:
+        """The means of one term."""
+        means = self[name]
+        assert isinstance(means, RunningMeans)
+        return means
+
+    @property
+    def ready(self) -> bool:
+        """Whether every term has seen rows to centre with."""
+        return all(bool(self.of(name).ready) for name in self)
+
+    def commit(self) -> None:
+        """Updates all means with what was seen since the last call: once after each optimizer step."""
+        for name in self:
+            self.of(name).commit()

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from deepsuper.common.errors import UserError
-from deepsuper.config import Kind, ObjectiveConfig, WeightConfig
-from deepsuper.config.recipe import CorpusKind
-from deepsuper.method.objective import Feature, Logits, Objective, Weight
+from deepsuper.config.objective import CorpusKind, ObjectiveConfig, TermKind, Weight
+from deepsuper.method.objective import Feature, Logits, Objective
 
 CRITICAL_LAYERS = {"lc": 2 / 32, "et": 15 / 32}
 """The two entropy drops that the paper found in LLaMA-2-7B (layers 2 and 15), as shares of the depth."""
@@ -16,14 +15,14 @@ CRITICAL_LAYERS = {"lc": 2 / 32, "et": 15 / 32}
 
 @dataclass(frozen=True)
 class Method:
-    """What a method trains on, and which kind of supervision its early (lc) and middle (et) layer get.
+    """The corpus of a method, and the kind of term at its early (lc) and middle (et) layer.
 
-    `synthesised`: it trains on rows that are made of the corpus (`sdrrl`).
+    `synthesised`: it trains on rows that are made from the corpus (`sdrrl`).
     """
 
     corpus: CorpusKind
-    lc: Kind = "none"
-    et: Kind = "none"
+    lc: TermKind = "none"
+    et: TermKind = "none"
     synthesised: bool = False
 
 
@@ -41,14 +40,14 @@ METHODS = {
 
 
 def method_of(config: ObjectiveConfig) -> Method:
-    """The row of the table; for `mixture`, the row that `config.lc` and `config.et` make."""
+    """The row of the table; for `mixture`, a row made from `config.lc` and `config.et`."""
     if config.method == "mixture":
         return Method("parallel", config.lc, config.et)
     return METHODS[config.method]
 
 
 def check_objective(objective: ObjectiveConfig) -> None:
-    """Raises: UserError naming the first option that says nothing to the method, its value and the method."""
+    """Raises: UserError naming the first option that the method does not use, its value and the method."""
     if objective.method != "mixture" and (objective.lc, objective.et) != ("none", "none"):
         raise UserError(f"objective.lc and objective.et are read by method: mixture, got method: {objective.method}")
     if objective.method == "mixture" and (objective.lc, objective.et) == ("none", "none"):
@@ -65,7 +64,7 @@ def check_objective(objective: ObjectiveConfig) -> None:
             continue
         if layer is not None:
             raise UserError(f"objective.layer_{term} {layer}: method {objective.method} has no {term} term")
-        if getattr(objective, f"{term}_weight") != WeightConfig():
+        if getattr(objective, f"{term}_weight") != Weight():
             raise UserError(f"objective.{term}_weight: method {objective.method} has no {term} term: leave it out")
     for name, reader, read in _readers(objective, {method.lc, method.et}, method.et):
         value = getattr(objective, name)
@@ -77,8 +76,8 @@ def check_objective(objective: ObjectiveConfig) -> None:
             )
 
 
-def _readers(objective: ObjectiveConfig, kinds: set[Kind], et: Kind) -> Iterator[tuple[str, str, bool]]:
-    """An option, what reads it, and whether the method has such a term."""
+def _readers(objective: ObjectiveConfig, kinds: set[TermKind], et: TermKind) -> Iterator[tuple[str, str, bool]]:
+    """Each option, what reads it, and whether the method has such a term."""
     yield "alignment", "logits terms", "logits" in kinds
     yield "lens_norm", "logits terms and layers: auto", "logits" in kinds or objective.layers == "auto"
     yield "train_head_et", "an et term of logits", et == "logits"
@@ -90,12 +89,12 @@ def _readers(objective: ObjectiveConfig, kinds: set[Kind], et: Kind) -> Iterator
 
 
 def default_layer(term: str, num_layers: int) -> int:
-    """The layer at the paper's share of the depth. Paper silent on other models; `layers` will measure it."""
+    """The layer at the paper's share of the depth. Paper silent on other models; `deepsuper layers` measures it."""
     return max(1, round(CRITICAL_LAYERS[term] * num_layers))
 
 
 def build_objective(config: ObjectiveConfig, num_layers: int) -> Objective:
-    """The terms and weights of eq. 8. Raises: UserError where a layer is not one of the model's."""
+    """The terms and weights of eq. 8. Raises: UserError naming the option if the model has no such layer."""
     method = method_of(config)
     i = config.layer_lc if config.layer_lc is not None else default_layer("lc", num_layers)
     j = config.layer_et if config.layer_et is not None else default_layer("et", num_layers)
@@ -108,14 +107,10 @@ def build_objective(config: ObjectiveConfig, num_layers: int) -> Objective:
         terms["et"] = Logits(j, "et", train_head=config.train_head_et, lens_norm=config.lens_norm)
     if method.et == "feature":
         terms["et"] = _feature(config, j, num_layers)
-    weights = {"lc": _weight(config.lc_weight), "et": _weight(config.et_weight)}
+    weights = {"lc": config.lc_weight, "et": config.et_weight}
     objective = Objective(terms, {k: w for k, w in weights.items() if k in terms}, config.alignment)
-    objective.check(num_layers)
+    objective.check(num_layers, {"lc": "objective.layer_lc", "et": "objective.layer_et"})
     return objective
-
-
-def _weight(config: WeightConfig) -> Weight:
-    return Weight(config.value, config.warmup, config.decay)
 
 
 def _feature(config: ObjectiveConfig, layer: int, layer_en: int) -> Feature:
@@ -128,70 +123,3 @@ def _feature(config: ObjectiveConfig, layer: int, layer_en: int) -> Feature:
         temperature=config.temperature,
         momentum=config.momentum,
     )
-
-
-SYMBOLS = {"lc": "x^en", "et": "y^en"}
-
-
-@dataclass(frozen=True)
-class Trained:
-    """How the paper writes what the first term trains on: its name, its question and its answer."""
-
-    loss: str
-    query: str
-    response: str
-
-
-TRAINED = {"english": Trained("L_SFT", "x^en", "y^en"), "translated": Trained("L_TFT", "x^tgt", "y^tgt")}
-SYNTHESISED = Trained("L_SDRRL", "x", "y")
-
-
-def trained_on(method: Method) -> Trained:
-    """What the first term of a method trains on."""
-    return SYNTHESISED if method.synthesised else TRAINED.get(method.corpus, TRAINED["translated"])
-
-
-def formula(objective: Objective, num_layers: int, trained: Trained = TRAINED["translated"]) -> str:
-    """The objective as the paper writes it, one line for the sum (eq. 8) and one for each term."""
-    names = {"tft": trained.loss, "lc": "L_LC", "et": "L_ET"}
-    lines = ["L = " + " + ".join(_factor(objective, name) + names[name] for name in objective.terms)]
-    for name, term in objective.terms.items():
-        text = _logits_text(objective, term, trained) if isinstance(term, Logits) else _feature_text(term, num_layers)
-        lines.append(f"  {names[name]} = {text}")
-    return "\n".join(lines)
-
-
-def _factor(objective: Objective, name: str) -> str:
-    weight = objective.weights.get(name, Weight())
-    text = f"{weight.value:g} "
-    if weight.warmup:
-        text += f"(from 0 over the first {weight.warmup:.0%}) "
-    if weight.decay != "none":
-        text += f"({weight.decay} decay to 0) "
-    return "" if name == "tft" else text
-
-
-def _logits_text(objective: Objective, term: Logits, trained: Trained) -> str:
-    predicted = SYMBOLS.get(term.targets, trained.response)
-    text = f"-log P({predicted} | {trained.query}; theta_1:{term.layer}, W_out)"
-    if term.targets == "tft":
-        return text
-    notes = [objective.alignment, "final norm in the lens" if term.lens_norm else "no final norm"]
-    notes.append("W_out learns" if term.train_head else "W_out and final norm frozen")
-    return f"{text}    [{'; '.join(notes)}]"
-
-
-def _feature_text(term: Feature, num_layers: int) -> str:
-    a, b = f"h_{term.layer_en}^en", f"h_{term.layer}^tgt"
-    if term.layer_en == num_layers:
-        a = f"h_L^en (L = {num_layers})"
-    text = {
-        "cosine": f"1 - cos({a}, {b})",
-        "centered": f"1 - cos({a} - mean^en, {b} - mean^tgt)",
-        "contrastive": f"-log softmax over the batch of cos({a}, {b}) / {term.temperature:g}",
-    }[term.similarity]
-    notes = [f"{term.pooling} over the query's content tokens"]
-    notes.append("English side detached" if term.detach_english else "English side learns")
-    if term.similarity == "centered":
-        notes.append(f"momentum {term.momentum:g}")
-    return f"{text}    [{'; '.join(notes)}]"

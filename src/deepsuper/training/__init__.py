@@ -1,1 +1,4 @@
-"""One run from recipe to model folder. It stands on all rooms below; read `run.train` first."""
+"""One run from recipe to model folder: `resolve` the objective, `prepare` the rows, `run` the training.
+
+It stands on all lower rooms; read `run.train` first.
+"""

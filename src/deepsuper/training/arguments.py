@@ -1,4 +1,4 @@
-"""The options of a run in the words of transformers.Trainer."""
+"""The options of a run as transformers.TrainingArguments."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from deepsuper.training.run_folder import RunFolder
 
 
 def make_arguments(config: RunConfig, folder: RunFolder) -> TrainingArguments:
-    """The configuration in Trainer's words. Raises: UserError where the processes do not divide the batch."""
+    """The arguments of transformers.Trainer. Raises: UserError if the batch cannot be split over the processes."""
     t = config.training
     processes = int(os.environ.get("WORLD_SIZE", "1"))
     if t.batch_size % (t.micro_batch_size * processes):

@@ -1,4 +1,4 @@
-"""Every value of a run's configuration against its range, before a weight is loaded."""
+"""Checks every value of a run's configuration before a weight is loaded."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from deepsuper.config import (
     SdrrlConfig,
     SourceConfig,
     TrainingConfig,
-    WeightConfig,
+    Weight,
 )
 from deepsuper.data.texts import LANGUAGES
+from deepsuper.method.methods import check_objective, method_of
 from deepsuper.training.libraries import library_names
 
 FLASH = "flash_attention_2"
@@ -29,12 +30,8 @@ SCHEDULES = ("linear", "cosine", "constant", "constant_with_warmup", "polynomial
 def check(config: RunConfig, *, files: bool = True) -> None:
     """Raises: UserError naming the first option at fault, its value and its range. Layers: see `build_objective`.
 
-    `files` false: nothing is read, so no file has to be there.
+    `files` false: the files need not exist.
     """
-    from deepsuper.method.methods import (
-        check_objective,  # it imports torch, which the checks of other commands do without
-    )
-
     check_ranges(_ranges(config))
     _check_batches(config.training)
     check_objective(config.objective)
@@ -48,7 +45,7 @@ def check(config: RunConfig, *, files: bool = True) -> None:
 
 
 def check_machine(config: RunConfig) -> None:
-    """Raises: UserError where the processes of this machine cannot train as `config` says."""
+    """Raises: UserError if this machine, or the launched processes, cannot train with `config`."""
     import torch
 
     launched = "LOCAL_RANK" in os.environ  # set by torchrun, and by accelerate where there are several
@@ -100,7 +97,7 @@ def _sdrrl_ranges(s: SdrrlConfig) -> Iterator[Range]:
 
 def _objective_ranges(objective: ObjectiveConfig) -> Iterator[Range]:
     for name in ("lc_weight", "et_weight"):
-        weight: WeightConfig = getattr(objective, name)
+        weight: Weight = getattr(objective, name)
         yield f"objective.{name}.value", weight.value, "0 <= value <= 1000", 0 <= weight.value <= 1000
         yield f"objective.{name}.warmup", weight.warmup, "a share 0 <= warmup < 1", 0 <= weight.warmup < 1
     for name in ("layer_lc", "layer_et"):
@@ -145,9 +142,7 @@ def _check_batches(training: TrainingConfig) -> None:
 
 
 def _check_together(config: RunConfig) -> None:
-    """What the objective needs of model and loop, and the loop of the data."""
-    from deepsuper.method.methods import method_of
-
+    """Raises: UserError if options of the objective, the model, the training and the data contradict each other."""
     objective, t, method = config.objective, config.training, method_of(config.objective)
     kinds = {method.lc, method.et}
     conditional = "logits" in kinds and objective.alignment == "conditional"

@@ -1,11 +1,11 @@
-"""What other libraries can be asked for by name in a configuration, and the packages that they then need."""
+"""The optimizers and trackers of transformers that a recipe can name, and the packages that they need."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from deepsuper.common.packages import installed
+from deepsuper.common.ranges import Range
 from deepsuper.config import TrainingConfig
 
 TRACKERS = {
@@ -15,7 +15,7 @@ TRACKERS = {
     "flyte": {"flytekit": "flytekit"},
     "kubeflow": {},
 }
-"""The modules that a tracker needs and their packages, where both are not called what transformers calls it."""
+"""The modules that a tracker needs and their packages, if these have other names than the tracker."""
 OPTIMIZERS = {
     ("adamw_8bit", "adamw_bnb", "ademamix", "lion", "paged", "rmsprop_bnb"): ("bitsandbytes", "bitsandbytes"),
     ("adamw_anyprecision",): ("torchdistx", "git+https://github.com/pytorch/torchdistx"),
@@ -27,24 +27,36 @@ OPTIMIZERS = {
     ("schedule_free",): ("schedulefree", "schedulefree"),
     ("stable_adamw",): ("optimi", "torch-optimi"),
 }
-"""What the names of optimizers begin with that need a package -> its module and how pip names it."""
+"""First letters of the optimizers that need a package -> its module and its name for pip."""
 LOW_RANK = ("apollo", "galore")
-"""Optimizers of chosen weights, which a configuration has no option to choose."""
+"""First letters of optimizers that need a list of modules, for which a recipe has no option."""
 
 
-def library_names(t: TrainingConfig) -> Iterator[tuple[str, Any, str, bool]]:
-    """Ranges, as `checks` reads them, of the names that transformers would ask for only once the weights are loaded."""
-    from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK
+def library_names(t: TrainingConfig) -> Iterator[Range]:
+    """The names that transformers itself would refuse only after the weights are loaded.
+
+    Importing transformers to ask it takes seconds, so this happens only for names that are not the defaults.
+    """
+    if t.optimizer != TrainingConfig.optimizer:
+        yield from _optimizer(t.optimizer)
+    for tracker in t.report_to:
+        yield from _tracker(tracker)
+
+
+def _optimizer(name: str) -> Iterator[Range]:
     from transformers.training_args import OptimizerNames
 
-    optimizers = [str(name.value) for name in OptimizerNames if not name.value.startswith(LOW_RANK)]
-    yield "training.optimizer", t.optimizer, f"one of {', '.join(optimizers)}", t.optimizer in optimizers
+    known = [str(one.value) for one in OptimizerNames if not one.value.startswith(LOW_RANK)]
+    yield "training.optimizer", name, f"one of {', '.join(known)}", name in known
     for names, (module, package) in OPTIMIZERS.items():
         need = f"the package {module} (pip install {package}), or another optimizer"
-        yield "training.optimizer", t.optimizer, need, not t.optimizer.startswith(names) or installed(module)
-    for tracker in t.report_to:
-        known = tracker in INTEGRATION_TO_CALLBACK
-        yield "training.report_to", tracker, f"one of {', '.join(INTEGRATION_TO_CALLBACK)}", known
-        for module, package in TRACKERS.get(tracker, {tracker: tracker}).items():
-            need = f"the package {package} (pip install {package}), or another tracker"
-            yield "training.report_to", tracker, need, installed(module)
+        yield "training.optimizer", name, need, not name.startswith(names) or installed(module)
+
+
+def _tracker(name: str) -> Iterator[Range]:
+    from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK
+
+    yield "training.report_to", name, f"one of {', '.join(INTEGRATION_TO_CALLBACK)}", name in INTEGRATION_TO_CALLBACK
+    for module, package in TRACKERS.get(name, {name: name}).items():
+        need = f"the package {package} (pip install {package}), or another tracker"
+        yield "training.report_to", name, need, installed(module)

@@ -1,130 +1,50 @@
-"""One run from configuration to model folder."""
+"""One run from configuration to model folder; read `train` first."""
 
 from __future__ import annotations
 
 import logging
-import os
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from transformers import TrainingArguments, set_seed
 
-from deepsuper.common.errors import UserError
-from deepsuper.config import MergeConfig, RunConfig, SdrrlConfig, SourceConfig
-from deepsuper.data.rows import Row, SkippedRow, load_corpus, write_skipped
-from deepsuper.data.sdrrl import parts_text, synthesise_for_run, synthesised_for_run
+from deepsuper.config import MergeConfig, RunConfig
+from deepsuper.data.rows import write_skipped
+from deepsuper.data.sdrrl import synthesise_for_run, synthesised_for_run
 from deepsuper.data.templates import encode_rows
 from deepsuper.inside.layers.auto import choose_for_run, chosen_for_run
 from deepsuper.method.batch import EncodedRow, to_device
+from deepsuper.method.calibration import calibrate
 from deepsuper.method.collate import Collator
-from deepsuper.method.methods import build_objective, formula, method_of, trained_on
-from deepsuper.method.objective import Objective
+from deepsuper.method.methods import build_objective, method_of
+from deepsuper.method.self_tests import check_lens, check_tree
 from deepsuper.method.supervised import Supervised
-from deepsuper.models.adapters import add_lora, check_lora
+from deepsuper.models.adapters import add_lora
 from deepsuper.models.card import write_card
-from deepsuper.models.load import commit_of, load_config, load_model, load_tokenizer, num_layers, save_folder, skeleton
+from deepsuper.models.load import commit_of, load_config, load_model, save_folder
 from deepsuper.models.merge import merge_adapter
 from deepsuper.models.packaged import source_of
 from deepsuper.models.precision import use_bf16
 from deepsuper.training.arguments import make_arguments
-from deepsuper.training.check import check, check_machine
+from deepsuper.training.check import check_machine
+from deepsuper.training.prepare import Prepared, is_main, prepare
+from deepsuper.training.resolve import describe
 from deepsuper.training.run_folder import RunFolder, make_manifest
 from deepsuper.training.trainer import SupervisedTrainer, of_model
 
 log = logging.getLogger("deepsuper")
 CALIBRATION_ROWS = 64
-SOME_QUESTIONS = 200
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """Everything that can be known, and be wrong, before a weight is loaded."""
-
-    objective: Objective
-    tokenizer: Any
-    train: list[EncodedRow]
-    held_out: list[EncodedRow]
-    skipped: list[SkippedRow]
-    counts: dict[str, int]
-    questions: dict[str, list[str]]
-    """Some questions of each target language, as text."""
-    fingerprints: dict[str, str]
-    """Of data sets of the hub."""
-
-    @property
-    def languages(self) -> tuple[str, ...]:
-        """The target languages of the run."""
-        return tuple(dict.fromkeys(row.language for row in self.train))
-
-
-def resolve(config: RunConfig, *, files: bool = True) -> Objective:
-    """The objective of a run on its model. Raises: UserError naming an option out of range, layers included, or a
-    module that the model does not have.
-
-    `files` false: its data need not be there.
-    """
-    check(config, files=files)
-    # Of all linear modules peft leaves W_out and the embedding out.
-    if config.lora is not None and config.lora.target_modules != "all-linear":
-        check_lora(config.lora.target_modules, skeleton(config.model))
-    return build_objective(config.objective, num_layers(load_config(config.model)))
-
-
-def prepare(config: RunConfig) -> Prepared:
-    """Checks every value and reads every row. Raises: UserError naming option, or file and line, and remedy."""
-    objective = resolve(config)
-    tokenizer = load_tokenizer(config.model)
-    kind = method_of(config.objective).corpus
-    parts: dict[str, list[EncodedRow]] = {}
-    skipped: list[SkippedRow] = []
-    counts: dict[str, int] = {}
-    questions: dict[str, list[str]] = {}
-    fingerprints: dict[str, str] = {}
-    for part, sources in (("train", config.data.train), ("held_out", config.data.held_out)):
-        corpus = load_corpus(sources, config.data, kind=kind, seed=config.training.seed)
-        _check_weights(part, sources, corpus.rows)
-        encoded = encode_rows(corpus.rows, tokenizer, config.data, kind, progress=is_main())
-        skipped += [*corpus.skipped, *encoded.skipped]
-        fingerprints |= corpus.fingerprints
-        for row in corpus.rows if part == "train" else []:
-            if len(questions.setdefault(row.language, [])) < SOME_QUESTIONS:
-                questions[row.language].append(row.instruction)
-        parts[part] = encoded.rows
-        counts[f"{part}_rows"] = len(encoded.rows)
-        counts |= {f"{part}_{name}_cut": number for name, number in encoded.cut.items()}
-    counts["skipped_rows"] = len(skipped)
-    for part, sources in (("train", config.data.train), ("held_out", config.data.held_out)):
-        if sources and not parts[part]:
-            raise UserError(f"data.{part}: no row fits into data.max_length: raise it")
-    return Prepared(objective, tokenizer, parts["train"], parts["held_out"], skipped, counts, questions, fingerprints)
-
-
-def _check_weights(part: str, sources: Sequence[SourceConfig], rows: Sequence[Row]) -> None:
-    """Raises: UserError naming the first source whose weight leaves no row of its language."""
-    there = {row.language for row in rows}
-    for n, source in enumerate(sources):
-        if source.language not in there:
-            raise UserError(
-                f"data.{part}[{n}].weight {source.weight:g}: rounds to no row of {source.path or source.hub}: raise it"
-            )
 
 
 def train(config: RunConfig, *, resume: bool = False, command: Sequence[str] | None = None) -> Path:
-    """Trains as `config` says and returns the run folder. `resume` goes on from its newest whole checkpoint.
+    """Trains as `config` says and returns the run folder. `resume`: from its newest complete checkpoint.
 
-    Raises: UserError as `prepare` does; Diverged where a loss stops being finite.
+    Raises: UserError as `prepare` does; Diverged if a loss is not finite.
     """
     folder = RunFolder(Path(config.output_dir))
-    if resume:
-        folder.check_same(config)
-        if is_main():
-            load_config(config.model)  # it asks the hub which commit is meant
-            folder.check_inputs(config, source_of(config.model), commit_of(config.model))
-    elif is_main():
-        folder.check_new()
+    _check_folder(config, folder, resume=resume)
     check_machine(config)
     prepared = prepare(config)
     arguments = make_arguments(config, folder)
@@ -143,13 +63,13 @@ def train(config: RunConfig, *, resume: bool = False, command: Sequence[str] | N
         every = config.training.save_every
         log.warning("%s: has no checkpoint (training.save_every is %d): starting from step 0", folder.path, every)
     if is_main():
-        # Not earlier: a model that is refused leaves no run behind, which would be in the way of the next one.
+        # Not earlier: if the model is refused, no run folder is left that would block the next run.
         if not resume:
             _start(config, prepared, folder, command)
         if prepared.skipped:
             write_skipped(prepared.skipped, folder.skipped)
         folder.rewind(_step(checkpoint) if checkpoint else 0)
-    if checkpoint is None and trainer.supervised.needs_calibration:
+    if checkpoint is None and not trainer.supervised.means.ready:
         _calibrate(trainer, prepared)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if prepared.held_out and not _evaluated(trainer):
@@ -158,22 +78,33 @@ def train(config: RunConfig, *, resume: bool = False, command: Sequence[str] | N
     return folder.path
 
 
+def _check_folder(config: RunConfig, folder: RunFolder, *, resume: bool) -> None:
+    """Raises: UserError if the run cannot start in `folder`, or cannot resume there with these options and files."""
+    if resume:
+        folder.check_same(config)
+        if is_main():
+            load_config(config.model)  # asks the hub which commit the revision means
+            folder.check_inputs(config, source_of(config.model), commit_of(config.model))
+    elif is_main():
+        folder.check_new()
+
+
 def _with_measured_layers(
     config: RunConfig, prepared: Prepared, arguments: TrainingArguments, folder: RunFolder, *, resume: bool
 ) -> Prepared:
-    """`prepared` with the objective at the layers that the base model shows; a resumed run keeps its own."""
+    """`prepared` with the objective at the layers measured in the base model; a resumed run keeps its layers."""
     with arguments.main_process_first(local=False, desc="choose layers"):
         if is_main() and not resume:
             choose_for_run(config, prepared.questions, folder.path)
         i, j = chosen_for_run(folder.path)
     objective = replace(config.objective, layer_lc=i, layer_et=j)
-    return replace(prepared, objective=build_objective(objective, num_layers(load_config(config.model))))
+    return replace(prepared, objective=build_objective(objective, prepared.num_layers))
 
 
 def _with_synthesised_rows(
     config: RunConfig, prepared: Prepared, arguments: TrainingArguments, folder: RunFolder, *, resume: bool
 ) -> Prepared:
-    """`prepared` with the rows that SDRRL makes of them; a resumed run keeps its own. Those too long are skipped."""
+    """`prepared` with the rows that SDRRL makes from its rows, without too long ones; a resumed run keeps its rows."""
     with arguments.main_process_first(local=False, desc="synthesise rows"):
         if is_main() and not resume:
             synthesise_for_run(config, folder.path)
@@ -191,7 +122,7 @@ def _with_synthesised_rows(
 def make_trainer(
     config: RunConfig, prepared: Prepared, arguments: TrainingArguments, folder: RunFolder
 ) -> SupervisedTrainer:
-    """Loads the weights and puts model, objective and rows together. Raises: UserError for an unknown kind of head."""
+    """Loads the weights, tests the model and makes its trainer. Raises: UserError if the model cannot be supervised."""
     model = load_model(config.model)
     if config.training.gradient_checkpointing:
         model.config.use_cache = False
@@ -201,8 +132,8 @@ def make_trainer(
             model.enable_input_require_grads()
     languages = prepared.languages
     supervised = Supervised(model, prepared.objective, chunk_mib=config.training.chunk_mib, languages=languages)
-    supervised.check_lens()
-    supervised.check_tree()
+    check_lens(supervised)
+    check_tree(supervised)
     tokenizer = prepared.tokenizer
     if config.training.gradient_checkpointing:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
@@ -217,21 +148,8 @@ def make_trainer(
     )
 
 
-def describe(config: RunConfig, objective: Objective) -> str:
-    """The objective as a formula."""
-    depth = objective.terms["tft"].layer
-    method = method_of(config.objective)
-    text = formula(objective, depth, trained_on(method))
-    return f"{text}\n  {parts_text(config.data.sdrrl or SdrrlConfig())}" if method.synthesised else text
-
-
-def is_main() -> bool:
-    """Whether this process is the one that writes."""
-    return int(os.environ.get("RANK", "0")) == 0
-
-
 def _start(config: RunConfig, prepared: Prepared, folder: RunFolder, command: Sequence[str] | None) -> None:
-    """Writes what the run is: its configuration, and the manifest of what goes in."""
+    """Writes the run's configuration and its manifest."""
     notes = {
         "rows": prepared.counts,
         "objective": describe(config, prepared.objective),
@@ -249,7 +167,7 @@ def _report(config: RunConfig, prepared: Prepared) -> None:
 
 
 def _calibrate(trainer: SupervisedTrainer, prepared: Prepared) -> None:
-    """The first running means of a centred feature, from the first rows of each language."""
+    """Sets the running means of the centred features from the first rows of each language."""
     rows: list[EncodedRow] = []
     for language in prepared.languages:
         rows += [row for row in prepared.train if row.language == language][:CALIBRATION_ROWS]
@@ -258,7 +176,7 @@ def _calibrate(trainer: SupervisedTrainer, prepared: Prepared) -> None:
     batches = (to_device(trainer.data_collator(rows[n : n + size]), device) for n in range(0, len(rows), size))
     trainer.supervised.train()
     with trainer.compute_loss_context_manager():
-        trainer.supervised.calibrate(batches)
+        calibrate(trainer.supervised, batches)
 
 
 def _evaluated(trainer: SupervisedTrainer) -> bool:
@@ -272,7 +190,7 @@ def _step(checkpoint: Path) -> int:
 
 
 def _save(trainer: SupervisedTrainer, config: RunConfig, prepared: Prepared, folder: RunFolder) -> None:
-    """Writes model or adapter aside, renames it, and adds the model card."""
+    """Writes the model or the adapter, with its model card."""
     trainer.accelerator.wait_for_everyone()
     state = trainer.accelerator.get_state_dict(trainer.model_wrapped) if config.training.fsdp else None
     if not trainer.is_world_process_zero():

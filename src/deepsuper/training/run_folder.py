@@ -1,4 +1,4 @@
-"""What a run leaves behind: resolved configuration, manifest, metrics, checkpoints, model or adapter."""
+"""The files of a run: resolved configuration, manifest, metrics, checkpoints, model or adapter."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from deepsuper.common.outputs import check_folder
 from deepsuper.config import RunConfig
 
 END = "train_runtime"
-"""In the record that ends training; a last evaluation may follow it."""
+"""A key of the last training record. A last evaluation may follow that record."""
 
 
 class RunFolder:
-    """The files of one run. Those that are read again are written aside and renamed."""
+    """The paths and files of one run. Files that are read again are written atomically."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -35,13 +35,13 @@ class RunFolder:
         self.adapter = path / "adapter"
 
     def check_new(self) -> None:
-        """Raises: UserError where a run is here already, or none can be written."""
+        """Raises: UserError if the folder already holds a run, or cannot be written."""
         check_folder("output_dir", self.path)
         if self.config.exists() or self.metrics.exists():
             raise UserError(f"output_dir {self.path}: holds a run: go on with --resume, or choose another folder")
 
     def check_same(self, config: RunConfig) -> None:
-        """Raises: UserError where there is no run to resume, or where it was started with other values."""
+        """Raises: UserError if there is no run to resume, or if it was started with other options."""
         if not self.config.exists():
             raise UserError(f"output_dir {self.path}: no config.yaml, so no run to resume: start it without --resume")
         before = dict(_flat(yaml.safe_load(self.config.read_text(encoding="utf-8"))))
@@ -54,7 +54,7 @@ class RunFolder:
                 )
 
     def check_inputs(self, config: RunConfig, source: str, commit: str | None) -> None:
-        """Raises: UserError naming the first data file, or file of the base model, that is not what the run read."""
+        """Raises: UserError naming the first file of the rows or of the base model that has changed since the start."""
         manifest = self._manifest()
         base = manifest["base_model"]
         files = {path: sha256(Path(path)) for path in _data_files(config) if Path(path).is_file()}
@@ -65,12 +65,12 @@ class RunFolder:
             changed.append(f"model.name {config.model.name} (commit {commit}, before {base['commit']})")
         if changed:
             raise UserError(
-                f"{changed[0]}: has changed since the run was started: put back what it was, or choose another "
+                f"{changed[0]}: has changed since the run was started: restore it, or choose another "
                 "output_dir and start without --resume"
             )
 
     def changed_fingerprints(self, fingerprints: Mapping[str, str]) -> list[str]:
-        """The data sets of the hub whose fingerprint is not the one in the manifest."""
+        """The hub data sets whose fingerprint differs from the one in the manifest."""
         before = self._manifest()["data"]
         return [name for name, value in fingerprints.items() if before.get(name) != value]
 
@@ -79,7 +79,7 @@ class RunFolder:
             manifest: dict[str, Any] = json.loads(self.manifest.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise UserError(
-                f"{self.manifest}: cannot be read ({error}), so nobody knows what the run was trained on: put it back, "
+                f"{self.manifest}: cannot be read ({error}), so the data of the run are unknown: restore the file, "
                 "or choose another output_dir and start without --resume"
             ) from error
         return manifest
@@ -91,12 +91,12 @@ class RunFolder:
         write_text(self.config, dump(config))
 
     def last_checkpoint(self) -> Path | None:
-        """The newest whole checkpoint: its trainer state is written last."""
+        """The newest complete checkpoint: one with a trainer state, which is written last."""
         whole = [p for p in self.checkpoints.glob("checkpoint-*") if _reads(p / "trainer_state.json")]
         return max(whole, key=lambda p: int(p.name.rpartition("-")[2]), default=None)
 
     def rewind(self, step: int) -> None:
-        """Forgets the metrics after `step`, and those after the record of the end: they will be made again."""
+        """Removes the metrics after `step`, and those after the end of training: the resumed run logs them again."""
         if self.metrics.exists():
             kept = []
             for line in whole_lines(self.metrics):
@@ -108,7 +108,7 @@ class RunFolder:
             write_text(self.metrics, "".join(line + "\n" for line in kept))
 
     def log(self, record: Mapping[str, Any]) -> None:
-        """Adds one line to the metrics; a run resumed at its end keeps the record of the end that it has."""
+        """Adds one line to the metrics. The record of the end of training is not added twice."""
         if END in record and any(END in before for before in self.read_metrics()):
             return
         with self.metrics.open("a", encoding="utf-8") as file:
@@ -120,7 +120,7 @@ class RunFolder:
 
 
 def dump(config: RunConfig) -> str:
-    """The configuration as YAML, every value resolved."""
+    """The configuration as YAML, with all values."""
     text: str = yaml.safe_dump(asdict(config), sort_keys=False, allow_unicode=True)
     return text
 
@@ -133,9 +133,9 @@ def make_manifest(
     commit: str | None,
     fingerprints: Mapping[str, str],
 ) -> dict[str, Any]:
-    """Versions, seed, command and what went in: hashes of data files and of a base model's folder.
+    """Versions, seed, command and inputs: hashes of the data files and of the base model's folder.
 
-    Of the hub: the model's `commit`, and the `fingerprints` of data sets.
+    For inputs from the hub: the `commit` of the model and the `fingerprints` of the data sets.
     """
     base = {"name": config.model.name, "revision": config.model.revision, "commit": commit}
     return {

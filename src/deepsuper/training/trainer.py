@@ -1,4 +1,4 @@
-"""transformers.Trainer with named losses: exact means over the global batch, each term logged, NaN named."""
+"""transformers.Trainer for named losses: exact means over the global batch, a log of each term, a stop at NaN."""
 
 from __future__ import annotations
 
@@ -17,35 +17,36 @@ from transformers import Trainer, TrainerCallback
 from deepsuper.common.errors import UserError
 from deepsuper.method.batch import EncodedRow, to_device
 from deepsuper.method.collate import Collator
+from deepsuper.method.grad_norms import GradNorms
 from deepsuper.method.supervised import Supervised
 from deepsuper.training.run_folder import RunFolder
 
 EXTRA = "deepsuper.safetensors"
-"""In each checkpoint, beside model and optimizer: running means and the sums not logged yet."""
+"""A file of each checkpoint: the running means, and the sums of losses that are not logged yet."""
 
 
 class Diverged(UserError):
-    """A loss is not a number any more; names the step and the term."""
+    """A loss is not finite. The message names the step and the term."""
 
     exit_status = 1
 
 
 class _StepEnd(TrainerCallback):  # type: ignore[misc]
-    """Moves the running means once per optimizer step, and has the last step logged, which `log_every` may pass by."""
+    """Updates the running means after each optimizer step, and logs the last step even if `log_every` would not."""
 
     def __init__(self, supervised: Supervised) -> None:
         self.supervised = supervised
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self.supervised.commit()
+        self.supervised.means.commit()
         control.should_log = control.should_log or state.global_step >= state.max_steps
 
 
 class SupervisedTrainer(Trainer):  # type: ignore[misc]
-    """Trains a `Supervised` module. Overrides only what the library has no other place for.
+    """Trains a `Supervised` module. Overrides only methods for which Trainer has no other extension point.
 
-    The counts of each term's tokens in the global batch travel where Trainer passes the number of items, so every
-    micro-batch and rank divides by the same number; per-term sums stay on the device until a step is logged.
+    The number of tokens of each term in the global batch is passed in place of Trainer's number of items, so every
+    micro-batch and rank divides by the same number. The sums of each term stay on the device until a step is logged.
     """
 
     def __init__(self, supervised: Supervised, *, folder: RunFolder, grad_norms_every: int = 0, **kwargs: Any) -> None:
@@ -67,9 +68,9 @@ class SupervisedTrainer(Trainer):  # type: ignore[misc]
         return float(self.state.global_step / max(1, self.state.max_steps))
 
     def get_batch_samples(self, epoch_iterator: Any, num_batches: int, device: torch.device) -> tuple[list[Any], Any]:
-        """The micro-batches of one step, and each term's tokens (or rows) in them over all ranks.
+        """The micro-batches of one step, and the tokens (or rows) of each term in them over all ranks.
 
-        None where the last step has been taken: a run resumed there would be given another by the loop of the library.
+        Empty after the last step: a run that is resumed there would get one more step from Trainer's loop.
         """
         if 0 < self.state.max_steps <= self.state.global_step:
             return [], {}
@@ -96,14 +97,13 @@ class SupervisedTrainer(Trainer):  # type: ignore[misc]
     def compute_loss(
         self, model: nn.Module, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> torch.Tensor:
-        """Eq. 8 over the global batch, times the ranks: DDP and FSDP average gradients over them."""
+        """Eq. 8 over the global batch, times the number of ranks, because DDP and FSDP average gradients over ranks."""
         every = self.grad_norms_every
-        self.supervised.grad_norms = bool(every) and (self.state.global_step + 1) % every == 0
-        losses = model(inputs, num_items_in_batch)
+        norms = GradNorms() if every and (self.state.global_step + 1) % every == 0 else None
+        losses = model(inputs, num_items_in_batch, norms)
         objective = self.supervised.objective
-        if self.supervised.grad_norms:
-            weights = {name: objective.weight(name, self.progress) for name in losses}
-            _accumulate(self._squares, self.supervised.term_grad_norms(weights))
+        if norms is not None:
+            _accumulate(self._squares, norms.squares({name: objective.weight(name, self.progress) for name in losses}))
         detached = {name: loss.detach().float() for name, loss in losses.items()}
         total = objective.total(losses, self.progress)
         _accumulate(self._sums, {**detached, "total": total.detach()})
@@ -112,7 +112,7 @@ class SupervisedTrainer(Trainer):  # type: ignore[misc]
         return scaled
 
     def _watch(self, losses: Mapping[str, torch.Tensor]) -> None:
-        """Notes the first step at which a term is not finite, without waiting for the device."""
+        """Records the first step at which a term is not finite, without waiting for the device."""
         step = self.state.global_step + 1
         for name, loss in losses.items():
             first = self._nan_step.get(name, torch.zeros((), dtype=torch.long, device=loss.device))
@@ -131,11 +131,11 @@ class SupervisedTrainer(Trainer):  # type: ignore[misc]
         """Adds the mean of each term since the last log, and writes the record to metrics.jsonl too."""
         if "loss" in logs:
             self._stop_if_nan()
-            # The loss of a later step would show it, but the last step has none.
+            # A gradient that is not finite shows in the loss of the next step, but the last step has no next one.
             if not math.isfinite(logs.get("grad_norm", 0.0)):
                 raise _diverged(self.state.global_step, "the norm of the gradient")
             logs = {**logs, **self._take_means()}
-        # Of no step there is no mean: the library says 0.
+        # Without a step there is no mean loss; Trainer would log 0.
         left_out = {"total_flos"} if self._stepped else {"total_flos", "train_loss"}
         logs = {key: value for key, value in logs.items() if key not in left_out}
         super().log(logs, start_time)
@@ -143,7 +143,7 @@ class SupervisedTrainer(Trainer):  # type: ignore[misc]
             self.folder.log({"step": self.state.global_step, **logs})
 
     def _take_means(self) -> dict[str, float]:
-        """Of each loss over the steps since the last log; of each gradient's norm the root of the mean square."""
+        """The mean of each loss, and the root mean square of each gradient norm, over the steps since the last log."""
         until, step = self._logged_until, self.state.global_step
         self._logged_until = step
         measured = step // self.grad_norms_every - until // self.grad_norms_every if self.grad_norms_every else 0
@@ -166,21 +166,20 @@ class SupervisedTrainer(Trainer):  # type: ignore[misc]
     def evaluate(
         self, eval_dataset: Any = None, ignore_keys: Any = None, metric_key_prefix: str = "eval"
     ) -> dict[str, float]:
-        """The mean of each term over every held-out row, exactly, whatever the number of ranks."""
+        """The exact mean of each term over all held-out rows, for any number of ranks."""
         rows: list[EncodedRow] = list(eval_dataset if eval_dataset is not None else self.eval_dataset)
         size, rank, ranks = self.args.per_device_eval_batch_size, self.args.process_index, self.args.world_size
         collate = self.data_collator
         assert isinstance(collate, Collator)
         training = self.model_wrapped.training
         self.model_wrapped.eval()
-        self.supervised.grad_norms = False
         names = list(self.supervised.objective.terms)
         sums = torch.zeros(2, len(names), dtype=torch.float64)
         with torch.no_grad(), self.compute_loss_context_manager():
             batches = range(0, len(rows), size * ranks)
             for start in track(batches, "Held-out rows", disable=rank > 0 or self.args.disable_tqdm, transient=True):
                 mine = rows[start + rank * size : start + (rank + 1) * size]
-                # A rank without rows left still runs the collectives of its forward pass, and counts nothing.
+                # A rank that has no rows left still runs a forward pass for its collectives, and counts nothing.
                 batch = collate(mine or rows[:1])
                 counts = self.supervised.term_counts(batch) if mine else dict.fromkeys(names, 0)
                 losses = self.model_wrapped(to_device(batch, self.args.device), dict.fromkeys(names, 1.0))
@@ -210,13 +209,13 @@ class SupervisedTrainer(Trainer):  # type: ignore[misc]
         super()._save_checkpoint(model, trial)
 
     def _kept_by_first(self, values: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        """Sums over the ranks on the first, which writes them, and zeros on the others: logged means stay the same."""
+        """The sums over all ranks on the first rank, which saves them, and zeros on the others: none counts twice."""
         first = self.is_world_process_zero()
         reduced = self._reduced(values).items()
         return {name: torch.tensor(value if first else 0.0, device=self.args.device) for name, value in reduced}
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, torch.Tensor] | None = None) -> None:
-        """An ordinary model (or adapter) folder, and the running means beside it."""
+        """Writes an ordinary model or adapter folder, with the running means in a file of their own."""
         if not self.args.should_save:
             return
         folder = Path(output_dir or self.args.output_dir)
@@ -227,7 +226,8 @@ class SupervisedTrainer(Trainer):  # type: ignore[misc]
         sums = {f"sums.{name}": value for name, value in self._sums.items()}
         squares = {f"squares.{name}": value for name, value in self._squares.items()}
         until = {"logged_until": torch.tensor(self._logged_until)}
-        extra = {**self.supervised.extra_state_dict(), **sums, **squares, **until}
+        means = {f"means.{key}": value for key, value in self.supervised.means.state_dict().items()}
+        extra = {**means, **sums, **squares, **until}
         save_file({key: value.detach().cpu().contiguous() for key, value in extra.items()}, folder / EXTRA)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
@@ -236,25 +236,25 @@ class SupervisedTrainer(Trainer):  # type: ignore[misc]
             super()._load_from_checkpoint(resume_from_checkpoint, model)
         else:
             load_weights(self.supervised.model, folder)
-        # Not read to the device itself: safetensors does not know torch's `cpu:0`, which several processes train on.
+        # Loaded to the CPU first: safetensors does not know the device `cpu:0`, which several processes train on.
         extra = {key: value.to(self.args.device) for key, value in load_file(folder / EXTRA).items()}
         self._logged_until = int(extra.pop("logged_until"))
         self._sums, self._squares = self._taken_from(extra, "sums."), self._taken_from(extra, "squares.")
-        self.supervised.load_extra_state_dict(extra)
+        self.supervised.means.load_state_dict({key.removeprefix("means."): value for key, value in extra.items()})
 
     def _taken_from(self, extra: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
-        """What `_kept_by_first` had put there, under `prefix`."""
+        """Removes and returns the values that `_kept_by_first` saved under `prefix`."""
         taken = {key.removeprefix(prefix): extra.pop(key) for key in list(extra) if key.startswith(prefix)}
         return taken if self.is_world_process_zero() else {name: torch.zeros_like(v) for name, v in taken.items()}
 
 
 def of_model(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The entries of a `Supervised` module's state that are its model's, under the model's own names."""
+    """The part of a `Supervised` module's state that belongs to its model, under the model's own names."""
     return {key.removeprefix("model."): value for key, value in state.items() if key.startswith("model.")}
 
 
 def load_weights(model: Any, folder: Path) -> None:
-    """Puts the weights of a checkpoint back into a model, or into its adapters. Raises: UserError if they differ."""
+    """Loads the weights of a checkpoint into a model, or into its adapters. Raises: UserError if they do not fit."""
     if (folder / "adapter_config.json").is_file():
         from peft import set_peft_model_state_dict
 
@@ -272,7 +272,7 @@ def load_weights(model: Any, folder: Path) -> None:
 def _diverged(step: int, what: str, weight: str = "") -> Diverged:
     return Diverged(
         f"step {step}: {what} is not finite: lower training.learning_rate{weight}, "
-        "or train in bfloat16 or float32; --resume goes on from the last checkpoint"
+        "or train in bfloat16 or float32; --resume continues from the last checkpoint"
     )
 
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from deepsuper.common.errors import BadRow, Place, UserError
 from deepsuper.common.files import sha256
 from deepsuper.common.lines import json_records, numbered_lines
-from deepsuper.config.recipe import CorpusKind
+from deepsuper.config.objective import CorpusKind
 from deepsuper.data.mix.buckets import Buckets
 from deepsuper.data.rows import FIELDS, Skipper, as_text, check_record
 

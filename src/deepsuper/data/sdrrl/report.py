@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from deepsuper.common.files import write_json_lines
-from deepsuper.config import RunConfig, SdrrlConfig
+from deepsuper.config import RunConfig
 from deepsuper.data.rows import TARGET_FIELDS, SkippedRow, write_skipped
 from deepsuper.data.sdrrl.check import skipped_beside
 from deepsuper.data.sdrrl.corpus import Synthesis
@@ -26,20 +26,6 @@ def records_of(made: Synthesis) -> Iterator[Mapping[str, Any]]:
         for row in rows:
             texts = {name: getattr(row, name) for name in TARGET_FIELDS}
             yield {"id": row.id, "part": part, "language": row.language, **texts, "where": str(row.where)}
-
-
-def parts_text(parts: SdrrlConfig) -> str:
-    """What SDRRL's rows are made of, in one line."""
-    own = any(direction.endswith("-en") for direction in parts.directions) and parts.distill
-    pieces = [", ".join(parts.directions)] if parts.directions else []
-    if own:
-        pieces.append(f"English answers by {parts.teacher or 'the base model'} itself")
-    if parts.code_switch and parts.directions:
-        what = "questions and answers" if parts.switch_answers else "questions"
-        pieces.append(f"{what} with {parts.code_switch:.0%} of their aligned words switched")
-    if parts.completion:
-        pieces.append(f"sentences to {' and to '.join(parts.completion)}")
-    return "(x, y) of: " + "; ".join(pieces)
 
 
 def report_synthesis(config: RunConfig, made: Synthesis, output: Path | None) -> None:

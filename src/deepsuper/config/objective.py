@@ -1,0 +1,85 @@
+"""The options of an objective and the words they are written in. No torch: the equations and the recipe share them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+MethodName = Literal[
+    "sft", "tft", "sdrrl", "dft-logits", "dft-feature", "lc-logits", "lc-feature", "et-logits", "et-feature", "mixture"
+]
+CorpusKind = Literal["english", "translated", "parallel"]
+"""The sides that each row of a corpus must have: English, target or both."""
+TermKind = Literal["none", "logits", "feature"]
+Alignment = Literal["conditional", "positional"]
+Pooling = Literal["mean", "last"]
+Similarity = Literal["cosine", "centered", "contrastive"]
+Decay = Literal["none", "linear", "cosine"]
+
+
+@dataclass(frozen=True)
+class Weight:
+    """The factor of a term during training. Eq. 8 has 1 throughout; eq. 3 calls it alpha."""
+
+    value: float = 1.0
+    """The factor after the warm-up and before the decay."""
+    warmup: float = 0.0
+    """The share of training during which the factor rises linearly from 0."""
+    decay: Decay = "none"
+    """How the factor falls to 0 after the warm-up; none: it stays constant."""
+
+    def __post_init__(self) -> None:
+        if self.decay not in get_args(Decay):
+            raise ValueError(f"decay: need one of {', '.join(get_args(Decay))}, got {self.decay!r}")
+
+    def at(self, progress: float) -> float:
+        """The factor at `progress`, the finished share of training in [0, 1]."""
+        if progress < self.warmup:
+            return self.value * progress / self.warmup
+        rest = (progress - self.warmup) / (1.0 - self.warmup) if self.warmup < 1.0 else 0.0
+        rest = min(max(rest, 0.0), 1.0)
+        if self.decay == "linear":
+            return self.value * (1.0 - rest)
+        if self.decay == "cosine":
+            return self.value * 0.5 * (1.0 + math.cos(math.pi * rest))
+        return self.value
+
+
+WeightConfig = Weight
+
+
+@dataclass(frozen=True)
+class ObjectiveConfig:
+    """The method, and one option for each question that the paper leaves open (docs/decisions.md)."""
+
+    method: MethodName = "dft-logits"
+    """The corpus and the terms of the loss; mixture: TFT plus the terms given by `lc` and `et`."""
+    lc: TermKind = "none"
+    """The term at the early layer i; used by `mixture` only."""
+    et: TermKind = "none"
+    """The term at the middle layer j; used by `mixture` only."""
+    layer_lc: int | None = None
+    """i; null: chosen by `layers`."""
+    layer_et: int | None = None
+    """j; null: chosen by `layers`."""
+    layers: Literal["proportion", "auto"] = "proportion"
+    """If `layer_lc` or `layer_et` is null: the paper's shares of the depth, or layers measured before training."""
+    lc_weight: Weight = field(default_factory=Weight)
+    et_weight: Weight = field(default_factory=Weight)
+    alignment: Alignment = "conditional"
+    """For logits: the English text follows x^tgt, or position t of the target text predicts English token t."""
+    pooling: Pooling = "mean"
+    """For features: the mean over the query's tokens, or its last token."""
+    similarity: Similarity = "cosine"
+    """For features: cosine; cosine after each language's mean is removed; or contrastive within the micro-batch."""
+    detach_english: bool = True
+    """For features: no gradient flows into the English side."""
+    train_head_et: bool = False
+    """For an et term of logits: W_out is trained by it too."""
+    lens_norm: bool = True
+    """Apply the final norm before W_out at an inner layer."""
+    temperature: float = 0.05
+    """For `similarity: contrastive`."""
+    momentum: float = 0.99
+    """For the running means of `similarity: centered`."""

@@ -1,0 +1,90 @@
+"""The objective as text, in the paper's symbols: what `deepsuper show` prints."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from deepsuper.config.objective import Weight
+from deepsuper.config.recipe import SdrrlConfig
+from deepsuper.method.methods import Method
+from deepsuper.method.objective import Feature, Logits, Objective
+
+SYMBOLS = {"lc": "x^en", "et": "y^en"}
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The paper's symbols for what the first term trains on: its name, its question and its answer."""
+
+    loss: str
+    query: str
+    response: str
+
+
+TRAINED = {"english": Trained("L_SFT", "x^en", "y^en"), "translated": Trained("L_TFT", "x^tgt", "y^tgt")}
+SYNTHESISED = Trained("L_SDRRL", "x", "y")
+
+
+def trained_on(method: Method) -> Trained:
+    """What the first term of a method trains on."""
+    return SYNTHESISED if method.synthesised else TRAINED.get(method.corpus, TRAINED["translated"])
+
+
+def formula(objective: Objective, num_layers: int, trained: Trained = TRAINED["translated"]) -> str:
+    """The objective as the paper writes it, one line for the sum (eq. 8) and one for each term."""
+    names = {"tft": trained.loss, "lc": "L_LC", "et": "L_ET"}
+    lines = ["L = " + " + ".join(_factor(objective, name) + names[name] for name in objective.terms)]
+    for name, term in objective.terms.items():
+        text = _logits_text(objective, term, trained) if isinstance(term, Logits) else _feature_text(term, num_layers)
+        lines.append(f"  {names[name]} = {text}")
+    return "\n".join(lines)
+
+
+def _factor(objective: Objective, name: str) -> str:
+    weight = objective.weights.get(name, Weight())
+    text = f"{weight.value:g} "
+    if weight.warmup:
+        text += f"(from 0 over the first {weight.warmup:.0%}) "
+    if weight.decay != "none":
+        text += f"({weight.decay} decay to 0) "
+    return "" if name == "tft" else text
+
+
+def _logits_text(objective: Objective, term: Logits, trained: Trained) -> str:
+    predicted = SYMBOLS.get(term.targets, trained.response)
+    text = f"-log P({predicted} | {trained.query}; theta_1:{term.layer}, W_out)"
+    if term.targets == "tft":
+        return text
+    notes = [objective.alignment, "final norm in the lens" if term.lens_norm else "no final norm"]
+    notes.append("W_out learns" if term.train_head else "W_out and final norm frozen")
+    return f"{text}    [{'; '.join(notes)}]"
+
+
+def _feature_text(term: Feature, num_layers: int) -> str:
+    a, b = f"h_{term.layer_en}^en", f"h_{term.layer}^tgt"
+    if term.layer_en == num_layers:
+        a = f"h_L^en (L = {num_layers})"
+    text = {
+        "cosine": f"1 - cos({a}, {b})",
+        "centered": f"1 - cos({a} - mean^en, {b} - mean^tgt)",
+        "contrastive": f"-log softmax over the batch of cos({a}, {b}) / {term.temperature:g}",
+    }[term.similarity]
+    notes = [f"{term.pooling} over the query's content tokens"]
+    notes.append("English side detached" if term.detach_english else "English side learns")
+    if term.similarity == "centered":
+        notes.append(f"momentum {term.momentum:g}")
+    return f"{text}    [{'; '.join(notes)}]"
+
+
+def parts_text(parts: SdrrlConfig) -> str:
+    """What the rows of SDRRL are made of, in one line."""
+    own = any(direction.endswith("-en") for direction in parts.directions) and parts.distill
+    pieces = [", ".join(parts.directions)] if parts.directions else []
+    if own:
+        pieces.append(f"English answers by {parts.teacher or 'the base model'} itself")
+    if parts.code_switch and parts.directions:
+        what = "questions and answers" if parts.switch_answers else "questions"
+        pieces.append(f"{what} with {parts.code_switch:.0%} of their aligned words switched")
+    if parts.completion:
+        pieces.append(f"sentences to {' and to '.join(parts.completion)}")
+    return "(x, y) of: " + "; ".join(pieces)
