@@ -8,8 +8,10 @@ import json
 import re
 import shutil
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -18,7 +20,7 @@ from deepsuper.cli import main
 from deepsuper.common.errors import Place
 from deepsuper.common.lines import MAX_LINE
 from deepsuper.config.check import CheckConfig
-from deepsuper.data.check.charts import LEFT, histogram
+from deepsuper.data.check.charts import histogram
 from deepsuper.data.check.fix import write_fixed
 from deepsuper.data.check.page import make_page
 from deepsuper.data.check.reading import read_source
@@ -190,7 +192,10 @@ def test_several_processes_find_what_one_finds(tmp_path, monkeypatch):
     assert found[0] == found[1] and found[0]
 
 
-ATTACK = "</style></p><img src=x onerror=\"document.title='broken'\"><script>document.title='broken'</script>"
+ATTACK = (
+    "</style></p><img src=x onerror=\"document.title='broken'\"><script>document.title='broken'</script>"
+    "{{ 7 * 7 }}{% for %}javascript:alert(1)\u202e"
+)
 
 
 def attacked(tmp_path: Path) -> Path:
@@ -204,6 +209,7 @@ def attacked(tmp_path: Path) -> Path:
 def test_no_text_ends_up_as_markup(tmp_path):
     page = attacked(tmp_path).read_text(encoding="utf-8")
     assert "<img" not in page and "<script" not in page and "&lt;img" in page and "مرحبا" in page
+    assert ATTACK in unescape(page) and "{{ 7 * 7 }}" in page
     assert "http" not in page.split("</head>")[0].replace("http-equiv", "") and "src=" not in page.replace("src=x", "")
 
 
@@ -245,8 +251,20 @@ def test_the_page_is_legible_and_runs_nothing(tmp_path):
 
 
 def test_a_mark_beyond_all_values_stands_at_its_own_place():
-    values, marked = [float(n) for n in range(10, 30)], re.compile(r'<line x1="([\d.]+)" x2="\1"[^>]*dasharray')
-    (below,) = marked.findall(histogram("scores", "", {"": values}, marks=[-10.0]))
-    (between,) = marked.findall(histogram("scores", "", {"": [*values, -30.0]}, marks=[-10.0]))
-    assert float(below) == LEFT < float(between)
-    assert ">-10<" in histogram("scores", "", {"": values}, marks=[-10.0])
+    values, marked = [float(n) for n in range(10, 30)], re.compile(r'd="M ([\d.]+) [\d.]+ L \1 [^>]*dasharray')
+    chart = histogram("scores", "", {"": values}, marks=[-10.0])
+    (below,) = marked.findall(re.sub(r" +", " ", chart))
+    (between,) = marked.findall(re.sub(r" +", " ", histogram("scores", "", {"": [*values, -30.0]}, marks=[-10.0])))
+    left = min(float(x) for x in re.findall(r'd="M ([\d.]+)[^"]*" clip-path', chart))
+    assert float(below) == left < float(between)
+    assert ">-10<" in chart
+
+
+@pytest.mark.parametrize("values", [[], [float("nan")], [5.0], [5.0] * 9, [0.0, 1e5], [1e-9, 2.0], [-3.0, -2.999]])
+@pytest.mark.parametrize("log", [False, True])
+def test_any_values_have_a_chart_or_none(values, log):
+    chart = histogram("lengths", "bytes", {"English": values, "target": values}, log=log)
+    if not np.isfinite(values).any():
+        assert chart is None
+    else:
+        assert ">English<" in chart and ">target<" in chart and len(re.findall(r"<text", chart)) >= 7

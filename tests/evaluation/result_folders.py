@@ -26,9 +26,9 @@ def write_run(
     limit: int | None = None,
     profile: str = "paper",
     sha256: str = "0" * 64,
-    asks: str | None = None,
+    asks: str = "a1",
     also: Sequence[str] = (),
-    comet: str | None = None,
+    comet: str = "wmt22",
 ) -> Path:
     """A folder of one run. `scores`: key -> metric and items; `also`: measures beside it; `comet`: COMET's model.
 
@@ -38,18 +38,14 @@ def write_run(
     record: dict[str, Any] = {}
     for key, (metric, items) in scores.items():
         record[key] = {"items": len(items), "metric": metric, **part(metric, items), "data": {"sha256": sha256}}
-        record[key]["limit"] = limit
+        record[key] |= {"limit": limit, "task_version": 1.0, "asks": asks}
         record[key] |= {name: part(name, items) for name in also}
-        if asks is not None:
-            record[key]["asks"] = asks
         if "in_language" in items[0]:
-            record[key]["in_language"] = part("in_language", items)
+            record[key] |= {"in_language": part("in_language", items), "empty": part("empty", items)}
             if record[key]["in_language"] is not None:
                 record[key]["in_language"]["items"] = sum(item["in_language"] is not None for item in items)
-            record[key] |= {"empty": part("empty", items)} if "prediction" in items[0] else {}
         if "comet" in items[0]:
-            record[key]["comet"] = part("comet", items)
-            record[key]["comet"] |= {"model": comet, "version": "2.2.7"} if comet is not None else {}
+            record[key]["comet"] = {**part("comet", items), "model": comet, "version": "2.2.7"}
         lines = "".join(json.dumps(item, ensure_ascii=False) + "\n" for item in items)
         (folder / "items" / f"{key.replace('/', '.')}.jsonl").write_text(lines, encoding="utf-8")
     asked = {"model": {"name": model}, "profile": profile}
@@ -81,7 +77,10 @@ def made_up(seed: int, *, gain: float = 0.0, items: int = 60, languages: Sequenc
         for benchmark in ("xquad", "mlqa"):
             values = (_ease(f"{benchmark} {language}", seed, items) + gain).clip(0, 1)
             spoken = _ease("spoken", seed, items) + gain > 0.2
-            found = [{**i, "in_language": bool(s)} for i, s in zip(numbered("f1", values), spoken, strict=True)]
+            found = [
+                {**i, "in_language": bool(s), "prediction": "said"}
+                for i, s in zip(numbered("f1", values), spoken, strict=True)
+            ]
             scores[f"{benchmark}/{language}"] = ("f1", found)
         scores[f"mkqa/{language}"] = ("official_f1", _mkqa(f"mkqa {language}", seed, gain, items))
     scores["flores/en-zh"] = ("chrf", _translations(seed, gain, items))

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from deepsuper.evaluation.compare.formats import FORMATS, as_csv, as_markdown
 from deepsuper.evaluation.compare.grids import grids
+from deepsuper.evaluation.compare.report import FORMATS, as_csv
 from result_folders import compared, write_run
 from test_compare_formats import unlatex
 
@@ -49,10 +49,3 @@ def test_the_long_form_has_them_as_fields(comparison):
     assert [(row["mean"], row["items"], row["told"], row["empty"]) for row in rows] == [
         ("100.000000", "4", "1", "75.000000"), ("", "4", "0", "100.000000"),
     ]  # fmt: skip
-
-
-def test_results_of_before_they_were_kept_are_shown_without(tmp_path):
-    run = answers(tmp_path / "a", True, False)
-    file = run / "results.json"
-    file.write_text(file.read_text().replace('"items": 2}', '"old": 2}').replace('"empty"', '"other"'))
-    assert "| a | in the language, % | 50.00 (9.5 to 90.5) |\n|  | can be told | - |" in as_markdown(compared(run))

@@ -18,7 +18,8 @@ from markdown_it import MarkdownIt
 from rich.console import Console
 
 from deepsuper.evaluation.compare import Comparison
-from deepsuper.evaluation.compare.formats import (
+from deepsuper.evaluation.compare.layout import Column
+from deepsuper.evaluation.compare.report import (
     CSV_HEADER,
     FORMATS,
     as_csv,
@@ -28,8 +29,7 @@ from deepsuper.evaluation.compare.formats import (
     as_text,
     print_text,
 )
-from deepsuper.evaluation.compare.layout import Column
-from deepsuper.evaluation.compare.tables import Cell, Row, Score, Table, shown
+from deepsuper.evaluation.compare.tables import Answers, Score, ScoreCell, ScoreRow, ScoreTable, shown
 from result_folders import compared, made_up, write_run
 
 # Formats
@@ -39,14 +39,17 @@ def drawn(name: str, other: str) -> Comparison:
     """Two runs by these names in one table, without any file."""
     columns = (Column("xquad", "vi", "f1"), Column("xquad", "zh", "f1"))
     rows = tuple(
-        Row(
+        ScoreRow(
             n,
             False,
-            {c: Cell(Score(s + k / 10, s, s + 0.2), 9, Score(0.5 + s, 0.5, 0.6)) for k, c in enumerate(columns)},
+            {
+                c: ScoreCell(Score(s + k / 10, s, s + 0.2), 9, Answers(Score(0.5 + s, 0.5, 0.6), 9, 0.0))
+                for k, c in enumerate(columns)
+            },
         )
         for n, s in ((name, 0.1234), (other, 0.2345))
     )
-    return Comparison((Table("Question answering", columns, rows, ()),), (name,), "holm", 100, 0, ())
+    return Comparison((ScoreTable("Question answering", columns, rows, ()),), (name,), "holm", 100, 0, ())
 
 
 NUMBERS = {"12.34", "22.34", "23.45", "33.45", "62.34", "73.45"}

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from deepsuper.evaluation.compare.formats import FORMATS, as_text
 from deepsuper.evaluation.compare.layout import Column
-from deepsuper.evaluation.compare.tables import Cell, Comparison, Row, Score, Table
+from deepsuper.evaluation.compare.report import FORMATS, as_text
+from deepsuper.evaluation.compare.tables import Comparison, Score, ScoreCell, ScoreRow, ScoreTable
 from result_folders import compared, numbered, write_run
 
 
 def of_one(score: Score) -> Comparison:
     column = Column("flores", "en-zh", "comet")
-    row = Row("one", False, {column: Cell(score, 40)})
-    return Comparison((Table("Translation, COMET", (column,), (row,), ()),), ("one",), "holm", 100, 0, ())
+    row = ScoreRow("one", False, {column: ScoreCell(score, 40)})
+    return Comparison((ScoreTable("Translation, COMET", (column,), (row,), ()),), ("one",), "holm", 100, 0, ())
 
 
 @pytest.mark.parametrize("name", ["text", "md", "html"])

@@ -9,7 +9,7 @@ import pytest
 
 from deepsuper.config import CompareConfig
 from deepsuper.evaluation.compare import find_runs, groups_of, run_compare
-from deepsuper.evaluation.compare.formats import FORMATS
+from deepsuper.evaluation.compare.report import FORMATS
 from result_folders import made_up, numbered, write_run
 
 # The command
@@ -66,13 +66,17 @@ def edit(path: Path, old: str, new: str) -> None:
 
 
 ITEMS = "items/xnli.zh.jsonl"
+NO_SCORE = '{"asked": {"model": {"name": "a"}, "profile": "paper"}, "scores": {}}'
 BROKEN = {
     "no such folder": lambda run: run.rename(run.with_name("gone")),
     "holds no results.json": lambda run: (run / "results.json").unlink(),
     "results.json: not what": lambda run: (run / "results.json").write_text("{"),
     "has no 'scores'": lambda run: edit(run / "results.json", '"scores"', '"other"'),
     "unknown metric 'bad'": lambda run: edit(run / "results.json", '"metric": "acc"', '"metric": "bad"'),
-    "holds no score": lambda run: (run / "results.json").write_text('{"asked":{"model":{"name":"a"}},"scores":{}}'),
+    "holds no score": lambda run: (run / "results.json").write_text(NO_SCORE),
+    "has no 'profile'": lambda run: edit(run / "results.json", '"profile"', '"other"'),
+    "has no 'asks'": lambda run: edit(run / "results.json", '"asks"', '"other"'),
+    "has no 'limit'": lambda run: edit(run / "results.json", '"limit"', '"other"'),
     "has a score of xnli/zh": lambda run: (run / ITEMS).unlink(),
     r"xnli.zh.jsonl:2: is no JSON": lambda run: edit(run / ITEMS, '{"id": "q1"', '{"id" "q1"'),
     r"xnli.zh.jsonl:3: need an item with an id": lambda run: edit(run / ITEMS, '"q2"', "null"),

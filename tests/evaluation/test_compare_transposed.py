@@ -8,8 +8,8 @@ import pytest
 
 from deepsuper.config import CompareConfig
 from deepsuper.evaluation.compare import Comparison, run_compare
-from deepsuper.evaluation.compare.formats import as_latex, as_markdown, as_text
 from deepsuper.evaluation.compare.grids import Grid, grids
+from deepsuper.evaluation.compare.report import as_latex, as_markdown, as_text
 from result_folders import compared, made_up, write_run
 from test_compare_answers import answers
 from test_compare_formats import unlatex
@@ -89,5 +89,5 @@ def test_the_option_turns_the_tables_and_is_refused_with_csv(tmp_path, capsys):
     folder = answers(tmp_path / "a", True, False)
     run_compare(CompareConfig((str(folder),), format="md", transpose=True))
     assert "| benchmark | language | a |" in capsys.readouterr().out
-    with pytest.raises(ValueError, match=r"^transpose: need none with csv, which has a row for each score, got True"):
+    with pytest.raises(ValueError, match=r"^transpose: need false with csv, which has a row for each score, got True"):
         run_compare(CompareConfig((str(folder),), format="csv", transpose=True))

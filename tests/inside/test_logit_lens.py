@@ -13,7 +13,7 @@ from rich.console import Console
 
 from deepsuper.cli import main
 from deepsuper.inside.logit_lens import Cell, View, read_text
-from deepsuper.inside.logit_lens.page import as_data, escape, make_page, write_page
+from deepsuper.inside.logit_lens.page import as_data, make_page, write_page
 from deepsuper.inside.logit_lens.terminal import print_view
 from failing import fail
 from runs import make_run
@@ -21,7 +21,7 @@ from tiny import make_model, make_tokenizer
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium on the PATH (Debian: chromium)")
-ARABIC, ATTACK = "السلام", "</script><img src=x onerror=\"document.title='broken'\"><b>%%DATA%%"
+ARABIC, ATTACK = "السلام", "</script><img src=x onerror=\"document.title='broken'\"><b>{{ 7 * 7 }}&\u2028"
 
 
 def made_up(name: str, shift: float) -> View:
@@ -73,7 +73,6 @@ def test_no_token_can_leave_its_place_in_the_page():
     start = page.index('id="data">') + len('id="data">')
     data = json.loads(page[start : page.index("</script>", start)])
     assert data["tokens"][3] == ATTACK
-    assert json.loads(escape("\u2028<&>")) == "\u2028<&>"
 
 
 @pytest.fixture(scope="module")

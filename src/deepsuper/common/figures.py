@@ -1,14 +1,27 @@
-"""Figures without a screen: drawn by matplotlib, written aside, in a font that has the letters."""
+"""Figures without a screen: drawn by matplotlib, as a PNG file in a font that has the letters, or as SVG in a page."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import io
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
+
+from markupsafe import Markup
 
 from deepsuper.common.files import replacing
+
+INK = "#010203"
+"""What is drawn in this colour by `inline_svg` has the colour of the page's text, in light and in dark mode."""
+SVG_STYLE = {
+    "svg.fonttype": "none",
+    "text.parse_math": False,
+    "font.size": 11,
+    **dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), INK),
+}
 
 
 @contextmanager
@@ -26,6 +39,51 @@ def figure(path: Path, **options: Any) -> Iterator[Any]:
             made.savefig(aside, dpi=130, format="png")
     finally:
         pyplot.close(made)
+
+
+def inline_svg(draw: Callable[[Any], None], label: str, width: int, height: int) -> Markup:
+    """What `draw` draws on a matplotlib figure, as an SVG element to stand in a page; its size is in pixels.
+
+    `label` says to a screen reader what it shows. Text stays text. The same drawing is the same SVG: no date, no
+    random name.
+    """
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    file = io.StringIO()
+    with rc_context({**SVG_STYLE, "svg.hashsalt": label}):
+        made = Figure(figsize=(width / 72, height / 72), dpi=72)
+        draw(made)
+        made.savefig(file, format="svg", transparent=True, metadata={"Date": None})
+    root = ElementTree.fromstring(file.getvalue())
+    for element in list(root.iter()):
+        for child in list(element):
+            if _local(child.tag) in ("metadata", "style"):
+                element.remove(child)
+        _without_style(element)
+    root.attrib |= {"width": str(width), "height": str(height), "role": "img", "aria-label": label}
+    root.attrib |= {"stroke-linejoin": "round", "stroke-linecap": "butt"}  # as in the style that is left out
+    return Markup(ElementTree.tostring(root, encoding="unicode"))
+
+
+def _without_style(element: ElementTree.Element) -> None:
+    """Turns the style attribute, which a page's policy forbids, into attributes of SVG, and takes the namespaces away.
+
+    The font is the page's own. Groups lose their ids, which are the same in every figure.
+    """
+    style = [part.partition(":") for part in element.attrib.pop("style", "").split(";")]
+    found = {_local(name): value for name, value in element.attrib.items()}
+    found |= {name.strip(): value.strip() for name, _, value in style if name.strip()}
+    element.tag = _local(element.tag)
+    if element.tag == "g":
+        found.pop("id", None)
+    kept = {name: value for name, value in found.items() if not name.startswith("font")}
+    element.attrib = {name: "currentColor" if value == INK else value for name, value in kept.items()}
+
+
+def _local(name: str) -> str:
+    """A name of XML without its namespace."""
+    return name.rpartition("}")[2]
 
 
 def font_for(text: str) -> str | None:

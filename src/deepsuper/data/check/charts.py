@@ -1,46 +1,52 @@
-"""Histograms as SVG that stands inside a page: no script, no style, no file."""
+"""Histograms as SVG that stands inside a page."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from html import escape
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from markupsafe import Markup
 
+from deepsuper.common.figures import inline_svg
 from deepsuper.common.arrays import Floats
 
-WIDTH, HEIGHT, LEFT, RIGHT, BOTTOM, TOP = 460, 190, 44, 20, 40, 24
+WIDTH, HEIGHT = 460, 200
 BARS = 40
-SERIES = ("#2563eb", "#d97706")
+SERIES = ("#3b82f6", "#d97706")
 
 
 def histogram(
-    title: str, unit: str, series: dict[str, Sequence[float]], *, log: bool = False, marks: Sequence[float] = ()
-) -> str:
-    """One or two histograms over each other; `marks` are upright lines. "" where there is nothing to draw."""
+    title: str, unit: str, series: Mapping[str, Sequence[float]], *, log: bool = False, marks: Sequence[float] = ()
+) -> Markup | None:
+    """One or two histograms over each other, the second as an outline; `marks` are dashed lines with their values.
+
+    None where there is nothing to draw.
+    """
     known = {name: np.array(values, float) for name, values in series.items()}
     known = {name: values[np.isfinite(values)] for name, values in known.items()}
     if not sum(len(values) for values in known.values()):
-        return ""
+        return None
     edges = _edges(np.concatenate(list(known.values())), marks, log)
-    counts = {name: np.histogram(np.clip(v, edges[0], edges[-1]), edges)[0] for name, v in known.items()}
-    most = max(int(count.max()) for count in counts.values())
-    parts = [_bars(count, most, SERIES[n % 2]) for n, count in enumerate(counts.values())]
-    parts += [_mark(_place(mark, edges, log)) for mark in marks]
-    parts += [_ticks(edges, most, log), _legend(list(counts))] if len(counts) > 1 else [_ticks(edges, most, log)]
-    return (
-        f'<figure><svg viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" role="img" '
-        f'aria-label="{escape(title)}">{"".join(parts)}'
-        f'<text x="{(WIDTH + LEFT) / 2}" y="{HEIGHT - 4}" text-anchor="middle">{escape(unit)}</text></svg>'
-        f"<figcaption>{escape(title)}</figcaption></figure>\n"
-    )
+
+    def draw(figure: Any) -> None:
+        axes = figure.add_axes((0.11, 0.21, 0.86, 0.67))
+        _scale(axes, unit, edges, log)
+        for n, (name, values) in enumerate(known.items()):
+            counts, _ = np.histogram(np.clip(values, edges[0], edges[-1]), edges)
+            look = {"alpha": 0.55, "linewidth": 0} if n == 0 else {"linewidth": 1.8, "fill": False}
+            axes.stairs(counts, edges, **{"fill": True, **look}, color=SERIES[n], label=name)
+        for mark in marks:
+            axes.axvline(mark, color="#ef4444", linestyle="--", linewidth=1.2)
+            axes.annotate(_short(mark), (mark, 1.03), xycoords=("data", "axes fraction"), ha="center")
+        if len(known) > 1:
+            axes.legend(loc="lower right", bbox_to_anchor=(1.02, 0.97), ncols=2, frameon=False, borderpad=0)
+
+    return inline_svg(draw, title, WIDTH, HEIGHT)
 
 
 def _edges(values: Floats, marks: Sequence[float], log: bool) -> Floats:
-    """The bars' limits: they leave out the last thousandth at either end, which is drawn into the outer bars; all
-    marks are within.
-    """
+    """The limits of the bars, with all marks inside. The outer thousandths of the values go into the outer bars."""
     low, high = np.quantile(values, (0.001, 0.999))
     low, high = min([low, *marks]), max([high, *marks])
     if log:
@@ -49,46 +55,27 @@ def _edges(values: Floats, marks: Sequence[float], log: bool) -> Floats:
     return np.linspace(low, high if high > low else low + 1, BARS + 1)
 
 
-def _place(value: float, edges: Floats, log: bool) -> float:
-    at = np.clip(value, edges[0], edges[-1])
-    share = np.log(at / edges[0]) / np.log(edges[-1] / edges[0]) if log else (at - edges[0]) / (edges[-1] - edges[0])
-    return LEFT + float(share) * (WIDTH - LEFT - RIGHT)
+def _scale(axes: Any, unit: str, edges: Floats, log: bool) -> None:
+    """Both axes with a few round numbers."""
+    from matplotlib import ticker
 
-
-def _bars(counts: Any, most: int, color: str) -> str:
-    width = (WIDTH - LEFT - RIGHT) / BARS
-    full = HEIGHT - BOTTOM - TOP
-    bars = (
-        f'<rect x="{LEFT + n * width:.1f}" y="{HEIGHT - BOTTOM - full * count / most:.1f}" width="{width - 0.6:.1f}" '
-        f'height="{full * count / most:.1f}"/>'
-        for n, count in enumerate(counts.tolist())
-        if count
-    )
-    return f'<g fill="{color}" fill-opacity="0.6">{"".join(bars)}</g>'
-
-
-def _mark(x: float) -> str:
-    place = f'x1="{x:.1f}" x2="{x:.1f}" y1="{TOP - 6}" y2="{HEIGHT - BOTTOM}"'
-    return f'<line {place} stroke="#dc2626" stroke-dasharray="4 3"/>'
-
-
-def _ticks(edges: Floats, most: int, log: bool) -> str:
-    base = HEIGHT - BOTTOM
-    at = [edges[n] for n in range(0, BARS + 1, BARS // 4)]
-    labels = "".join(
-        f'<text x="{_place(v, edges, log):.1f}" y="{base + 15}" text-anchor="middle">{_short(v)}</text>' for v in at
-    )
-    line = f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{base}" y2="{base}" stroke="currentColor"/>'
-    return f'{line}{labels}<text x="{LEFT - 5}" y="{TOP + 4}" text-anchor="end">{most:,}</text>'
+    low, high = edges[0], edges[-1]
+    if log:
+        axes.set_xscale("log")
+        round_ones: ticker.Locator = ticker.LogLocator(subs=(1, 2, 5) if high < 500 * low else (1,), numticks=20)
+    else:
+        round_ones = ticker.MaxNLocator(6)
+    ticks = [float(tick) for tick in round_ones.tick_values(low, high) if low <= tick <= high]
+    ticks = ticks if len(ticks) > 1 else edges[:: BARS // 4].tolist()
+    axes.set_xticks(ticks, [_short(tick) for tick in ticks])
+    axes.minorticks_off()
+    axes.yaxis.set_major_locator(ticker.MaxNLocator(3, integer=True))
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    axes.set(xlim=(low, high), xlabel=unit)
+    axes.tick_params(length=0)
+    axes.spines[["top", "right", "left"]].set_visible(False)
 
 
 def _short(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 20 else f"{value:.2g}"
-
-
-def _legend(names: Sequence[str]) -> str:
-    return "".join(
-        f'<rect x="{WIDTH - 190 + 95 * n}" y="4" width="10" height="10" fill="{SERIES[n % 2]}" fill-opacity="0.6"/>'
-        f'<text x="{WIDTH - 176 + 95 * n}" y="13">{escape(name)}</text>'
-        for n, name in enumerate(names)
-    )
+    """A number with two digits at least; 0 has no sign."""
+    return f"{value + 0.0:,.0f}" if abs(value) >= 20 else f"{value + 0.0:.2g}"

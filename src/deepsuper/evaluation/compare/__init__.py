@@ -1,4 +1,4 @@
-"""Runs side by side in the paper's tables, with paired intervals, tests and their correction, in five formats."""
+"""Runs side by side in the paper's tables, in five formats, with paired intervals and corrected tests."""
 
 from deepsuper.evaluation.compare.paired import Difference, corrected, difference, mcnemar
 from deepsuper.evaluation.compare.run import groups_of, run_compare

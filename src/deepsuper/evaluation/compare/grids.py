@@ -1,4 +1,4 @@
-"""A comparison as plain grids of texts and notes, which every format but CSV only has to spell."""
+"""A comparison as grids of texts and as notes. Every format shows these, except CSV."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from itertools import accumulate, chain, groupby
 
 from deepsuper.evaluation.compare.layout import Column
 from deepsuper.evaluation.compare.paired import Difference
-from deepsuper.evaluation.compare.tables import Cell, Comparison, Row, Score, Table, shown
+from deepsuper.evaluation.compare.tables import Answers, Comparison, Score, ScoreCell, ScoreRow, ScoreTable, shown
 
 DIFFERS, APART = "†", "‡"
 MISSING = "-"
@@ -23,8 +23,8 @@ DIFFERENCE_HEADER = ("run", "benchmark", "language", "difference", "95% interval
 
 
 @dataclass(frozen=True)
-class Text:
-    """One cell. `mark`: a sign behind it; `interval`: its score's own; `hint`: what a pointer over it may tell."""
+class GridCell:
+    """One cell. `mark`: the sign after it; `interval`: the interval of its score; `hint`: the text of a tooltip."""
 
     text: str
     bold: bool = False
@@ -35,25 +35,26 @@ class Text:
 
 @dataclass(frozen=True)
 class Grid:
-    """`names`: how many columns at the left are words; `groups`: titles over the others, each with how many."""
+    """A table of texts. `names`: the number of columns of words, at the left. `groups`: titles above the other columns,
+    each with the number of its columns. `rules`: the rows with a line above them, between blocks of rows.
+    """
 
     title: str
     names: int
     header: tuple[str, ...]
     groups: tuple[tuple[str, int], ...]
-    rows: tuple[tuple[Text, ...], ...]
+    rows: tuple[tuple[GridCell, ...], ...]
     rules: tuple[int, ...] = ()
-    """Rows with a line above: the first of each block that is compared, or transposed of each benchmark."""
 
 
 def grids(comparison: Comparison) -> list[Grid]:
-    """The scores of each table, what share of the answers is in the language, and the differences."""
+    """For each table its scores, the language of the answers, and the differences."""
     found = []
     for table in comparison.tables:
         found.append(_scores(table))
-        spoken = tuple(c for c in table.columns if any(c in r.cells and _speaks(r.cells[c]) for r in table.rows))
-        if spoken:
-            found.append(_spoken(table, spoken))
+        written = tuple(c for c in table.columns if any(c in r.cells and r.cells[c].answers for r in table.rows))
+        if written:
+            found.append(_answers(table, written))
     if comparison.transposed:
         found = [_transposed(grid) for grid in found]
     for table in comparison.tables:
@@ -71,104 +72,109 @@ def _groups(columns: tuple[Column, ...]) -> tuple[tuple[str, int], ...]:
 
 
 def _transposed(grid: Grid) -> Grid:
-    """A column for each run, a row for each benchmark and language, or several, where a run has several."""
+    """The grid with a column for each run. Each benchmark and language has as many rows as a run had before."""
     over = chain.from_iterable([title] * count for title, count in grid.groups)
     labels = [
         (title or name, name if title else "") for title, name in zip(over, grid.header[grid.names :], strict=True)
     ]
     runs = [row[0].text for row in grid.rows if row[0].text]
     each = len(grid.rows) // len(runs)
-    rows: list[tuple[Text, ...]] = []
+    rows: list[tuple[GridCell, ...]] = []
     rules = []
     for n, label in enumerate(labels):
         if rows and (each > 1 or label[0] != labels[n - 1][0]):
             rules.append(len(rows))
         for k, first in enumerate(grid.rows[:each]):
-            named = [Text("" if k else word) for word in label]
+            named = [GridCell("" if k else word) for word in label]
             rows.append((*named, *first[1 : grid.names], *(row[grid.names + n] for row in grid.rows[k::each])))
     header = ("benchmark", "language", *grid.header[1 : grid.names], *[""] * len(runs))
     return Grid(grid.title, grid.names + 1, header, tuple((run, 1) for run in runs), tuple(rows), tuple(rules))
 
 
-def _scores(table: Table) -> Grid:
+def _scores(table: ScoreTable) -> Grid:
     average = any(row.average is not None for row in table.rows)
     header = ("run", *(c.language for c in table.columns), *(["average"] if average else []))
     rows = []
     for row in table.rows:
         cells = [_score(row.cells.get(c)) for c in table.columns]
         mean = [_score(row.average)] if average else []
-        rows.append((Text(row.name), *cells, *mean))
+        rows.append((GridCell(row.name), *cells, *mean))
     rules = tuple(accumulate(len(block) for block in table.blocks()))[:-1]
     groups = (*_groups(table.columns), *([("", 1)] if average else []))
     return Grid(f"{table.title}: scores in percent", 1, header, groups, tuple(rows), rules)
 
 
-def _score(cell: Cell | None) -> Text:
+def _score(cell: ScoreCell | None) -> GridCell:
     if cell is None:
-        return Text(MISSING)
+        return GridCell(MISSING)
     differs = cell.difference is not None and cell.difference.significant
     mark = APART if cell.apart is not None else DIFFERS if differs else ""
     return _spelled(cell.score, cell.items, cell.best, mark)
 
 
-def _spelled(score: Score, items: int | None, best: bool = False, mark: str = "") -> Text:
+def _spelled(score: Score, items: int | None, best: bool = False, mark: str = "") -> GridCell:
     if score.low is None or score.high is None:
-        return Text(shown(score.mean), best, mark)
+        return GridCell(shown(score.mean), best, mark)
     hint = f"95%: {shown(score.low)} to {shown(score.high)}" + (f"; {items} items" if items is not None else "")
-    return Text(shown(score.mean), best, mark, f"{_short(score.low)} to {_short(score.high)}", hint)
+    return GridCell(shown(score.mean), best, mark, f"{_short(score.low)} to {_short(score.high)}", hint)
 
 
 def _short(score: float) -> str:
-    """A bound of an interval in percent; nothing has no sign."""
+    """A bound of an interval in percent; 0 has no sign."""
     return f"{round(100 * score, 1) + 0.0:.1f}"
 
 
-def _speaks(cell: Cell) -> bool:
-    return cell.spoken is not None or cell.told is not None
-
-
-def _spoken(table: Table, columns: tuple[Column, ...]) -> Grid:
-    """Three rows for each run: the share, of how many answers it is, and how many are empty."""
-    rows: list[tuple[Text, ...]] = []
+def _answers(table: ScoreTable, columns: tuple[Column, ...]) -> Grid:
+    """Three rows for each run: the share in the language, how many answers it is of, and the share of empty ones."""
+    rows: list[tuple[GridCell, ...]] = []
     starts = []
     for row in (row for row in table.rows if not row.reported):
         cells = [row.cells.get(c) for c in columns]
         starts.append(len(rows))
-        for n, (words, spell) in enumerate(ANSWERS.items()):
-            spelled = [spell(cell) if cell is not None and _speaks(cell) else None for cell in cells]
-            rows.append((Text("" if n else row.name), Text(words), *(one or Text(MISSING) for one in spelled)))
+        for n, (words, show) in enumerate(ABOUT_ANSWERS.items()):
+            shown_cells = [show(cell.answers, cell.items) if cell and cell.answers else None for cell in cells]
+            named = (GridCell("" if n else row.name), GridCell(words))
+            rows.append((*named, *(one or GridCell(MISSING) for one in shown_cells)))
     header = ("run", "answers", *(c.language for c in columns))
     title = f"{table.title}: answers in the asked language"
     return Grid(title, 2, header, _groups(columns), tuple(rows), tuple(starts[1:]))
 
 
-ANSWERS: dict[str, Callable[[Cell], Text | None]] = {
-    "in the language, %": lambda cell: None if cell.spoken is None else _spelled(cell.spoken, cell.told),
-    "can be told": lambda cell: None if cell.told is None else Text(f"{cell.told} of {cell.items}"),
-    "empty, %": lambda cell: None if cell.empty is None else Text(shown(cell.empty)),
+ABOUT_ANSWERS: dict[str, Callable[[Answers, int | None], GridCell | None]] = {
+    "in the language, %": lambda found, items: None if found.share is None else _spelled(found.share, found.told),
+    "can be told": lambda found, items: GridCell(f"{found.told} of {items}"),
+    "empty, %": lambda found, items: GridCell(shown(found.empty)),
 }
 
 
-def _difference(row: Row, column: Column, found: Difference) -> tuple[Text, ...]:
-    name, benchmark = Text(row.name), Text(f"{column.benchmark} ({column.measure})")
-    interval = Text(f"{signed(found.low)} to {signed(found.high)}")
-    p = [Text(as_p(value)) for value in (found.p, found.p_corrected)]
+def _difference(row: ScoreRow, column: Column, found: Difference) -> tuple[GridCell, ...]:
+    name, benchmark = GridCell(row.name), GridCell(f"{column.benchmark} ({column.measure})")
+    interval = GridCell(f"{signed(found.low)} to {signed(found.high)}")
+    p = [GridCell(as_p(value)) for value in (found.p, found.p_corrected)]
     mark = DIFFERS if found.significant else ""
-    return name, benchmark, Text(column.language), Text(signed(found.mean), mark=mark), interval, *p, Text(found.test)
+    return (
+        name,
+        benchmark,
+        GridCell(column.language),
+        GridCell(signed(found.mean), mark=mark),
+        interval,
+        *p,
+        GridCell(found.test),
+    )
 
 
 def signed(difference: float) -> str:
-    """A difference in points, with its sign; nothing is +0.00."""
+    """A difference in points with its sign; no difference is +0.00."""
     return f"{round(100 * difference, 2) + 0.0:+.2f}"
 
 
 def as_p(p: float | None) -> str:
-    """A p-value, as the tables show it."""
+    """A p-value as the tables show it."""
     return MISSING if p is None else "<0.0001" if p < 0.0001 else f"{p:.4f}"
 
 
 def notes(comparison: Comparison, intervals: str | None = "Below") -> list[str]:
-    """What a reader needs to know to read the grids. `intervals`: where a score's own stands; None: nowhere."""
+    """What a reader needs to know of the grids. `intervals`: where the interval of a score is; None: not shown."""
     return [*_about_tables(comparison, intervals), *_about_tests(comparison), *_warnings(comparison)]
 
 
@@ -182,7 +188,7 @@ def _about_tables(comparison: Comparison, intervals: str | None) -> Iterator[str
             if intervals is None
             else f"{intervals} a score: its own 95% interval. Two that overlap may still differ: the tests tell."
         )
-    if any(_speaks(cell) for table in comparison.tables for r in table.rows for cell in r.cells.values()):
+    if any(cell.answers for table in comparison.tables for r in table.rows for cell in r.cells.values()):
         yield "In the language: of the answers whose language can be told (not numbers or short names). Empty: of all."
     for table in comparison.tables:
         if any(row.average is not None for row in table.rows):
@@ -228,7 +234,7 @@ def _warnings(comparison: Comparison) -> Iterator[str]:
 
 
 def _apart(comparison: Comparison) -> Iterator[str]:
-    """Which cells are compared to nothing, and why: a line for each run and reason."""
+    """Which cells are not compared, and why: a line for each run and reason."""
     found: dict[tuple[str, str], list[str]] = {}
     held: Counter[str] = Counter()
     for table in comparison.tables:

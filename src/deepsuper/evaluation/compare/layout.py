@@ -1,4 +1,4 @@
-"""The paper's layout: which benchmark stands in which table and where, and the paper's own numbers for it."""
+"""The paper's layout: the place of each benchmark in its tables, and the paper's own numbers."""
 
 from __future__ import annotations
 
@@ -7,17 +7,20 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from deepsuper.evaluation.benchmarks import BENCHMARKS
 from deepsuper.evaluation.compare.paired import Test
 from deepsuper.evaluation.measures import title_of
 
+QUESTIONS, UNDERSTANDING = "Question answering", "Understanding"
+TRANSLATION, COMET, OTHERS = "Translation", "Translation, COMET", "Other benchmarks"
 TABLES = {
-    "Question answering": ("xquad", "mlqa", "truthfulqa", "mkqa"),
-    "Understanding": ("xnli", "xcopa", "xstorycloze", "mmlu"),
-    "Translation": (),
-    "Translation, COMET": (),
-    "Other benchmarks": (),
+    QUESTIONS: ("xquad", "mlqa", "truthfulqa", "mkqa"),
+    UNDERSTANDING: ("xnli", "xcopa", "xstorycloze", "mmlu"),
+    TRANSLATION: (),
+    COMET: (),
+    OTHERS: (),
 }
-"""The paper's tables 1, 2 and 4, and the benchmarks of each in order; the last two go by their measure."""
+"""The paper's tables 1, 2 and 4 with their benchmarks in order; the last three get what is in no other."""
 LANGUAGES = ("vi", "ar", "zh", "en")
 PAPER_TABLES = Path(__file__).with_name("paper_tables.json")
 PAPER_NAMES = {"xstorycloze": "xstory_cloze"}
@@ -25,7 +28,7 @@ PAPER_NAMES = {"xstorycloze": "xstory_cloze"}
 
 @dataclass(frozen=True)
 class Column:
-    """One benchmark in one language by one measure."""
+    """One benchmark in one language, by one measure."""
 
     benchmark: str
     language: str
@@ -33,34 +36,34 @@ class Column:
 
     @property
     def key(self) -> str:
-        """How results.json names it."""
+        """Its name in results.json."""
         return f"{self.benchmark}/{self.language}"
 
     @property
     def beside(self) -> bool:
-        """Whether it is a second look at a benchmark, which stands behind the first and enters no average."""
+        """Whether it is a second measure of a benchmark: it comes after the first one and is in no average."""
         return self.metric in ("answerable_f1", "spbleu")
 
     @property
     def measure(self) -> str:
-        """What its numbers are called."""
+        """The title of its measure."""
         return title_of(self.benchmark, self.metric)
 
     @property
     def test(self) -> Test:
-        """The test of a difference in it."""
-        return "McNemar" if self.metric == "acc" and self.benchmark != "truthfulqa" else "bootstrap"
+        """The test of a difference: McNemar's for accuracies, but not for the MC1 of the question answering table."""
+        return "McNemar" if self.metric == "acc" and self.table != QUESTIONS else "bootstrap"
 
     @property
     def table(self) -> str:
-        """The title of the table it stands in."""
+        """The title of its table."""
         if self.metric in ("chrf", "bleu", "spbleu", "comet"):
-            return "Translation, COMET" if self.metric == "comet" else "Translation"
-        return next((title for title, names in TABLES.items() if self.benchmark in names), "Other benchmarks")
+            return COMET if self.metric == "comet" else TRANSLATION
+        return next((title for title, names in TABLES.items() if self.benchmark in names), OTHERS)
 
 
 def in_order(columns: Iterable[Column]) -> list[Column]:
-    """Each column once, as the paper orders them; what it has not comes after, by name."""
+    """Each column once, in the order of the paper; then those that the paper does not have, by name."""
 
     def place(column: Column) -> tuple[object, ...]:
         names = TABLES[column.table]
@@ -73,7 +76,7 @@ def in_order(columns: Iterable[Column]) -> list[Column]:
 
 
 def paper_rows(table: str) -> Mapping[str, Mapping[Column, float]]:
-    """The paper's numbers for a base model (tables 1, 2, 4) or its ablation (3): method -> column -> score in 0..1."""
+    """The paper's numbers: method -> column -> score in [0, 1]. `table`: a base model, or its ablation in Chinese."""
     tables = json.loads(PAPER_TABLES.read_text(encoding="utf-8"))
     model, _, ablation = table.partition(".")
     if ablation:
@@ -92,9 +95,7 @@ def paper_rows(table: str) -> Mapping[str, Mapping[Column, float]]:
 
 
 def _paper_columns(benchmarks: Mapping[str, Mapping[str, float]]) -> Iterator[tuple[Column, float]]:
-    """One method's scores; an F1 of the paper stands beside ours by either name."""
-    for title, metrics in (("Question answering", ("f1", "official_f1")), ("Understanding", ("acc",))):
-        for benchmark in TABLES[title]:
-            for language, percent in benchmarks[PAPER_NAMES.get(benchmark, benchmark)].items():
-                for metric in ("acc",) if benchmark == "truthfulqa" else metrics:
-                    yield Column(benchmark, language, metric), percent / 100
+    """The scores of one method, each by the measure that `deepsuper eval` has for the benchmark."""
+    for benchmark in (*TABLES[QUESTIONS], *TABLES[UNDERSTANDING]):
+        for language, percent in benchmarks[PAPER_NAMES.get(benchmark, benchmark)].items():
+            yield Column(benchmark, language, BENCHMARKS[benchmark].metric), percent / 100

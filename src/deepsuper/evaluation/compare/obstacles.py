@@ -1,4 +1,4 @@
-"""Why the items of two runs cannot be paired one by one: then their scores stand apart."""
+"""Why the items of two runs cannot be paired one by one. Such scores are shown, but not compared."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ from deepsuper.evaluation.record import rows_identity
 
 
 def obstacle(run: Run, other: Run, items: Items, others: Items, key: str) -> str | None:
-    """Why two runs' items cannot be compared one by one, in words; None where they can."""
+    """Why two runs' items cannot be paired, in words; None if they can."""
     one, two = run.scores[key], other.scores[key]
     settings = (
-        ("limit", one.get("limit"), two.get("limit")),
-        ("profile", run.asked.get("profile"), other.asked.get("profile")),
-        ("data", rows_identity(one.get("data")), rows_identity(two.get("data"))),
-        ("task version", one.get("task_version"), two.get("task_version")),
-        # Scores of before it was kept have none: then it is unknown whether prompt and scoring are the same.
-        ("task", one.get("asks", two.get("asks")), two.get("asks", one.get("asks"))),
+        ("limit", one["limit"], two["limit"]),
+        ("profile", run.profile, other.profile),
+        ("data", rows_identity(one["data"]), rows_identity(two["data"])),
+        ("task version", one["task_version"], two["task_version"]),
+        ("task", one["asks"], two["asks"]),
     )
     for what, mine, its in settings:
         if mine != its:
@@ -35,12 +34,9 @@ def obstacle(run: Run, other: Run, items: Items, others: Items, key: str) -> str
 
 
 def comet_obstacle(run: Run, other: Run, key: str) -> str | None:
-    """Why two runs' COMET cannot be compared, in words, where it is of another model; None where it can."""
-    one, two = (each.scores[key].get("comet") or {} for each in (run, other))
-    # Scores of before it was kept have none: then it is unknown whether the model is the same.
-    if not one.get("model") or not two.get("model"):
-        return None
-    mine, its = (f"{part['model']} (unbabel-comet {part.get('version')})" for part in (one, two))
+    """Why the COMET scores of two runs cannot be compared, in words: they are by different models. None if they can."""
+    parts = (each.scores[key]["comet"] for each in (run, other))
+    mine, its = (f"{part['model']} (unbabel-comet {part['version']})" for part in parts)
     return None if mine == its else f"COMET by {mine}, but by {its} in {other.name}"
 
 

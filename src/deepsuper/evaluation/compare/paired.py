@@ -18,7 +18,7 @@ Test = Literal["McNemar", "bootstrap"]
 
 @dataclass(frozen=True)
 class Difference:
-    """Run less baseline with its 95% interval; `p` two-sided, `p_corrected` for all tests of the comparison."""
+    """Run minus baseline with its 95% interval. `p` is two-sided; `p_corrected`: for all tests of the comparison."""
 
     mean: float
     low: float
@@ -34,7 +34,7 @@ class Difference:
 
 
 def difference(measure: Measure, run: Numbers, base: Numbers, test: Test, *, resamples: int, seed: int) -> Difference:
-    """The paired difference of a score. Shapes: (N, S), (N, S); row n of both is the same item."""
+    """The paired difference of a score. Shapes: (N, S), (N, S); row n is the same item in both."""
     draws = drawn_differences(measure, run, base, resamples=resamples, seed=seed)
     low, high = np.quantile(draws, (0.025, 0.975))
     p = mcnemar(run[:, 0], base[:, 0]) if test == "McNemar" else bootstrap_p(draws, run, base)
@@ -44,10 +44,10 @@ def difference(measure: Measure, run: Numbers, base: Numbers, test: Test, *, res
 def drawn_differences(
     measure: Measure, run: Numbers, base: Numbers, *, resamples: int, seed: int
 ) -> NDArray[np.float64]:
-    """The difference of every resample of the items, drawn jointly and with their order kept. Shape: (resamples,)"""
+    """The difference in each resample of the items. Both runs have the same items, in order. Shape: (resamples,)."""
     rng, count = np.random.default_rng(seed), len(run)
     if run.shape[1] == 1:
-        # A mean asks only how often each value is drawn: the same law as drawing items, and much less to draw.
+        # A mean depends only on how often each value is drawn: the same distribution, but much less to draw.
         values, times = np.unique((run - base)[:, 0], return_counts=True)
         sizes = _pieces(resamples, max(1, CELLS // len(values)))
         return np.concatenate([rng.multinomial(count, times / count, size) @ values / count for size in sizes])
@@ -65,9 +65,9 @@ def _pieces(total: int, largest: int) -> list[int]:
 
 
 def bootstrap_p(draws: NDArray[np.float64], run: Numbers, base: Numbers) -> float:
-    """Twice the share of resamples on the other side of 0, with one added so that it is never 0.
+    """Twice the share of resamples on the other side of 0. One is added to the count, so that p is never 0.
 
-    It is not below 2^(1 - m), the least that any exact paired test can say where m items differ.
+    p is at least 2^(1 - m), the smallest p of an exact paired test when m items differ.
     """
     other_side = min(int((draws <= 0).sum()), int((draws >= 0).sum()))
     differing = int((run != base).any(axis=1).sum())
@@ -75,7 +75,7 @@ def bootstrap_p(draws: NDArray[np.float64], run: Numbers, base: Numbers) -> floa
 
 
 def mcnemar(run: NDArray[np.float64], base: NDArray[np.float64]) -> float:
-    """McNemar's exact test: is a coin fair that fell as the items did which only one of the runs has right?"""
+    """The p-value of McNemar's exact test: a two-sided sign test on the items that only one of the runs has right."""
     gained, lost = int((run > base).sum()), int((run < base).sum())
     return float(stats.binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
 

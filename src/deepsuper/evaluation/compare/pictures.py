@@ -1,4 +1,4 @@
-"""Differences to the baseline as a forest plot: a line for each column, a colour and a sign for each run."""
+"""Differences to the baseline as a forest plot: a line for each column, a colour and a marker for each run."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from deepsuper.evaluation.compare.layout import Column
 from deepsuper.evaluation.compare.paired import Difference
 from deepsuper.evaluation.compare.tables import Comparison
 
-SIGNS = "osD^vPX"
+MARKERS = "osD^vPX"
 
 
 def draw_differences(path: Path, comparison: Comparison) -> None:
-    """Writes a PNG of every difference with its interval; a full sign differs by the corrected p."""
+    """Writes a PNG of every difference with its interval. A filled marker: the corrected p is below 0.05."""
     found = [(row.name, column, difference) for row, column, difference in comparison.differences()]
     names = list(dict.fromkeys(name for name, _, _ in found))
     columns = list(
@@ -22,7 +22,7 @@ def draw_differences(path: Path, comparison: Comparison) -> None:
     )
     from matplotlib import rc_context
 
-    # The first font for all that it has, such as the minus sign; the others for what is in a name.
+    # The first font is for all the letters that it has, such as the minus sign; the others are for names.
     fonts = [font_for(name) for name in [*names, *comparison.baselines]]
     family = list(dict.fromkeys(["DejaVu Sans", *(font for font in fonts if font is not None)]))
     height = 1.5 + len(columns) * max(0.3, 0.17 * len(names)) + 0.22 * len(names)
@@ -41,7 +41,7 @@ def draw_differences(path: Path, comparison: Comparison) -> None:
 
 
 def _draw_rows(axes: Any, columns: list[Column]) -> None:
-    """Names at the left, the zero line, a band behind every second benchmark."""
+    """Draws the names at the left, the line at 0, and a band behind every second benchmark."""
     axes.set_yticks(range(len(columns)), [f"{c.benchmark} {c.language} ({c.measure})" for c in columns])
     axes.set_ylim(len(columns) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
@@ -62,7 +62,7 @@ def _draw_one(axes: Any, difference: Difference, row: int, number: int, of: int)
         [100 * difference.low, 100 * difference.high], [at, at], color=color, linewidth=1.6, solid_capstyle="butt"
     )
     axes.plot(
-        [100 * difference.mean], [at], SIGNS[number % len(SIGNS)], color=color, markersize=6, markeredgewidth=1.4,
+        [100 * difference.mean], [at], MARKERS[number % len(MARKERS)], color=color, markersize=6, markeredgewidth=1.4,
         markerfacecolor=color if difference.significant else "white", zorder=3,
     )  # fmt: skip
 
@@ -70,9 +70,9 @@ def _draw_one(axes: Any, difference: Difference, row: int, number: int, of: int)
 def _add_legend(drawn: Any, names: list[str]) -> None:
     from matplotlib.lines import Line2D
 
-    # A label that begins with "_" would be left out; a space before it keeps it.
+    # matplotlib leaves out a label that begins with "_"; the space prevents that.
     handles = [
-        Line2D([], [], color=f"C{n % 10}", marker=SIGNS[n % len(SIGNS)], label=" " + _words(name))
+        Line2D([], [], color=f"C{n % 10}", marker=MARKERS[n % len(MARKERS)], label=" " + _words(name))
         for n, name in enumerate(names)
     ]
     handles.append(Line2D([], [], color="0.3", marker="o", linestyle="", label="corrected p < 0.05"))
@@ -83,7 +83,7 @@ def _add_legend(drawn: Any, names: list[str]) -> None:
 
 
 def _words(name: str) -> str:
-    """A name as no mathematics to matplotlib, no longer than its place, with "?" for letters that no font here has."""
+    """The name for matplotlib: no formula in it, at most 40 characters, and "?" for letters that no font has."""
     drawable = name if font_for(name) is not None else name.encode("ascii", "replace").decode("ascii")
     short = drawable if len(drawable) <= 40 else f"{drawable[:25]}...{drawable[-12:]}"
     return short.replace("$", r"\$")

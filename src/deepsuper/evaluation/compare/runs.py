@@ -1,4 +1,4 @@
-"""Runs to compare: folders that `deepsuper eval` wrote, their names, their scores and the numbers of their items."""
+"""The runs to compare: folders that `deepsuper eval` wrote, with their names, scores and items."""
 
 from __future__ import annotations
 
@@ -14,40 +14,45 @@ from typing import Any
 from deepsuper.common.errors import UserError
 from deepsuper.evaluation.items import AGAIN, items_file, read_item_lines
 from deepsuper.evaluation.measures import BESIDE, MEASURES, Item, Numbers, measures_of
-from deepsuper.evaluation.record import with_limits
 
 log = logging.getLogger("deepsuper")
 
 DEPTH = 3
-"""How many folders below a given one results.json may lie."""
+"""How many levels below a given folder results.json may be."""
+
+FIELDS = ("items", "metric", "data", "limit", "task_version", "asks")
+"""What every score in results.json has."""
+PART_FIELDS = {"in_language": ("mean", "items"), "empty": ("mean",), "comet": ("mean", "model", "version")}
+"""What parts of a score have, if they are there."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """One evaluated model. `given`: what the user typed for it, where that names this run alone."""
+    """One evaluated model in one profile. `given`: what the user typed for it, if that names this run alone.
+
+    `scores`: "BENCHMARK/LANGUAGE" -> the score as results.json holds it.
+    """
 
     name: str
     folder: Path
     given: str | None
-    asked: Mapping[str, Any]
+    profile: str
     scores: Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
 class Items:
-    """The items of one score in the order of their file: ids, and by measure the numbers that it reads, if they are to
-    be had.
-    """
+    """The items of one score in the order of their file. `numbers`: measure -> its numbers, if it can be computed."""
 
     ids: tuple[str | int, ...]
     numbers: Mapping[str, Numbers]
 
 
 def find_runs(given: Sequence[str]) -> list[Run]:
-    """Every run in the folders, in order, each with a name of its own. Raises: UserError naming the folder."""
+    """Every run in the folders, in order, each with a unique name. Raises: UserError naming the folder."""
     runs = [run for one in given for run in _runs_of(one)]
-    by_profile = _told_apart(runs, lambda run: str(run.asked.get("profile")))
-    named = _told_apart(by_profile, lambda run: run.folder.as_posix())
+    with_profile = _unique_names(runs, lambda run: run.profile)
+    named = _unique_names(with_profile, lambda run: run.folder.as_posix())
     twice = next((name for name, count in Counter(run.name for run in named).items() if count > 1), None)
     if twice is not None:
         raise UserError(f"runs: two are called {twice!r}: name them as NAME=FOLDER")
@@ -60,10 +65,10 @@ def find_runs(given: Sequence[str]) -> list[Run]:
 
 
 def by_profile(runs: Sequence[Run]) -> list[tuple[Run, list[Run]]]:
-    """The runs of each profile behind the first of them, their baseline; a profile's only run joins the first group."""
-    profiles: dict[str | None, list[Run]] = {}
+    """For each profile its first run, the baseline, and all its runs. A profile's only run joins the first group."""
+    profiles: dict[str, list[Run]] = {}
     for run in runs:
-        profiles.setdefault(run.asked.get("profile"), []).append(run)
+        profiles.setdefault(run.profile, []).append(run)
     groups = [group for group in profiles.values() if len(group) > 1]
     if not groups:
         return [(runs[0], list(runs))]
@@ -71,7 +76,8 @@ def by_profile(runs: Sequence[Run]) -> list[tuple[Run, list[Run]]]:
     return [(group[0], group) for group in groups]
 
 
-def _told_apart(runs: Sequence[Run], by: Callable[[Run], str]) -> list[Run]:
+def _unique_names(runs: Sequence[Run], by: Callable[[Run], str]) -> list[Run]:
+    """The runs; where several have one name, `by` is added to it in parentheses."""
     count = Counter(run.name for run in runs)
     return [run if count[run.name] == 1 else replace(run, name=f"{run.name} ({by(run)})") for run in runs]
 
@@ -84,14 +90,14 @@ def _runs_of(given: str) -> Iterator[Run]:
     if not files:
         raise UserError(f"{folder}: holds no results.json, nor do its folders: give one that `deepsuper eval` wrote")
     for file in files:
-        asked, scores = _read_results(file)
-        own = Path(asked["model"]["name"]).name
+        model, profile, scores = _read_results(file)
+        own = Path(model).name
         called = own if not name else name if len(files) == 1 else f"{name}/{own}"
-        yield Run(called, file.parent, given if len(files) == 1 else None, asked, scores)
+        yield Run(called, file.parent, given if len(files) == 1 else None, profile, scores)
 
 
 def _split(given: str) -> tuple[str, Path]:
-    """Name and folder of FOLDER or NAME=FOLDER: both may hold an equals sign, so the folder that is there decides."""
+    """Name and folder of FOLDER or NAME=FOLDER. Both may hold an equals sign: the folder that exists decides."""
     pieces = given.split("=")
     for n in range(len(pieces)):
         if Path(folder := "=".join(pieces[n:])).is_dir():
@@ -103,28 +109,38 @@ def _files_below(folder: Path) -> list[Path]:
     return sorted(file for depth in range(1, DEPTH + 1) for file in folder.glob("*/" * depth + "results.json"))
 
 
-def _read_results(file: Path) -> tuple[Mapping[str, Any], Mapping[str, Mapping[str, Any]]]:
+def _read_results(file: Path) -> tuple[str, str, Mapping[str, Mapping[str, Any]]]:
+    """The model, the profile and the scores. Raises: UserError naming the file if `deepsuper eval` did not write it."""
     try:
         record = json.loads(file.read_text(encoding="utf-8"))
         asked, scores = record["asked"], record["scores"]
-        Path(asked["model"]["name"])
+        model, profile = str(asked["model"]["name"]), str(asked["profile"])
         for key, score in scores.items():
-            score["items"]
-            if score["metric"] not in MEASURES:
-                raise UserError(f"{key} has the unknown metric {score['metric']!r}")
-            parts = (score, score.get("in_language"), score.get("empty"), *(score.get(name) for name in BESIDE))
-            if "/" not in key or not all(math.isfinite(part["mean"]) for part in parts if part is not None):
-                raise UserError(f"{key} is no BENCHMARK/LANGUAGE with a score")
+            _check_score(key, score)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         why = f"has no {error}" if isinstance(error, KeyError) else str(error)
         raise UserError(f"{file}: not what `deepsuper eval` writes ({why}): {AGAIN}") from error
     if not scores:
         raise UserError(f"{file}: holds no score: {AGAIN}")
-    return asked, with_limits(asked, scores)
+    return model, profile, scores
+
+
+def _check_score(key: str, score: Mapping[str, Any]) -> None:
+    """Raises: KeyError or UserError if a score lacks what `deepsuper eval` writes."""
+    needed = [*FIELDS, *(["empty"] if "in_language" in score else [])]
+    found = [(score, needed), *((score[name], names) for name, names in PART_FIELDS.items() if score.get(name))]
+    for part, names in found:
+        if missing := [name for name in names if name not in part]:
+            raise KeyError(missing[0])
+    if score["metric"] not in MEASURES:
+        raise UserError(f"{key} has the unknown metric {score['metric']!r}")
+    parts = (score, *(score.get(name) for name in ("in_language", "empty", *BESIDE)))
+    if "/" not in key or not all(math.isfinite(part["mean"]) for part in parts if part is not None):
+        raise UserError(f"{key} is no BENCHMARK/LANGUAGE with a score")
 
 
 def read_items(run: Run, key: str) -> Items:
-    """The items of a score. Raises: UserError naming file and line, or where they do not give the score."""
+    """The items of a score. Raises: UserError naming file and line, or if the items do not give the score."""
     file = items_file(run.folder, key)
     if not file.is_file():
         raise UserError(f"{file}: no such file, but {run.folder / 'results.json'} has a score of {key}: {AGAIN}")
@@ -150,7 +166,7 @@ def read_items(run: Run, key: str) -> Items:
 
 
 def score_of(score: Mapping[str, Any], metric: str) -> Mapping[str, Any]:
-    """The part of a score that is about a measure."""
+    """The part of a score that one measure gave."""
     part: Mapping[str, Any] = score if metric == score["metric"] else score[metric]
     return part
 

@@ -1,4 +1,4 @@
-"""Runs side by side, built once: tables of cells with scores, differences to the baseline and what is best."""
+"""Runs side by side: tables of cells with scores, differences to the baseline, and which score is best."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from deepsuper.evaluation.measures import MEASURES, measures_of
 
 @dataclass(frozen=True)
 class Score:
-    """A score in [0, 1] with its 95% interval; the paper's have none."""
+    """A score in [0, 1] with its 95% interval. The paper's scores have no interval."""
 
     mean: float
     low: float | None = None
@@ -28,55 +28,63 @@ class Score:
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One run in one column. `spoken`: the share of answers in the language, among the `told` of which it can be told;
-    `empty`: the share of all that are empty; `apart`: why it is compared to nothing.
+class Answers:
+    """The language of a run's answers. `share`: of those in the asked language, among the `told` answers whose language
+    can be told; None if there are none. `empty`: the share of all answers that are empty.
     """
 
-    score: Score
-    items: int | None = None
-    spoken: Score | None = None
-    difference: Difference | None = None
-    apart: str | None = None
-    best: bool = False
-    told: int | None = None
-    empty: float | None = None
+    share: Score | None
+    told: int
+    empty: float
 
 
 @dataclass(frozen=True)
-class Row:
-    """One run, or one method as the paper reports it. `average` is over the table's `averaged` columns; `baseline`: the
-    name of the run that it is compared with.
+class ScoreCell:
+    """One run in one column. `answers`: of a benchmark with written answers. `apart`: why it is not compared."""
+
+    score: Score
+    items: int | None = None
+    answers: Answers | None = None
+    difference: Difference | None = None
+    apart: str | None = None
+    best: bool = False
+
+
+@dataclass(frozen=True)
+class ScoreRow:
+    """One run, or one method as the paper reports it.
+
+    `average`: over the `averaged` columns of the table. `baseline`: the name of the run that it is compared with.
     """
 
     name: str
     reported: bool
-    cells: Mapping[Column, Cell]
-    average: Cell | None = None
+    cells: Mapping[Column, ScoreCell]
+    average: ScoreCell | None = None
     baseline: str = ""
 
     @property
     def apart(self) -> bool:
-        """Whether it is compared to nothing in any of its columns."""
+        """Whether it is compared in none of its columns."""
         return all(cell.apart is not None for cell in self.cells.values())
 
 
 @dataclass(frozen=True)
-class Table:
+class ScoreTable:
     """One table of the paper's layout."""
 
     title: str
     columns: tuple[Column, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[ScoreRow, ...]
     averaged: tuple[Column, ...]
 
-    def blocks(self) -> Iterator[list[Row]]:
-        """The rows that are compared with one another: a baseline and its runs, or what the paper reports."""
+    def blocks(self) -> Iterator[list[ScoreRow]]:
+        """The rows that are compared with each other: a baseline and its runs, or the methods of the paper."""
         for _, block in groupby(self.rows, key=lambda row: (row.reported, row.baseline)):
             yield list(block)
 
-    def differences(self) -> Iterator[tuple[Row, Column, Difference]]:
-        """Every test in it, row by row."""
+    def differences(self) -> Iterator[tuple[ScoreRow, Column, Difference]]:
+        """Every tested difference, row by row."""
         for row in self.rows:
             for column, cell in row.cells.items():
                 if cell.difference is not None:
@@ -85,21 +93,20 @@ class Table:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What every format shows."""
+    """What every format shows. `baselines`: more than one if each profile has its own. `limits`: which runs were scored
+    on their first items only, in words. `transposed`: whether a run is a column, and not a row as in the paper.
+    """
 
-    tables: tuple[Table, ...]
+    tables: tuple[ScoreTable, ...]
     baselines: tuple[str, ...]
-    """More than one where each profile has its own."""
     correction: Correction
     resamples: int
     seed: int
     limits: tuple[str, ...]
-    """Runs that were scored on the first items only, in words."""
     transposed: bool = False
-    """Whether a run is a column and a benchmark in a language a row; the paper has it the other way round."""
 
-    def differences(self) -> Iterator[tuple[Row, Column, Difference]]:
-        """Every test, table by table."""
+    def differences(self) -> Iterator[tuple[ScoreRow, Column, Difference]]:
+        """Every tested difference, table by table."""
         for table in self.tables:
             yield from table.differences()
 
@@ -117,7 +124,7 @@ def build(
     resamples: int,
     seed: int,
 ) -> Comparison:
-    """Reads the items of every run and compares those of a group with its baseline.
+    """The comparison of each group of runs with its baseline; `paper`: the paper's table to show with them.
 
     Raises: UserError naming file and line.
     """
@@ -128,7 +135,7 @@ def build(
     )
     if paper is not None:
         rows += [
-            Row(f"{method} (reported)", True, {c: Cell(Score(told[c])) for c in columns if c in told})
+            ScoreRow(f"{method} (reported)", True, {c: ScoreCell(Score(told[c])) for c in columns if c in told})
             for method, told in paper_rows(paper).items()
         ]
     grouped = groupby(columns, key=lambda column: column.table)
@@ -138,25 +145,25 @@ def build(
 
 
 def _limits(run: Run) -> Iterator[str]:
-    """Which of a run's scores are of the first items only, in words."""
+    """Which scores of a run are of its first items only, in words."""
     keys: dict[int | None, list[str]] = {}
     for key, score in run.scores.items():
-        keys.setdefault(score.get("limit"), []).append(key)
+        keys.setdefault(score["limit"], []).append(key)
     for limit, cut in keys.items():
         if limit is not None:
             of = "" if len(keys) == 1 else f" of {', '.join(cut)}"
             yield f"{run.name}: first {limit} items{of}"
 
 
-def _rows(base: Run, runs: Sequence[Run], columns: Sequence[Column], resamples: int, seed: int) -> Iterator[Row]:
-    """The rows of runs that are compared with one baseline."""
-    cells: dict[str, dict[Column, Cell]] = {run.name: {} for run in runs}
+def _rows(base: Run, runs: Sequence[Run], columns: Sequence[Column], resamples: int, seed: int) -> Iterator[ScoreRow]:
+    """The rows of the runs that are compared with one baseline."""
+    cells: dict[str, dict[Column, ScoreCell]] = {run.name: {} for run in runs}
     for key, group in groupby(sorted(columns, key=lambda column: column.key), key=lambda column: column.key):
         having = [run for run in runs if key in run.scores]
         for column, name, cell in _compare_key(key, list(group), having, base, resamples, seed) if having else ():
             cells[name][column] = cell
     for name, own in cells.items():
-        yield Row(name, False, {c: own[c] for c in columns if c in own}, baseline=base.name)
+        yield ScoreRow(name, False, {c: own[c] for c in columns if c in own}, baseline=base.name)
 
 
 def _columns_of(run: Run) -> Iterator[Column]:
@@ -167,8 +174,8 @@ def _columns_of(run: Run) -> Iterator[Column]:
 
 def _compare_key(
     key: str, columns: Sequence[Column], having: Sequence[Run], base: Run, resamples: int, seed: int
-) -> Iterator[tuple[Column, str, Cell]]:
-    """The cells of one benchmark in one language: its items are read here and forgotten after."""
+) -> Iterator[tuple[Column, str, ScoreCell]]:
+    """The cells of one benchmark in one language. Its items are in memory only here."""
     items = {run.name: read_items(run, key) for run in having}
     first = base if base in having else having[0]
     apart = {r.name: None if r is first else obstacle(r, first, items[r.name], items[first.name], key) for r in having}
@@ -189,16 +196,14 @@ def _compare_key(
             yield column, run.name, cell
 
 
-def _cell(score: Mapping[str, Any], metric: str) -> Cell:
+def _cell(score: Mapping[str, Any], metric: str) -> ScoreCell:
     part = score_of(score, metric)
-    cell = Cell(_score(part), part.get("items", score["items"]))
+    cell = ScoreCell(_score(part), part.get("items", score["items"]))
     if metric != score["metric"] or "in_language" not in score:
         return cell
-    # No share of none: then the language of no answer can be told.
-    spoken, empty = score["in_language"], (score.get("empty") or {}).get("mean")
-    if spoken is None:
-        return replace(cell, told=0, empty=empty)
-    return replace(cell, spoken=_score(spoken), told=spoken.get("items"), empty=empty)
+    share = score["in_language"]
+    answers = Answers(share and _score(share), share["items"] if share else 0, score["empty"]["mean"])
+    return replace(cell, answers=answers)
 
 
 def _score(part: Mapping[str, Any]) -> Score:
@@ -206,14 +211,14 @@ def _score(part: Mapping[str, Any]) -> Score:
 
 
 def _paired(items: Items, base: Items, metric: str) -> tuple[Any, Any]:
-    """Both runs' numbers, item by item in the order of the baseline's file, without items that do not count."""
+    """The numbers of both runs, in the order of the baseline's file, without the items that do not count."""
     one, other = aligned(items, base, metric), base.numbers[metric]
     count = ~np.isnan(other).any(axis=1)
     return one[count], other[count]
 
 
-def _with_corrected(rows: Sequence[Row], correction: Correction) -> list[Row]:
-    """The rows with each test's p corrected for the number of tests in all of them."""
+def _with_corrected(rows: Sequence[ScoreRow], correction: Correction) -> list[ScoreRow]:
+    """The rows, with each p-value corrected for the number of tests in all rows."""
     tests = [(r, c, cell.difference) for r in rows for c, cell in r.cells.items() if cell.difference is not None]
     values = corrected([found.p for _, _, found in tests], correction)
     known = {(r.name, c): replace(d, p_corrected=p) for (r, c, d), p in zip(tests, values, strict=True)}
@@ -223,8 +228,8 @@ def _with_corrected(rows: Sequence[Row], correction: Correction) -> list[Row]:
     ]
 
 
-def _table(title: str, columns: tuple[Column, ...], rows: Sequence[Row]) -> Table:
-    """One table with averages and the best marked, each among the rows that are compared with one another."""
+def _table(title: str, columns: tuple[Column, ...], rows: Sequence[ScoreRow]) -> ScoreTable:
+    """One table with averages and with the best of each block marked."""
     here = [replace(row, cells={c: row.cells[c] for c in columns if c in row.cells}) for row in rows]
     here = [row for row in here if row.cells]
     compared = [row for row in here if not row.apart]
@@ -233,22 +238,22 @@ def _table(title: str, columns: tuple[Column, ...], rows: Sequence[Row]) -> Tabl
     )
     if sum(not c.beside for c in columns) > 1 and averaged:
         here = [replace(row, average=_average(row, averaged)) for row in here]
-    table = Table(title, columns, tuple(here), averaged)
+    table = ScoreTable(title, columns, tuple(here), averaged)
     return replace(table, rows=tuple(row for block in table.blocks() for row in _with_best(block, columns)))
 
 
-def _average(row: Row, columns: Sequence[Column]) -> Cell | None:
-    """A row's mean over columns: apart where one of them is; none where it has not all of them."""
+def _average(row: ScoreRow, columns: Sequence[Column]) -> ScoreCell | None:
+    """The mean of a row over the columns, not compared if one of them is not; None if the row lacks a column."""
     if not all(column in row.cells for column in columns):
         return None
     cells = [row.cells[column] for column in columns]
-    return Cell(mean_of([cell.score for cell in cells]), apart=next((c.apart for c in cells if c.apart), None))
+    return ScoreCell(mean_of([cell.score for cell in cells]), apart=next((c.apart for c in cells if c.apart), None))
 
 
 def mean_of(scores: Sequence[Score]) -> Score:
-    """The mean of several scores, its 95% interval from theirs as of independent samples; none without their own."""
+    """The mean of several scores. Its 95% interval takes them as independent; none if one of them has none."""
     mean = float(np.mean([score.mean for score in scores]))
-    # Not from standard errors: that of 0 of 48 is 0, and Wilson's interval is not.
+    # Not from standard errors: for 0 of 48 the standard error is 0, but Wilson's interval is wider.
     below = [score.mean - score.low for score in scores if score.low is not None]
     above = [score.high - score.mean for score in scores if score.high is not None]
     if min(len(below), len(above)) < len(scores):
@@ -257,8 +262,8 @@ def mean_of(scores: Sequence[Score]) -> Score:
     return Score(mean, mean - low, mean + high)
 
 
-def _with_best(block: Sequence[Row], columns: Sequence[Column]) -> Iterator[Row]:
-    """The rows with the best cell of each column marked, and all that show the same; one score alone is not best."""
+def _with_best(block: Sequence[ScoreRow], columns: Sequence[Column]) -> Iterator[ScoreRow]:
+    """The rows, with the best of each column marked: all that show the highest number, if there are several rows."""
     best = {column: _highest([row.cells[column] for row in block if column in row.cells]) for column in columns}
     average = _highest([row.average for row in block if row.average is not None])
     for row in block:
@@ -266,10 +271,10 @@ def _with_best(block: Sequence[Row], columns: Sequence[Column]) -> Iterator[Row]
         yield replace(row, cells=cells, average=row.average and _marked(row.average, average))
 
 
-def _marked(cell: Cell, best: str | None) -> Cell:
+def _marked(cell: ScoreCell, best: str | None) -> ScoreCell:
     return replace(cell, best=cell.apart is None and shown(cell.score.mean) == best)
 
 
-def _highest(cells: Sequence[Cell]) -> str | None:
+def _highest(cells: Sequence[ScoreCell]) -> str | None:
     scores = [cell.score.mean for cell in cells if cell.apart is None]
     return shown(max(scores)) if len(scores) > 1 else None

@@ -70,13 +70,25 @@ function draw() {
   }
   for (const button of document.querySelectorAll("#controls button"))
     button.setAttribute("aria-pressed", String(button.value === state.model || button.value === state.colour));
-  const legend = document.querySelector("#legend i"), low = document.getElementById("low"), high = document.getElementById("high");
-  document.getElementById("legend").hidden = state.colour === "script";
+  document.getElementById("legend").replaceChildren(...(state.colour === "script" ? scripts() : range()));
+}
+function scripts() {
+  const told = Object.entries({...SCRIPTS, other: OTHER});
+  return told.map(([name, colour]) => { const part = element("b", name); part.prepend(swatch(colour)); return part; });
+}
+function range() {
   const paints = [0, .25, .5, .75, 1].map(x => state.model === "change" ? change(2 * x - 1).back : ramp(x).back);
-  legend.style.background = `linear-gradient(to right, ${paints.join(",")})`;
   const top = state.colour === "entropy" ? highest : 1, unit = state.colour === "entropy" ? " nats" : "";
-  low.textContent = state.model === "change" ? (-top).toFixed(1) + unit : "0";
-  high.textContent = (state.model === "change" ? "+" : "") + top.toFixed(1) + unit;
+  const low = state.model === "change" ? (-top).toFixed(1) + unit : "0";
+  const high = (state.model === "change" ? "+" : "") + top.toFixed(1) + unit;
+  const part = element("b", `${low} \u2013 ${high}`), bar = swatch(`linear-gradient(to right, ${paints.join(",")})`);
+  bar.className = "ramp"; part.prepend(bar);
+  return [part];
+}
+function swatch(background) {
+  const made = element("i");
+  made.style.background = background;
+  return made;
 }
 function tell(layer, position) {
   const panel = document.getElementById("panel"), title = element("h2", `layer ${layer}, position ${position}, after `);

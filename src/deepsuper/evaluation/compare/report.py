@@ -1,4 +1,4 @@
-"""The five ways to write a comparison: all spell the same grids and notes but CSV, which has a row for each cell."""
+"""The five formats of a comparison. All show the same grids and notes, except CSV, which has a row for each cell."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text as Styled
 
-from deepsuper.common.pages import static_page
-from deepsuper.evaluation.compare.grids import MISSING, Grid, Text, grids, notes
-from deepsuper.evaluation.compare.tables import Cell, Comparison, Row, Score
+from deepsuper.common.files import write_text
+from deepsuper.config import CompareConfig
+from deepsuper.evaluation.compare.grids import MISSING, Grid, GridCell, grids, notes
+from deepsuper.evaluation.compare.page import as_html
+from deepsuper.evaluation.compare.tables import Comparison, Score, ScoreCell, ScoreRow
 from deepsuper.evaluation.terminal import print_uncut
 
 FILE_WIDTH = 160
@@ -30,7 +32,7 @@ CSV_HEADER = (
 
 
 def print_text(console: Console, comparison: Comparison) -> None:
-    """Prints tables no wider than the console where a benchmark fits in it; no number is ever cut."""
+    """Prints the tables, split between benchmarks to fit the console. A number is never cut."""
     for grid in grids(comparison):
         for piece in _pieces(grid, console.width):
             print_uncut(console, piece)
@@ -39,8 +41,8 @@ def print_text(console: Console, comparison: Comparison) -> None:
 
 
 def _pieces(grid: Grid, width: int) -> Iterator[Table]:
-    """The grid in pieces of whole benchmarks that fit into `width` if they can."""
-    # Beside each cell stand a blank at both sides and a blank for the line between columns.
+    """The grid in pieces of whole benchmarks. A piece is wider than `width` only if one benchmark is."""
+    # Each cell has a blank on both sides, and there is a blank between columns.
     sizes = [max(cell_len(line) for cell in column for line in cell.split("\n")) + 3 for column in _columns(grid)]
     bounds = [*accumulate((count for _, count in grid.groups), initial=grid.names)]
     bounds = bounds if grid.groups else [grid.names, len(grid.header)]
@@ -55,14 +57,14 @@ def _pieces(grid: Grid, width: int) -> Iterator[Table]:
 
 
 def _columns(grid: Grid) -> list[list[str]]:
-    """The cells of each column, its header's lines first, as the text tables show them: an interval below its score."""
+    """The texts of each column as the text tables show them: the lines of its header, then its cells."""
     titles = dict(zip(accumulate((n for _, n in grid.groups), initial=grid.names), grid.groups, strict=False))
     columns = []
     for n, name in enumerate(grid.header):
         above = titles[n][0].replace(" (", "\n(").split("\n") if n in titles else []
         above = ([""] * 2 + above)[-2:] if grid.groups else []
         cells = [_plain(row[n]) for row in grid.rows]
-        # A sign behind some of the numbers must not move their points out of line.
+        # A sign after some of the numbers must not move the decimal points out of line.
         marked = any(row[n].mark for row in grid.rows)
         cells = [c + " " if marked and not row[n].mark else c for c, row in zip(cells, grid.rows, strict=True)]
         below = [f"\n{row[n].interval}{' ' * marked}" if row[n].interval else "" for row in grid.rows]
@@ -71,8 +73,8 @@ def _columns(grid: Grid) -> list[list[str]]:
     return columns
 
 
-def _plain(text: Text) -> str:
-    # Without colours or in a file nothing is bold: the asterisk stays.
+def _plain(text: GridCell) -> str:
+    # A file, or a terminal without colours, shows nothing in bold: the asterisk stands for it.
     return ("*" if text.bold else "") + text.text + text.mark
 
 
@@ -98,14 +100,14 @@ def _styled(cell: str, bold: bool) -> Styled:
 
 
 def as_text(comparison: Comparison) -> str:
-    """Plain text, as it would stand in a file."""
+    """Plain text for a file."""
     out = io.StringIO()
     print_text(Console(file=out, width=FILE_WIDTH, color_system=None), comparison)
     return "".join(line.rstrip() + "\n" for line in out.getvalue().splitlines())
 
 
 def as_markdown(comparison: Comparison) -> str:
-    """Tables as GitHub reads them: one header line, so a column is named by benchmark and language."""
+    """Tables as GitHub reads them: with one header line, which names benchmark and language."""
     blocks = []
     for grid in grids(comparison):
         over = [""] * grid.names + [title for title, count in grid.groups for _ in range(count)]
@@ -121,7 +123,7 @@ def _md(text: str) -> str:
     return re.sub(r"([\\`*_\[\]~|#$])", r"\\\1", html_escape(text, quote=False))
 
 
-def _md_cell(cell: Text) -> str:
+def _md_cell(cell: GridCell) -> str:
     interval = f" ({cell.interval})" if cell.interval else ""
     return (f"**{_md(cell.text)}**" if cell.bold else _md(cell.text)) + cell.mark + interval
 
@@ -135,9 +137,9 @@ LATEX = {
 
 
 def as_latex(comparison: Comparison) -> str:
-    """Tables to \\input, without the scores' intervals, for which a page is too narrow.
+    """Tables to \\input. The scores have no intervals: a page is too narrow for them.
 
-    Names in other scripts need XeLaTeX or LuaLaTeX.
+    Names in non-Latin scripts need XeLaTeX or LuaLaTeX.
     """
     head = "% needs \\usepackage[T1]{fontenc} and \\usepackage{booktabs}\n"
     tables = "\n".join(_latex_table(grid) for grid in grids(comparison))
@@ -173,7 +175,7 @@ def _latex(text: str) -> str:
     return re.sub("-(?=-)", "-{}", "".join(LATEX.get(character, character) for character in text))
 
 
-def _latex_number(cell: Text) -> str:
+def _latex_number(cell: GridCell) -> str:
     if cell.text == MISSING:
         return "--"
     text = re.sub(r"([-+<])(?=\d)", r"$\1$", cell.text)
@@ -181,41 +183,8 @@ def _latex_number(cell: Text) -> str:
     return (f"\\textbf{{{text}}}" if cell.bold else text) + mark
 
 
-def as_html(comparison: Comparison) -> str:
-    """One page without anything from outside and without scripts; its style runs by its hash alone."""
-    style = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
-    tables = "".join(map(_html_table, grids(comparison)))
-    told = "".join(f'<li dir="auto">{html_escape(note)}</li>\n' for note in notes(comparison))
-    return static_page("Comparison", style, f"{tables}<ul>\n{told}</ul>\n")
-
-
-def _html_table(grid: Grid) -> str:
-    head = ""
-    if grid.groups:
-        over = "".join(f'<th colspan="{count}">{html_escape(t)}</th>' if t else "<th></th>" for t, count in grid.groups)
-        head = f"<tr>{'<th></th>' * grid.names}{over}</tr>\n"
-    word = [' class="word"' if n < grid.names else "" for n in range(len(grid.header))]
-    named = "".join(f"<th{w}>{html_escape(name)}</th>" for w, name in zip(word, grid.header, strict=True))
-    rows = ""
-    for n, row in enumerate(grid.rows):
-        cells = "".join(_html_cell(cell, w) for w, cell in zip(word, row, strict=True))
-        rows += f"<tr{' class=rule' if n in grid.rules else ''}>{cells}</tr>\n"
-    return (
-        f'<h2>{html_escape(grid.title)}</h2>\n<div class="wide"><table>\n<thead>\n{head}<tr>{named}</tr>\n</thead>\n'
-        f"<tbody>\n{rows}</tbody>\n</table></div>\n"
-    )
-
-
-def _html_cell(cell: Text, word: str) -> str:
-    text = f"<bdi>{html_escape(cell.text)}</bdi>"
-    text = f"<strong>{text}</strong>" if cell.bold else text
-    hint = f' title="{html_escape(cell.hint)}"' if cell.hint else ""
-    mark = f"<sup>{cell.mark}</sup>" if cell.mark else ""
-    return f"<td{word}{hint}>{text}{mark}{f'<small>{cell.interval}</small>' if cell.interval else ''}</td>"
-
-
 def as_csv(comparison: Comparison) -> str:
-    """A row for each score and for each share of answers in the language, in percent with six decimals."""
+    """A row for each score, and for each share of answers in the language, in percent with six decimals."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(CSV_HEADER)
@@ -224,9 +193,9 @@ def as_csv(comparison: Comparison) -> str:
             for column, cell in row.cells.items():
                 key = [row.name, column.benchmark, column.language]
                 writer.writerow([*key, column.metric, *_csv_score(cell.score), *_csv_rest(row, cell)])
-                if cell.spoken is not None or cell.told is not None:
-                    share = [""] * 4 if cell.spoken is None else _csv_score(cell.spoken)
-                    told = [cell.items, cell.told, _number(cell.empty), *[""] * 8]
+                if (answers := cell.answers) is not None:
+                    share = [""] * 4 if answers.share is None else _csv_score(answers.share)
+                    told = [cell.items, answers.told, _number(answers.empty), *[""] * 8]
                     writer.writerow([*key, "in_language", *share, *told])
     return out.getvalue()
 
@@ -235,7 +204,7 @@ def _csv_score(score: Score) -> list[str]:
     return [_number(value) for value in (score.mean, score.low, score.high, score.stderr)]
 
 
-def _csv_rest(row: Row, cell: Cell) -> list[Any]:
+def _csv_rest(row: ScoreRow, cell: ScoreCell) -> list[Any]:
     found, items = cell.difference, "" if cell.items is None else cell.items
     note = "as the paper reports it" if row.reported else cell.apart or ""
     if found is None:
@@ -255,3 +224,14 @@ FORMATS: dict[str, Callable[[Comparison], str]] = {
     "csv": as_csv,
     "html": as_html,
 }
+
+
+def write_report(comparison: Comparison, config: CompareConfig) -> None:
+    """Writes the comparison to the file that the options name, or prints it."""
+    if config.output is not None:
+        Path(config.output).parent.mkdir(parents=True, exist_ok=True)
+        write_text(Path(config.output), FORMATS[config.format](comparison))
+    elif config.format == "text":
+        print_text(Console(highlight=False), comparison)
+    else:
+        print(FORMATS[config.format](comparison), end="")
