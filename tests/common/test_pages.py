@@ -30,7 +30,7 @@ def folder(tmp_path):
 @pytest.mark.parametrize("text", HOSTILE)
 def test_any_text_appears_as_text(folder, text):
     page = render_page(folder, text, text=text)
-    assert re.findall(r"<(?:title|h1|p)>(.*)</", page) == [page.split("<p>")[1].split("</p>")[0]] * 3
+    assert re.findall(r"<(?:title|h1|p)>(.*?)</", page) == [page.split("<p>")[1].split("</p>")[0]] * 3
     assert unescape(page.split("<p>")[1].split("</p>")[0]) == text
     assert "<script" not in page and "<img" not in page and page.count("</style>") == 1
 
