@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from deepsuper.common.figures import inline_svg
 from deepsuper.common.arrays import Floats
+from deepsuper.common.figures import inline_svg
 
 WIDTH, HEIGHT = 460, 200
 BARS = 40
