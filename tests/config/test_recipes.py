@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from transformers import AutoModelForCausalLM, Gemma2Config, LlamaConfig
 
 from deepsuper import Supervised
 from deepsuper.cli import parse_recipe
+from deepsuper.common.errors import UserError
+from deepsuper.common.files import sha256
+from deepsuper.data import packaged
+from deepsuper.data.packaged import rows_path
 from deepsuper.method.methods import METHODS, build_objective, method_of
 from deepsuper.models.packaged import PACKAGED
 from deepsuper.training.check import check
 from deepsuper.training.prepare import prepare
+from deepsuper.training.run import train
+from deepsuper.training.run_folder import RunFolder
+from tiny import make_model, make_tokenizer
 
 ROOT = Path(__file__).parents[2]
 RECIPES = sorted(p for p in (ROOT / "recipes").rglob("*.yaml") if p.name != "fsdp.yaml")
@@ -96,8 +106,8 @@ def test_every_row_of_the_papers_tables_has_a_recipe():
 
 
 @pytest.mark.parametrize("path", [p for p in RECIPES if p not in PAPER], ids=lambda p: p.stem)
-def test_every_row_of_a_small_recipe_fits(path, monkeypatch):
-    monkeypatch.chdir(ROOT)
+def test_every_row_of_a_small_recipe_fits_in_an_empty_folder(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     counts = prepare(parse_recipe([str(path)])).counts
     assert counts["train_rows"] > 900
     assert not any(count for name, count in counts.items() if name.endswith("cut") or name == "skipped_rows")
@@ -106,5 +116,32 @@ def test_every_row_of_a_small_recipe_fits(path, monkeypatch):
 def test_small_recipes_cover_both_packaged_models():
     small = [parse_recipe([str(p)]) for p in RECIPES if p not in PAPER]
     assert {c.model.name for c in small} == set(PACKAGED)
-    for config in small:
-        assert all((ROOT / str(s.path)).is_file() for s in (*config.data.train, *config.data.held_out))
+
+
+def test_a_small_recipe_trains_in_an_empty_folder_and_resumes_where_the_package_has_moved(tmp_path, monkeypatch):
+    tiny, here = tmp_path / "tiny", tmp_path / "empty"
+    make_model("gemma3").save_pretrained(tiny)
+    make_tokenizer().save_pretrained(tiny)
+    here.mkdir()
+    monkeypatch.chdir(here)
+    path = ROOT / "recipes" / "small" / "gemma-3-270m.zh.dft-feature.yaml"
+    options = {"model.name": tiny, "training.max_steps": 1, "training.eval_every": 0, "data.max_length": 2048}
+    config = parse_recipe([str(path), *(f"--{name}={value}" for name, value in options.items())])
+    folder = RunFolder(train(config))
+    names = ("packaged:xquad.zh.train", "packaged:xquad.zh.held_out")
+    assert json.loads(folder.manifest.read_text())["data"] == {n: sha256(rows_path(n, "path")) for n in names}
+    assert yaml.safe_load(folder.config.read_text())["data"]["train"][0]["path"] == "packaged:xquad.zh.train"
+    moved = tmp_path / "moved"
+    shutil.copytree(packaged.FOLDER, moved)
+    monkeypatch.setattr(packaged, "FOLDER", moved)
+    folder.check_inputs(config, str(tiny), None)
+    (moved / "xquad.zh.train.jsonl.gz").write_bytes(b"")
+    with pytest.raises(UserError, match=r"packaged:xquad\.zh\.train: has changed since the run was started"):
+        folder.check_inputs(config, str(tiny), None)
+
+
+def test_packaged_rows_that_are_not_there_are_refused_with_the_option_and_the_names():
+    path = RECIPES[-1]
+    config = parse_recipe([str(path), "--data.train", "[{language: zh, path: packaged:xquad.zh}]"])
+    with pytest.raises(UserError, match=r"data.train\[0\].path: need a file or one of packaged:xquad.ar.held_out, "):
+        check(config)

@@ -20,7 +20,7 @@ class MixSource:
     language: str
     """A code such as zh."""
     path: str
-    """A file of JSON lines, plain or gzip."""
+    """A file of JSON lines, plain or gzip, or packaged rows such as packaged:xquad.zh.train."""
     name: str | None = None
     """What ids and the manifest call the source; null: the file's name."""
     weight: float = 1.0

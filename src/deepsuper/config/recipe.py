@@ -38,7 +38,7 @@ class SourceConfig:
     language: str
     """The language code of the target side, such as zh."""
     path: str | None = None
-    """A JSON Lines file, plain or gzip."""
+    """A JSON Lines file, plain or gzip, or packaged rows such as packaged:xquad.zh.train."""
     path_en: str | None = None
     """A separate file with the English side; its rows are joined with those of `path` by id."""
     hub: str | None = None

@@ -15,6 +15,7 @@ from deepsuper.common.files import write_json_lines
 from deepsuper.common.lines import SHOWN, Placed, file_records, is_unicode
 from deepsuper.config import DataConfig, SourceConfig
 from deepsuper.config.objective import CorpusKind
+from deepsuper.data.packaged import rows_path
 
 TARGET_FIELDS = ("instruction", "input", "output")
 ENGLISH_FIELDS = ("instruction_en", "input_en", "output_en")
@@ -126,10 +127,11 @@ def load_source(source: SourceConfig, data: DataConfig, *, kind: CorpusKind) -> 
         corpus.fingerprints[f"{source.hub}[{source.split}]"] = str(dataset._fingerprint)
         named, records = source.hub, list(_numbered(dataset, source.hub, source.split))
     elif source.path is not None and source.path_en is not None:
-        named, records = source.path, _join(Path(source.path), Path(source.path_en), bad)
+        path, path_en = rows_path(source.path, "path"), rows_path(source.path_en, "path_en")
+        named, records = source.path, _join(path, path_en, bad)
     else:
         assert source.path is not None, "config.check asks for a path or a hub name"
-        named, records = source.path, list(file_records(Path(source.path), bad))
+        named, records = source.path, list(file_records(rows_path(source.path, "path"), bad))
     corpus.rows = _checked(records, source.language, FIELDS[kind], data.normalization, bad)
     if not corpus.rows:
         first = f", the first: {bad.first}" if bad.count else ""

@@ -19,6 +19,7 @@ from deepsuper.config import (
     TrainingConfig,
     Weight,
 )
+from deepsuper.data.packaged import rows_path
 from deepsuper.data.texts import LANGUAGES
 from deepsuper.method.methods import check_objective, method_of
 from deepsuper.training.libraries import library_names
@@ -202,5 +203,5 @@ def _check_languages(data: DataConfig) -> None:
 
 def _check_files(data: DataConfig) -> None:
     for name, path in data.files():
-        if not Path(path).is_file():
+        if not rows_path(path, name).is_file():
             raise UserError(f"{name}: no such file {path!r} (from {Path.cwd()})")

@@ -16,6 +16,7 @@ from deepsuper.common.files import model_hashes, sha256, whole_lines, write_json
 from deepsuper.common.manifests import manifest_head
 from deepsuper.common.outputs import check_folder
 from deepsuper.config import RunConfig
+from deepsuper.data.packaged import rows_path
 
 END = "train_runtime"
 """A key of the last training record. A last evaluation may follow that record."""
@@ -57,7 +58,7 @@ class RunFolder:
         """Raises: UserError naming the first file of the rows or of the base model that has changed since the start."""
         manifest = self._manifest()
         base = manifest["base_model"]
-        files = {path: sha256(Path(path)) for path in _data_files(config) if Path(path).is_file()}
+        files = {path: sha256(file) for path, file in _data_files(config).items() if file.is_file()}
         weights = {str(Path(source) / name): value for name, value in model_hashes(source).items()}
         changed = [path for path, value in files.items() if manifest["data"].get(path) != value]
         changed += [path for path, value in weights.items() if base["files"].get(Path(path).name) != value]
@@ -141,15 +142,15 @@ def make_manifest(
     return {
         **manifest_head(sys.argv if command is None else command),
         "seed": config.training.seed,
-        "data": {path: sha256(Path(path)) for path in _data_files(config)} | dict(fingerprints),
+        "data": {path: sha256(file) for path, file in _data_files(config).items()} | dict(fingerprints),
         "base_model": {**base, "files": model_hashes(source)},
         **notes,
     }
 
 
-def _data_files(config: RunConfig) -> list[str]:
-    """The files of rows, each once."""
-    return list(dict.fromkeys(path for _, path in config.data.row_files()))
+def _data_files(config: RunConfig) -> dict[str, Path]:
+    """The files of rows by the path, or the packaged name, that the configuration has."""
+    return {path: rows_path(path, name) for name, path in config.data.row_files()}
 
 
 def _flat(value: Any, name: str = "") -> Iterable[tuple[str, Any]]:

@@ -10,12 +10,11 @@ from typing import Any
 
 from deepsuper.common.errors import Place, UserError
 from deepsuper.common.lines import file_records, refuse
+from deepsuper.data import packaged
 from deepsuper.data.texts import PACKAGED
 from deepsuper.evaluation.benchmarks import BENCHMARKS
 from deepsuper.evaluation.local import local_file
 
-DEMO_ROWS = Path(__file__).parents[2] / "demo" / "rows"
-"""Rows of XQuAD. They are data: to read them imports nothing of the demo."""
 CHOICE_FIELD = re.compile(r"(?:choice\w*|endings?|answers?|options?_?\w?|targets?\w*|labels?)$")
 NO_TEXT = {"id", "title", "label", "category", "part", "type", "idx", "where", "entity", "topic", "split"}
 """Fields whose values are no text of an item."""
@@ -67,8 +66,8 @@ def _packaged_items(language: str) -> Iterator[EvaluationText]:
                 place = f"packaged {record['part']}:{where.line} ({record['id']})"
                 yield EvaluationText("flores", place, code, record[code])
     # The rows of every language hold the English ones too.
-    code = language if (DEMO_ROWS / f"{language}.train.jsonl.gz").is_file() else "zh"
-    for path in sorted(DEMO_ROWS.glob(f"{code}.*.jsonl.gz")):
+    code = language if any(packaged.FOLDER.glob(f"xquad.{language}.*")) else "zh"
+    for path in sorted(packaged.FOLDER.glob(f"xquad.{code}.*")):
         for where, record in file_records(path, refuse):
             for field, text in _texts(record):
                 if code == language or field.endswith("_en"):

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from deepsuper.data.check.page import write_page
 from deepsuper.data.check.reading import read_source
 from deepsuper.data.check.report import print_report, write_records
 from deepsuper.data.check.table import CHECKS, REASONS
+from deepsuper.data.packaged import rows_path
 from deepsuper.data.rows import Row
 
 MANY = 4000
@@ -33,6 +35,7 @@ def run_check(config: CheckConfig, folder: Path) -> list[Checked]:
 
     Raises: UserError naming an option, or a file that cannot be read; then nothing is written.
     """
+    config = replace(config, files=tuple(str(rows_path(name, "files")) for name in config.files))
     check_config(config)
     check_folder("output_dir", folder)
     names = fixed_names([Path(name) for name in config.files], folder) if config.fix else []

@@ -20,6 +20,7 @@ from deepsuper.data.join.pairing import (
 from deepsuper.data.join.report import summary, write
 from deepsuper.data.join.rows import check_complete
 from deepsuper.data.join.side import LanguageSide, read_side
+from deepsuper.data.packaged import rows_path
 
 log = logging.getLogger("deepsuper")
 SHARED_IDS = 0.5
@@ -31,6 +32,7 @@ def run_join(config: JoinConfig, command: Sequence[str]) -> Pairing:
 
     Raises: UserError naming option, file, line and remedy, before anything is written.
     """
+    config = replace(config, en=str(rows_path(config.en, "en")), tgt=str(rows_path(config.tgt, "tgt")))
     check_join(config)
     english, target = _read_sides(config)
     check_sides(english, target, config)

@@ -7,6 +7,7 @@ import random
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -23,6 +24,7 @@ from deepsuper.data.mix.plan import SourcePlan, make_plan
 from deepsuper.data.mix.report import print_mix, write_report
 from deepsuper.data.mix.scan import Scan, good_lines, repeated_id, scan
 from deepsuper.data.mix.skipped import skipped_file
+from deepsuper.data.packaged import rows_path
 from deepsuper.data.rows import Skipper
 
 log = logging.getLogger(__name__)
@@ -36,6 +38,7 @@ def run_mix(config: MixConfig, command: Sequence[str] = ()) -> list[RowsOut]:
 
     Raises: UserError naming the option, or file and line, at fault; then no file of rows is written.
     """
+    config = _with_files(config)
     check_mix(config)
     folder = Path(config.output_dir)
     work = work_folder(folder)
@@ -54,6 +57,13 @@ def run_mix(config: MixConfig, command: Sequence[str] = ()) -> list[RowsOut]:
     print_mix(Console(), plan, given)
     log.info("%s: %s", folder, ", ".join([*names, "skipped.jsonl"]))
     return given
+
+
+def _with_files(config: MixConfig) -> MixConfig:
+    """`config` with the file of packaged rows in place of their name."""
+    paths = [str(rows_path(source.path, f"sources[{n}].path")) for n, source in enumerate(config.sources)]
+    sources = [replace(source, path=path) for source, path in zip(config.sources, paths, strict=True)]
+    return replace(config, sources=sources)
 
 
 def _scan(source: MixSource, config: MixConfig, bad: Skipper, work: Path, counter: _Counter) -> Scan:

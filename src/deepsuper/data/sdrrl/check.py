@@ -8,6 +8,7 @@ from pathlib import Path
 from deepsuper.common.errors import UserError
 from deepsuper.common.outputs import check_file, check_not_read, check_own_rows
 from deepsuper.config import RunConfig
+from deepsuper.data.packaged import rows_path
 
 
 def check_synthesis(config: RunConfig, output: Path | None, recipes: Sequence[Path] = ()) -> None:
@@ -19,7 +20,7 @@ def check_synthesis(config: RunConfig, output: Path | None, recipes: Sequence[Pa
     if output is None:
         return
     check_file("output", output)
-    read = [*recipes, *(Path(path) for _, path in config.data.files())]
+    read = [*recipes, *(rows_path(path, name) for name, path in config.data.files())]
     check_not_read("output", [output, skipped_beside(output)], read)
     check_own_rows("output", output, "part", "synthesis")
     if config.data.on_bad_row == "skip":

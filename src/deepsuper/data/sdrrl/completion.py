@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from deepsuper.common.languages import TRANSLATE, TRANSLATE_EN, name_of
 from deepsuper.config import Completion, SdrrlConfig
+from deepsuper.data.packaged import rows_path
 from deepsuper.data.rows import Row
 from deepsuper.data.texts import load_texts
 from deepsuper.data.words import tokens
@@ -29,7 +28,7 @@ def completion_rows(language: str, parts: SdrrlConfig) -> dict[Completion, list[
     """
     if not parts.completion:
         return {}
-    path = None if parts.sentences is None else Path(parts.sentences)
+    path = None if parts.sentences is None else rows_path(parts.sentences, "data.sdrrl.sentences")
     texts = load_texts(language, path, parallel="translate" in parts.completion)
     rows: dict[Completion, list[Row]] = {kind: [] for kind in parts.completion}
     for n, target in enumerate(texts.target):

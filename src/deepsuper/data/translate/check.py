@@ -12,6 +12,7 @@ from deepsuper.common.languages import is_code
 from deepsuper.common.outputs import check_file, check_not_read, check_own
 from deepsuper.common.ranges import Range, check_ranges
 from deepsuper.config.translate import TranslateConfig
+from deepsuper.data.packaged import rows_path
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,8 @@ class Files:
         output = Path(config.output)
         stem = output.name.removesuffix(".jsonl")
         aside, manifest, cache = (output.with_name(stem + end) for end in (".aside.jsonl", ".manifest.json", ".cache"))
-        return cls(Path(config.path), output, aside, manifest, Path(config.cache) if config.cache else cache)
+        source = rows_path(config.path, "file")
+        return cls(source, output, aside, manifest, Path(config.cache) if config.cache else cache)
 
 
 def check_translate(config: TranslateConfig) -> Files:

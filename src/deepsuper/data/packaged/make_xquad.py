@@ -1,6 +1,6 @@
 """Makes the packaged rows from XQuAD: contexts cut to the answer's sentence, articles split.
 
-    python -m deepsuper.demo.make_rows xquad_qa.zh.jsonl.gz zh FOLDER
+    python -m deepsuper.data.packaged.make_xquad xquad_qa.zh.jsonl.gz zh FOLDER
 
 The source has one JSON line for each question: the six fields of a parallel row, `id` and `title`.
 """
@@ -20,7 +20,7 @@ _SENTENCE_END = re.compile(r"(?<=[。！？])|(?<=[.!?؟])\s+")
 
 
 def split(records: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Rows to train on and rows held out, from different articles."""
+    """Rows to train on and rows to hold out; no article is in both."""
     titles = list(dict.fromkeys(record["title"] for record in records))
     held_out = set(titles[HELD_OUT_EVERY - 1 :: HELD_OUT_EVERY])
     return [r for r in records if r["title"] not in held_out], [r for r in records if r["title"] in held_out]
@@ -45,15 +45,15 @@ def sentence_with(answer: str, context: str) -> str:
     return context[begin:stop].strip()
 
 
-def make_rows(source: Path, language: str, folder: Path) -> None:
-    """Writes LANGUAGE.train.jsonl.gz and LANGUAGE.held_out.jsonl.gz, the same bytes each time."""
+def make_xquad(source: Path, language: str, folder: Path) -> None:
+    """Writes xquad.LANGUAGE.train.jsonl.gz and xquad.LANGUAGE.held_out.jsonl.gz, the same bytes each time."""
     with gzip.open(source, "rt", encoding="utf-8") as file:
         parts = split([json.loads(line) for line in file])
     folder.mkdir(parents=True, exist_ok=True)
     for name, records in zip(("train", "held_out"), parts, strict=True):
         text = "".join(json.dumps(cut(record), ensure_ascii=False) + "\n" for record in records)
-        (folder / f"{language}.{name}.jsonl.gz").write_bytes(gzip.compress(text.encode("utf-8"), mtime=0))
+        (folder / f"xquad.{language}.{name}.jsonl.gz").write_bytes(gzip.compress(text.encode("utf-8"), mtime=0))
 
 
 if __name__ == "__main__":
-    make_rows(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]))
+    make_xquad(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]))
