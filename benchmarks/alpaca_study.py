@@ -3,9 +3,9 @@
     python benchmarks/alpaca_study.py --data data/alpaca.zh.jsonl.gz            on a GPU: one epoch each
     python benchmarks/alpaca_study.py --data data/alpaca.zh.jsonl.gz --max_steps 100 --seeds 1   for a few cores
 
-gemma-3-270m, Alpaca's prompts, a batch of 32. Every 20th row is held out and never trained on. What is compared is the
-loss on the target answer (eq. 3), in nats a token: every variant has it, whatever else it learns. The untouched
-model's is measured by the same code. Results are added to runs/alpaca-study/results.jsonl one by one.
+gemma-3-270m, Alpaca's prompts, a batch of 32. Every 20th row is held out. The study compares
+the loss on the target answer (eq. 3) in nats per token, which every variant has. The loss of the untouched model is
+measured by the same code. Each result is added to runs/alpaca-study/results.jsonl when it is there.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""How much i and j move with each choice that the paper leaves open: positions, final norm, text.
+"""How i and j change with each choice that the paper leaves open: positions, final norm, text.
 
     python benchmarks/layers_study.py                       both packaged models, three languages
     python benchmarks/layers_study.py --models gemma-3-270m --langs zh --sentences 10
 
-Each row: what the entropy says (in brackets where it falls most, if it names no layers), and what the language of the
-words says, with 95% intervals over sentences.
+Each row has the layers by the entropy and by the language of the words, with 95% intervals over sentences. Where the
+entropy gives no layers, the row names the layer from which it falls most.
 """
 
 from __future__ import annotations

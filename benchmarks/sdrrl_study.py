@@ -1,19 +1,18 @@
-"""SDRRL beside TFT and deep supervision on the demo's task: held-out F1 of each, with the same tokens, over seeds.
+"""SDRRL, TFT and deep supervision on the task of the demo: held-out F1 of each, with as many tokens, over seeds.
 
     python benchmarks/sdrrl_study.py                          zh, seeds 1 2 3 (hours on 2 cores)
     python benchmarks/sdrrl_study.py --seeds 1 --variants tft sdrrl
     python benchmarks/sdrrl_study.py --report                 the table of what is there already
 
-gemma-3-270m on the packaged XQuAD rows, split by article, as in demo_study.py. The budget is the number of tokens that
-TFT reads in `--steps` steps of 8 rows: SDRRL gets as many steps as its rows, longer or shorter on average, take for it.
-(Deep supervision reads the English sides beside them, as its terms need.) Results are added one by one to
-runs/sdrrl-study/LANG.jsonl: a study that was stopped goes on where it was.
+gemma-3-270m on the packaged XQuAD rows, split by article, as in demo_study.py. All methods read as many
+tokens as TFT does in `--steps` steps of 8 rows: the steps of SDRRL follow from the mean length of its rows. (Deep
+supervision also reads the English sides, because its terms need them.) Each result is added to
+runs/sdrrl-study/LANG.jsonl when it is there, so a study that was stopped can be resumed.
 """
 
 from __future__ import annotations
 
 import argparse
-import shutil
 import statistics
 import sys
 from dataclasses import replace
@@ -26,16 +25,14 @@ from deepsuper.data.rows import Row
 from deepsuper.data.sdrrl.run import synthesise
 from deepsuper.data.templates import encode_rows
 from deepsuper.demo.dataset import load_rows
-from deepsuper.demo.run import MODEL, STEPS, ask, make_config
 from deepsuper.models.load import load_tokenizer
-from deepsuper.training.run import train
-from demo_study import report
-from study import FEATURE, LIGHT, LOGITS, Record, make_parser, run_study
+from demo_study import configure, demo_parser, report, train_and_ask
+from study import FEATURE, LIGHT, LOGITS, Record, run_study
 
 ALL = SdrrlConfig(max_answer=32, batch_size=32)
 SDRRL = {
     "sdrrl": ALL,
-    # Its ablation: one part less.
+    # Ablations: each leaves one part out.
     "sdrrl-gold": replace(ALL, distill=False),
     "sdrrl-no-switch": replace(ALL, code_switch=0.0),
     "sdrrl-no-completion": replace(ALL, completion=[]),
@@ -51,27 +48,14 @@ DEFAULT = ["tft", "sdrrl", "feature", "logits-light"]
 
 
 def one(variant: str, seed: int, args: argparse.Namespace) -> Record:
-    """Trains and scores one model; `variant` "untouched" is the base model."""
-    held_out = load_rows(args.lang, "held_out")[: args.questions]
-    name, steps = MODEL, 0
-    folder = args.output_dir / f"{args.lang}-{variant}-{seed}"
-    if variant != "untouched":
-        config = configure(variant, folder, seed, args)
-        steps = config.training.max_steps
-        shutil.rmtree(folder, ignore_errors=True)
-        train(config, command=["benchmarks/sdrrl_study.py"])
-        name = str(folder / "model")
-    scored = ask(name, held_out, args.lang, title=variant)
-    if variant != "untouched":
-        shutil.rmtree(folder / "model")
-    scores = {"f1": scored.f1, "exact_match": scored.exact_match, "in_language": scored.in_language}
-    return {"steps": steps, "questions": len(held_out), **scores}
+    """The scores of one model; `variant` "untouched" is the base model."""
+    config = None if variant == "untouched" else configure_variant(variant, seed, args)
+    return train_and_ask(variant, config, args)
 
 
-def configure(variant: str, folder: Path, seed: int, args: argparse.Namespace) -> RunConfig:
+def configure_variant(variant: str, seed: int, args: argparse.Namespace) -> RunConfig:
     """The demo's run with one method, and as many steps as the budget of tokens allows."""
-    objective = OTHERS.get(variant, ObjectiveConfig(method="sdrrl"))
-    config = make_config(objective, args.lang, folder, seed=seed, steps=args.steps)
+    config = configure(OTHERS.get(variant, ObjectiveConfig(method="sdrrl")), variant, seed, args)
     if variant in OTHERS:
         return config
     config = replace(config, data=replace(config.data, sdrrl=SDRRL[variant]))
@@ -86,11 +70,7 @@ def tokens_a_row(rows: list[Row], config: RunConfig) -> float:
 
 
 def main() -> None:
-    parser = make_parser(__doc__, DEFAULT, "runs/sdrrl-study", [*OTHERS, *SDRRL])
-    parser.add_argument("--lang", default="zh")
-    parser.add_argument("--steps", type=int, default=STEPS)
-    parser.add_argument("--questions", type=int, help="evaluate on the first ones only")
-    args = parser.parse_args()
+    args = demo_parser(__doc__, DEFAULT, "runs/sdrrl-study", [*OTHERS, *SDRRL]).parse_args()
     results = args.output_dir / f"{args.lang}.jsonl"
     records = run_study(args, results, lambda variant, seed: one(variant, seed, args))
     print(report(records))

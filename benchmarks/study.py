@@ -1,4 +1,4 @@
-"""What the studies share: the variants of deep supervision, and a loop over variants and seeds that can be stopped."""
+"""Shared by the studies: the variants of deep supervision, and a loop over variants and seeds that can be resumed."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ VARIANTS = {
     # The paper's terms read literally: eq. 8 with weights 1.
     "logits": LOGITS,
     "feature": FEATURE,
-    # What the design's trials suggest instead.
+    # What earlier trials suggest instead.
     "feature-centered": replace(FEATURE, similarity="centered"),
     "logits-light": replace(LOGITS, lc_weight=LIGHT, et_weight=LIGHT),
-    # The rest of what the paper leaves open.
+    # Other options that the paper leaves open.
     "logits-positional": replace(LOGITS, alignment="positional"),
     "logits-positional-light": replace(LOGITS, alignment="positional", lc_weight=LIGHT, et_weight=LIGHT),
     "feature-contrastive": replace(FEATURE, similarity="contrastive"),
@@ -36,17 +36,20 @@ Record = dict[str, Any]
 def make_parser(
     description: str | None, variants: list[str], output_dir: str, known: Iterable[str] = VARIANTS
 ) -> argparse.ArgumentParser:
-    """The options of every study; `variants` are the default ones of those that are `known`."""
+    """The options of every study. `variants`: the default of --variants; `known`: its choices."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--variants", nargs="+", default=variants, choices=list(known))
     parser.add_argument("--output_dir", type=Path, default=Path(output_dir))
-    parser.add_argument("--report", action="store_true", help="only print the table of what is there already")
+    parser.add_argument("--report", action="store_true", help="only print the table of the results so far")
     return parser
 
 
 def run_study(args: argparse.Namespace, results: Path, one: Callable[[str, int], Record]) -> list[Record]:
-    """`one(variant, seed)` for each pair that `results` lacks, added to it as it ends; "untouched", seed 0, first."""
+    """All records: those in `results`, and `one(variant, seed)` for each missing pair, which is added to `results`.
+
+    The untouched model comes first, with seed 0.
+    """
     results.parent.mkdir(parents=True, exist_ok=True)
     records: list[Record] = [json.loads(line) for line in results.read_text().splitlines()] if results.exists() else []
     done = {(r["variant"], r["seed"]) for r in records}

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
+from typing import get_args
 
 from jsonargparse import SUPPRESS, ArgumentParser, Namespace
 
-from deepsuper.cli.arguments import add_weights_arguments, from_values, model_config, recipe_parser
+from deepsuper.cli.arguments import (
+    add_fields,
+    add_weights_arguments,
+    field_values,
+    from_values,
+    model_config,
+    recipe_parser,
+)
 from deepsuper.cli.commands import Command
-from deepsuper.config import MergeConfig, RunConfig
+from deepsuper.config import DemoConfig, MergeConfig, RunConfig
+from deepsuper.config.demo import DemoLanguage
 
 
 def _train_parser() -> ArgumentParser:
@@ -62,16 +70,15 @@ def _demo_parser() -> ArgumentParser:
         description="Fine-tune the packaged gemma-3-270m on parallel questions, by the translated rows alone (TFT) and "
         "with deep supervision, and compare both with the untouched model on held-out articles."
     )
-    parser.add_argument("--lang", choices=["zh", "vi", "ar"], default="zh", help="the target language")
-    parser.add_argument("--output_dir", type=str, default=None, help="the run folder (default runs/demo-LANG)")
-    parser.add_argument("--seed", type=int, default=42, help="of the order of the rows")
+    parser.add_argument("--lang", choices=get_args(DemoLanguage), default="zh", help="the target language")
+    add_fields(parser, DemoConfig, but={"language", "model", "steps", "questions"})
     return parser
 
 
 def _demo(parsed: Namespace, line: list[str]) -> None:
     from deepsuper.demo import run_demo
 
-    run_demo(parsed.lang, Path(parsed.output_dir or f"runs/demo-{parsed.lang}"), seed=parsed.seed)
+    run_demo(DemoConfig(language=parsed.lang, **field_values(DemoConfig, parsed)))
 
 
 TRAIN = Command("train a model as a recipe says", _train_parser, _train, recipe=True)

@@ -6,6 +6,7 @@
 from deepsuper.config.align import AlignConfig
 from deepsuper.config.check import CheckConfig
 from deepsuper.config.compare import CompareConfig, CompareFormat, Correction, PaperTable
+from deepsuper.config.demo import DemoConfig
 from deepsuper.config.eval import EvalConfig
 from deepsuper.config.join import JoinConfig
 from deepsuper.config.layers import Criterion, LayersConfig, Positions
@@ -36,6 +37,7 @@ __all__ = [
     "Correction",
     "Criterion",
     "DataConfig",
+    "DemoConfig",
     "EvalConfig",
     "JoinConfig",
     "LayersConfig",

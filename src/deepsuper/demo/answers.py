@@ -1,4 +1,4 @@
-"""What a model answers to questions: greedy decoding up to the end of a line."""
+"""Answers of a model to questions, by greedy decoding up to the end of a line."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ def draw(
 
 def _draw_losses(axes: Any, metrics: Mapping[str, Sequence[Mapping[str, Any]]], colors: Mapping[str, str]) -> None:
     for n, (run, records) in enumerate(metrics.items()):
-        width = 1.5 + 2.5 * (len(metrics) - 1 - n)  # a line that lies under another's is wider
+        width = 1.5 + 2.5 * (len(metrics) - 1 - n)  # earlier lines are wider, so that they can be seen below later ones
         for term, style in (("tft", "-"), ("lc", "--"), ("et", ":")):
             points = [(r["step"], r[f"loss_{term}"]) for r in records if f"loss_{term}" in r]
             if points:

@@ -1,0 +1,63 @@
+"""What a demo leaves behind: tables in the terminal, scores.json and answers.jsonl."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from deepsuper.common.files import write_json, write_json_lines
+from deepsuper.common.intervals import Interval, paired_interval
+from deepsuper.data.rows import Row
+from deepsuper.demo.scores import Scored, score
+
+SHOWN = 4
+"""How many questions are shown with their answers."""
+
+
+def show_answers(console: Console, rows: Sequence[Row], scored: Mapping[str, Scored]) -> None:
+    """Prints the first questions with the answer of each model."""
+    table = Table(show_lines=True)
+    for name in ("question", "right answer", *scored):
+        table.add_column(name, overflow="fold")
+    for n, row in enumerate(rows[:SHOWN]):
+        table.add_row(row.instruction, row.output, *(one.answers[n] for one in scored.values()))
+    console.print(table)
+
+
+def show_scores(console: Console, rows: Sequence[Row], scored: Mapping[str, Scored], language: str) -> None:
+    """Prints the scores of each model, and the difference that deep supervision makes."""
+    title = f"{len(rows)} held-out questions, 95% intervals"
+    table = Table("model", "F1", "exact match", f"answers in {language}", title=title)
+    for name, one in scored.items():
+        table.add_row(name, *map(_percent, one.intervals().values()))
+    gold = score([row.output for row in rows], rows, language).intervals()["in language"]
+    table.add_row("the right answers", "", "", _percent(gold))
+    console.print(table)
+    console.print(f"deep supervision - TFT, F1, question by question: {_percent(_difference(scored))}")
+
+
+def write_scores(folder: Path, rows: Sequence[Row], scored: Mapping[str, Scored], language: str) -> None:
+    """Writes scores.json and, one line for each question, answers.jsonl."""
+    record: dict[str, Any] = {"language": language, "questions": len(rows)}
+    for name, one in scored.items():
+        record[name] = {measure: asdict(interval) for measure, interval in one.intervals().items()}
+    record["deep supervision - TFT, F1"] = asdict(_difference(scored))
+    write_json(folder / "scores.json", record)
+    lines = [
+        {"id": r.id, "question": r.instruction, "right": r.output, **{k: s.answers[n] for k, s in scored.items()}}
+        for n, r in enumerate(rows)
+    ]
+    write_json_lines(folder / "answers.jsonl", lines)
+
+
+def _difference(scored: Mapping[str, Scored]) -> Interval:
+    return paired_interval(scored["deep supervision"].f1, scored["TFT"].f1)
+
+
+def _percent(interval: Interval) -> str:
+    return f"{100 * interval.mean:.1f} ({100 * interval.low:.1f} to {100 * interval.high:.1f})"
