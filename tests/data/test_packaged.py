@@ -67,6 +67,7 @@ def test_every_data_command_reads_packaged_rows_by_name(tmp_path, monkeypatch, c
     capsys.readouterr()
     ids = {row["id"] for row in read_lines(tmp_path / "joined.jsonl")}
     assert len(ids) == 198 == len(read_lines(tmp_path / "mix" / "zh.jsonl"))
+    assert f"path: {HELD_OUT}" in (tmp_path / "mix" / "mix.yaml").read_text()
     (checked,) = json.loads((tmp_path / "check" / "report.json").read_text())["files"]
     assert checked["rows"] == 198
     assert Files.of(TranslateConfig(HELD_OUT, "vi", "out.jsonl")).source == rows_path(HELD_OUT, "file")

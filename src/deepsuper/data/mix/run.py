@@ -38,7 +38,7 @@ def run_mix(config: MixConfig, command: Sequence[str] = ()) -> list[RowsOut]:
 
     Raises: UserError naming the option, or file and line, at fault; then no file of rows is written.
     """
-    config = _with_files(config)
+    recipe, config = config, _with_files(config)
     check_mix(config)
     folder = Path(config.output_dir)
     work = work_folder(folder)
@@ -53,7 +53,7 @@ def run_mix(config: MixConfig, command: Sequence[str] = ()) -> list[RowsOut]:
             given = _write_rows(plan, config.seed, bad, work, counter)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    names = write_report(folder, config, plan, given, head)
+    names = write_report(folder, recipe, plan, given, head)
     print_mix(Console(), plan, given)
     log.info("%s: %s", folder, ", ".join([*names, "skipped.jsonl"]))
     return given
