@@ -126,6 +126,7 @@ def test_a_small_recipe_trains_in_an_empty_folder_and_resumes_where_the_package_
     monkeypatch.chdir(here)
     path = ROOT / "recipes" / "small" / "gemma-3-270m.zh.dft-feature.yaml"
     options = {"model.name": tiny, "training.max_steps": 1, "training.eval_every": 0, "data.max_length": 2048}
+    options["data.held_out.weight"] = 0.05
     config = parse_recipe([str(path), *(f"--{name}={value}" for name, value in options.items())])
     folder = RunFolder(train(config))
     names = ("packaged:xquad.zh.train", "packaged:xquad.zh.held_out")
