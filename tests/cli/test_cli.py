@@ -292,7 +292,7 @@ NAMED = "need its options by name, got"
         ("--objective tft", f"objective: {NAMED} tft: --objective.method tft, or objective: {{method: tft}} in a"),
         ("lora: true", "lora: need its options by name (--lora.OPTION VALUE, or lora: {OPTION: VALUE}), got True"),
         ("--data.train.pth x", "data.train: there is no option 'pth' (see deepsuper show --help)"),
-        ("--learning_rate 1", "unrecognized arguments: --learning_rate 1 (see deepsuper show --help)"),
+        ("--learning_rate 1", "arguments: --learning_rate 1: did you mean --training.learning_rate? (see deepsuper"),
     ],
 )
 def test_a_value_of_another_kind_ends_in_one_line_with_the_remedy(recipe, tmp_path, capsys, values, words):

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from jsonargparse import ArgumentParser, Namespace
 
-from deepsuper.cli.arguments import EPILOG, expand_home, from_values
+from deepsuper.cli.arguments import EPILOG, check_recipes, expand_home, from_values, option_names
 from deepsuper.cli.commands import Command, add_commands, path_of, run_command
 from deepsuper.cli.data import DATA
 from deepsuper.cli.evaluation import COMPARE, EVAL
@@ -23,6 +23,7 @@ from deepsuper.config import RunConfig
 
 DESCRIPTION = "Deep supervision fine-tuning: make English-centric language models good at other languages."
 OPTION = re.compile(r"^--[A-Za-z][\w.-]*")
+LINE_END = re.compile(r"\s*\n\s*")
 COMMANDS: dict[str, Command] = {
     "train": TRAIN,
     "show": SHOW,
@@ -70,17 +71,19 @@ def parse_recipe(line: Sequence[str]) -> RunConfig:
     return from_values(RunConfig, _parse(["show", *line])["show"])
 
 
-def _parse(line: Sequence[str]) -> Namespace:
+def _parse(given: Sequence[str]) -> Namespace:
     """The values of a command line. Raises: UserError in one line where it cannot be read."""
-    parser, path = make_parser(), [name for name, _ in path_of(line, COMMANDS)]
+    line = _with_config(list(given))
+    check_recipes(line)
     try:
-        parsed: Namespace = parser.parse_args(_with_config(list(line)))
+        parsed: Namespace = make_parser().parse_args(line)
         expand_home(parsed)
         return parsed
     except ArgumentError as error:
-        message = explain(str(error))
+        path = list(path_of(line, COMMANDS))
+        message = explain(str(error), option_names(path[-1][1].parser()) if path else ())
     if ": need " not in message:
-        message += f" (see {' '.join(['deepsuper', *path])} --help)"
+        message += f" (see {' '.join(['deepsuper', *(name for name, _ in path)])} --help)"
     raise UserError(message)
 
 
@@ -98,9 +101,10 @@ def _with_config(given: list[str]) -> list[str]:
 
 
 def _fail(message: str, status: int) -> int:
+    """Prints the message as one line, also where it quotes several lines of a library; returns `status`."""
     # Open progress bars are closed: the message would stand behind them, and they would be drawn again below it.
     if "tqdm" in sys.modules:
         for bar in list(sys.modules["tqdm"].tqdm._instances):
             bar.close()
-    print(f"deepsuper: error: {message}", file=sys.stderr)
+    print(f"deepsuper: error: {LINE_END.sub(' ', message)}", file=sys.stderr)
     return status

@@ -1,17 +1,20 @@
-"""What several commands' parsers share: arguments, and the configurations made of their values."""
+"""What the parsers of several commands share: arguments, and configurations made from their values."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Set
+from collections.abc import Callable, Sequence, Set
 from dataclasses import is_dataclass
 from functools import partial
+from itertools import pairwise
+from pathlib import Path
 from typing import Any, TypeVar, get_origin, get_type_hints
 
 from jsonargparse import ArgumentParser, Namespace, set_parsing_settings
 
 from deepsuper.cli.messages import need_options
 from deepsuper.common.errors import UserError
+from deepsuper.common.lines import decode
 from deepsuper.config import ModelConfig, RunConfig
 
 EPILOG = "Every value of a recipe can be changed on the command line: --training.learning_rate 1e-5"
@@ -33,18 +36,18 @@ def class_parser(config: type[Any], description: str) -> ArgumentParser:
 def _check_list(
     check: Callable[..., Any], value: Any, append: bool = False, cfg: Namespace | None = None, mode: str | None = None
 ) -> Any:
-    """A list that takes the place of an earlier one.
+    """The checked list, which replaces an earlier one.
 
-    By itself jsonargparse fills in the items of a list from those of an earlier one of the same length, and has no
-    option against it. Items that are added (`--data.train+`) and fields that are changed (`--data.train.path`) still
-    see the earlier list.
+    By default jsonargparse fills missing fields of a list's items from an earlier list of the same length, and has no
+    option against it. Appended items (`--data.train+`) and changed fields (`--data.train.path`) still use the earlier
+    list.
     """
     replaces = isinstance(value, list | str) and not append
     return check(value, append=append, cfg=None if replaces else cfg, mode=mode)
 
 
 def from_values(config: type[Config], parsed: Namespace) -> Config:
-    """The configuration that the options of its `class_parser` say."""
+    """The configuration with the values that its `class_parser` parsed."""
     _check_groups(config, parsed)
     fields = {name: parsed[name] for name in config.__dataclass_fields__}  # type: ignore[attr-defined]
     instantiated = class_parser(config, "").instantiate(Namespace(**fields))  # type: ignore[no-untyped-call]
@@ -52,7 +55,7 @@ def from_values(config: type[Config], parsed: Namespace) -> Config:
 
 
 def _check_groups(config: type[Any], values: Namespace, prefix: str = "") -> None:
-    """Raises: UserError where a recipe gives one value in place of options; jsonargparse sees it at the top only."""
+    """Raises: UserError where a recipe has one value for a group of options; jsonargparse checks the top level only."""
     for name, kind in get_type_hints(config).items():
         if isinstance(kind, type) and is_dataclass(kind):
             if not isinstance(values[name], Namespace):
@@ -61,11 +64,11 @@ def _check_groups(config: type[Any], values: Namespace, prefix: str = "") -> Non
 
 
 NO_PATHS = ("text", "prompt")
-"""Options whose texts are taken as they are."""
+"""Options whose values are texts, so that `~/` in them is not expanded."""
 
 
 def expand_home(values: Namespace) -> None:
-    """Puts the user's home in place of a leading `~/`, which no shell expands in YAML or after `=`."""
+    """Replaces a leading `~/` with the home folder: shells do not expand it in YAML or after `=`."""
     for name, value in vars(values).items():
         if name not in NO_PATHS:
             vars(values)[name] = _expanded(value)
@@ -79,32 +82,61 @@ def _expanded(value: Any) -> Any:
     return os.path.expanduser(value) if isinstance(value, str) and f"{value}/".startswith("~/") else value
 
 
+def check_recipes(line: Sequence[str]) -> None:
+    """Raises: UserError naming a recipe of the command line that is not UTF-8, not YAML, or no mapping of options."""
+    for before, word in pairwise(["", *line]):
+        name = word.removeprefix("--config=") if word.startswith("--config=") else word if before == "--config" else ""
+        file = Path(name).expanduser()
+        if name and file.is_file():
+            _check_recipe(name, file.read_bytes())
+
+
+def _check_recipe(name: str, data: bytes) -> None:
+    import yaml
+
+    try:
+        values = yaml.safe_load(decode(data))
+    except UserError as error:
+        raise UserError(f"{name}: {error}") from error
+    except yaml.YAMLError as error:
+        mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None) or error
+        raise UserError(f"{name}{f':{mark.line + 1}' if mark else ''}: is not YAML: {problem}") from error
+    if not isinstance(values, dict):
+        example = "model: {name: gemma-3-270m}"
+        raise UserError(f"{name}: need options by name, such as `{example}`, got {str(values)[:80]!r}")
+
+
+def option_names(parser: ArgumentParser) -> list[str]:
+    """The names of all options of a parser, with their dashes."""
+    return [name for name in parser._option_string_actions if name.startswith("--")]
+
+
 def recipe_parser(description: str) -> ArgumentParser:
     """The parser of a command that takes a recipe of `train`."""
     return class_parser(RunConfig, f"{description} {EPILOG}")
 
 
 def add_fields(parser: ArgumentParser, config: type[Any], but: Set[str]) -> None:
-    """The fields of a configuration as options, but those of these names: with their types, defaults and docstrings."""
+    """Adds the fields of a configuration as options, except those in `but`; their docstrings are the help texts."""
     set_parsing_settings(docstring_parse_attribute_docstrings=True)
     parser.add_class_arguments(config, as_group=False, skip=set(but))
 
 
 def field_values(config: type[Any], parsed: Namespace) -> dict[str, Any]:
-    """The values of those options that are called as fields of a configuration are."""
+    """The values of the options that have the same name as a field of the configuration."""
     return {name: parsed[name] for name in config.__dataclass_fields__ if name in parsed}
 
 
 def add_weights_arguments(parser: ArgumentParser) -> None:
-    """How a model's weights are read; `model_config` reads the values."""
+    """Adds the options of loading a model; `model_config` reads their values."""
     add_fields(parser, ModelConfig, but={"name", "attention"})
 
 
 def model_config(name: str, parsed: Namespace) -> ModelConfig:
-    """The model of that name, read as the options of `add_weights_arguments` say."""
+    """The configuration of a model, with the values of the options of `add_weights_arguments`."""
     return ModelConfig(name, parsed.revision, parsed.dtype, trust_remote_code=parsed.trust_remote_code)
 
 
 def split_names(text: str) -> tuple[Any, ...]:
-    """`a, b` as a tuple, each name once."""
+    """The names in a comma-separated text, without duplicates: `a, b` is ("a", "b")."""
     return tuple(dict.fromkeys(name.strip() for name in text.split(",")))

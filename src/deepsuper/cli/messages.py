@@ -1,39 +1,69 @@
-"""What is wrong with a command line, in one line: jsonargparse's errors name its own classes, and no remedy."""
+"""What is wrong with a command line, in one line: jsonargparse's own errors name its classes and give no remedy."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+
+from deepsuper.common.nearest import did_you_mean
 
 KEY = re.compile(r'Parser key "([^"]+)":?')
 VALUE = re.compile(r"(?:(?:Given|Got) value:|Unable to load config|Expected a dot import path string:) (.*)")
 NESTED = re.compile(r"NestedArg\(key=.*, val='(.*)'\)")
 NEED = re.compile(r"Expected (?:an? )?(?:<class '(\w+)'>|typing\.Literal\[(.*?)\](?=[.\n]|$))")
 GROUP = re.compile(r"Unable to load config|Expected a dot import path|Not a valid subclass of")
-UNKNOWN = re.compile(r"Option (.*) is not accepted")
+CHOICE = re.compile(r"argument (\S+): invalid choice: '(.*)' \(choose from (.*)\)")
+UNKNOWN = re.compile(r"(?:class_path '(.*)':\s*)?Option '(.*)' is not accepted")
+UNKNOWN_KEY = re.compile(r"Subcommand '.*' does not accept option '(.*)'")
+UNKNOWN_OPTION = re.compile(r"unrecognized arguments:.*?(--[\w.]+)")
 NAMES = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "a text", "NoneType": "null"}
 
 
-def explain(message: str) -> str:
-    """An error of the parser as `option: need ..., got ...: remedy`; one that is not known, as it is on one line."""
+def explain(message: str, options: Iterable[str] = ()) -> str:
+    """An error of the parser as `option: need ..., got ...`, or the error itself on one line where it is not known.
+
+    `options`: the names of the command's options, to find the one that was meant.
+    """
+    if choice := CHOICE.fullmatch(message):
+        name, got, choices = choice[1].lstrip("-"), choice[2], choice[3].replace("'", "")
+        return f"{name}: need one of {choices}, got {got}{did_you_mean(got, choices.split(', '))}"
+    if key := UNKNOWN_KEY.fullmatch(message):
+        return f"there is no option {key[1]}{did_you_mean(key[1], [name.lstrip('-') for name in options])}"
+    if option := UNKNOWN_OPTION.match(message):
+        return _one_line(message) + did_you_mean(option[1], options)
     _, *parts = KEY.split(message)
-    if not parts:
-        return _one_line(message)
+    return _explain_value(parts) if parts else _one_line(message)
+
+
+def _explain_value(parts: list[str]) -> str:
+    """An error about one option. `parts`: in turn, the option's name and what is said of it."""
     key = _full_name(parts[::2])
     text = parts[-1] if GROUP.search(parts[-1]) or len(parts) == 2 else "".join(parts[1::2])
-    value = VALUE.search(text)
     if (unknown := UNKNOWN.search(text)) is not None:
-        return f"{key}: there is no option {unknown[1]}"
+        return f"{key}: there is no option '{unknown[2]}'{did_you_mean(unknown[2], _fields(unknown[1]))}"
+    value = VALUE.search(text)
     if value is None:
         return _one_line(f"{key}:{parts[-1]}")
     got = nested[1] if (nested := NESTED.fullmatch(value[1])) else value[1].strip("'\"")
     if GROUP.search(text):
         return need_options(key, got)
-    kinds = [_kind(kind, choices, got) for kind, choices in NEED.findall(text[: value.end()])]
-    return f"{key}: need {' or '.join(kinds)}, got {got}" if kinds else _one_line(f"{key}:{parts[-1]}")
+    needed = NEED.findall(text[: value.end()])
+    if not needed:
+        return _one_line(f"{key}:{parts[-1]}")
+    choices = [choice.strip("' ") for _, choices in needed for choice in choices.split(",") if choice]
+    kinds = " or ".join(_kind(kind, choices, got) for kind, choices in needed)
+    return f"{key}: need {kinds}, got {got}{did_you_mean(got, choices)}"
+
+
+def _fields(class_path: str | None) -> Iterable[str]:
+    """The names of the fields of a configuration; none if it is unknown."""
+    from pydoc import locate
+
+    return getattr(locate(class_path or ""), "__dataclass_fields__", ())
 
 
 def need_options(key: str, got: object) -> str:
-    """What to write where options of their own were given one value."""
+    """The message for an option that holds options of its own and was given one value."""
     last = key.rpartition(".")[2]
     first = {"model": "name", "lc_weight": "value", "et_weight": "value", "objective": "method"}.get(last)
     if first is None:
@@ -44,7 +74,7 @@ def need_options(key: str, got: object) -> str:
 
 
 def _full_name(keys: list[str]) -> str:
-    """The option that nested errors are about; some name it whole, some within what was named before."""
+    """The option that nested errors are about: each name is the full one, or relative to the name before it."""
     name = keys[0]
     for key in keys[1:]:
         name = key if key.startswith(name) else f"{name}.{key}"

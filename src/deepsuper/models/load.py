@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
+from safetensors import SafetensorError
 from torch import nn
 
 from deepsuper.common.errors import UserError
@@ -88,7 +90,11 @@ def load_merged(config: ModelConfig) -> Any:
         return load_model(config)
     from peft import PeftModel
 
-    return PeftModel.from_pretrained(load_model(base), config.name).merge_and_unload()
+    model = load_model(base)
+    try:
+        return PeftModel.from_pretrained(model, config.name).merge_and_unload()
+    except (OSError, ValueError, SafetensorError) as error:
+        raise UserError(f"{config.name}: the adapter's weights cannot be loaded ({_first_line(error)})") from error
 
 
 def load_for_reading(config: ModelConfig) -> Any:
@@ -122,7 +128,10 @@ def _load(load: Any, config: ModelConfig, **kwargs: Any) -> Any:
     revision = {"revision": config.revision} if config.revision is not None and source == config.name else {}
     try:
         return load(source, trust_remote_code=config.trust_remote_code, **revision, **kwargs)
-    except (OSError, ValueError) as error:
-        first = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    except (OSError, ValueError, SafetensorError, StrictDataclassError) as error:
         known = f"packaged models: {', '.join(PACKAGED)}{did_you_mean(config.name, PACKAGED)}"
-        raise UserError(f"model.name {config.name!r} cannot be loaded: {first} ({known})") from error
+        raise UserError(f"model.name {config.name!r} cannot be loaded: {_first_line(error)} ({known})") from error
+
+
+def _first_line(error: Exception) -> str:
+    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
