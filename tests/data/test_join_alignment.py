@@ -129,7 +129,7 @@ def test_whole_files_are_aligned_row_by_row(judged):
 
 
 def test_the_two_best_of_rows_and_columns_are_those_of_the_whole_table(judged, monkeypatch):
-    monkeypatch.setattr("deepsuper.data.join.reordered.BLOCK", 7)
+    monkeypatch.setattr("deepsuper.data.join.reordered.TABLE_ROWS", 7)
     scorer = judged[2]
     rows, columns = np.arange(3, 60), np.arange(40, 90)
     by_row, by_column = _tables(scorer, rows, columns)

@@ -125,7 +125,7 @@ def test_every_order_is_as_likely_however_many_buckets(tmp_path, count):
 
 
 def test_rows_that_need_no_change_go_out_byte_for_byte_in_an_order_of_the_seed(tmp_path, monkeypatch):
-    monkeypatch.setattr(run_module, "BUCKET", 500)
+    monkeypatch.setattr(run_module, "BUCKET_SIZE", 500)
     lines = [json.dumps(record(n, f"{n}\u2028é"), ensure_ascii=n % 2 == 0, indent=None).encode() for n in range(200)]
     lines[3] = lines[3].replace(b'": "', b'"  :"')
     (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(b"\xef\xbb\xbf" + b"\r\n".join(lines)))
@@ -229,8 +229,8 @@ def test_a_broken_real_file_is_refused_by_name_or_accounted_for(tmp_path, seed):
 
 
 def test_memory_does_not_grow_with_the_file(tmp_path, monkeypatch):
-    monkeypatch.setattr(run_module, "BUCKET", 100_000)
-    monkeypatch.setattr(buckets_module, "HELD", 100_000)
+    monkeypatch.setattr(run_module, "BUCKET_SIZE", 100_000)
+    monkeypatch.setattr(buckets_module, "BUFFER", 100_000)
     monkeypatch.setattr("deepsuper.data.mix.scan.BUCKET_SOURCE", 500_000)
     peaks = []
     for rows in (1_000, 10_000):
