@@ -119,7 +119,7 @@ def test_a_truncated_archive_is_refused_by_name_and_nothing_is_written(tmp_path,
         (["rows.jsonl", "--data_dir", "nowhere"], "data_dir: no such folder 'nowhere'"),
         (["rows.jsonl", "--data_dir", "."], "data_dir '.': no file for zh or en"),
         (["rows.jsonl", "deep/rows.jsonl", "--fix"], "both would be rows.kept.jsonl"),
-        (["rows.jsonl", "rows.kept.jsonl", "--fix", "--output_dir", "."], "rows.kept.jsonl: is an input, and --fix would"),
+        (["rows.jsonl", "rows.kept.jsonl", "--fix", "--output_dir", "."], "kept.jsonl: is an input, and --fix would"),
         (["long.jsonl", "--fix"], "long.jsonl:2: a line of"),
     ],
 )

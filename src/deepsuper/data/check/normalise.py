@@ -10,13 +10,13 @@ from deepsuper.common.languages import UNSPACED_SCRIPTS
 DENSE = "".join(UNSPACED_SCRIPTS.values())
 """Letters of scripts without spaces between words, as ranges of a regular expression."""
 UNIT = re.compile(rf"[{DENSE}]|[^\W_{DENSE}]+")
-MARKS = re.compile("[\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06ed]")
+ARABIC_VOWELS = re.compile("[\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06ed]")
 """Arabic vowel signs and the kashida: the same word may be written with or without them."""
 
 
 def folded(text: str) -> str:
     """`text` in NFKC and case-folded."""
-    return MARKS.sub("", unicodedata.normalize("NFKC", text).casefold())
+    return ARABIC_VOWELS.sub("", unicodedata.normalize("NFKC", text).casefold())
 
 
 def units(text: str) -> list[str]:
@@ -27,5 +27,5 @@ def units(text: str) -> list[str]:
 
 def words_as_written(text: str) -> list[str]:
     """As `units`, with capital letters."""
-    found: list[str] = UNIT.findall(MARKS.sub("", unicodedata.normalize("NFKC", text)))
+    found: list[str] = UNIT.findall(ARABIC_VOWELS.sub("", unicodedata.normalize("NFKC", text)))
     return found
