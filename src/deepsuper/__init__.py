@@ -13,22 +13,21 @@ A method is a corpus plus an objective. The contents, in the order that data tak
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from deepsuper.config import (
-    AlignConfig,
-    DataConfig,
-    LayersConfig,
-    LoraConfig,
-    ModelConfig,
-    ObjectiveConfig,
-    RunConfig,
-    SourceConfig,
-    TrainingConfig,
-    Weight,
-    WeightConfig,
-)
-from deepsuper.data.rows import Corpus, Row, load_corpus
-
 if TYPE_CHECKING:
+    from deepsuper.config import (
+        AlignConfig,
+        DataConfig,
+        LayersConfig,
+        LoraConfig,
+        ModelConfig,
+        ObjectiveConfig,
+        RunConfig,
+        SourceConfig,
+        TrainingConfig,
+        Weight,
+        WeightConfig,
+    )
+    from deepsuper.data.rows import Corpus, Row, load_corpus
     from deepsuper.data.templates import Template, encode_rows
     from deepsuper.inside.align import compare_sides
     from deepsuper.inside.layers import select_layers
@@ -43,6 +42,20 @@ if TYPE_CHECKING:
     from deepsuper.training.run import train
 
 _LATE = {
+    "deepsuper.config": (
+        "AlignConfig",
+        "DataConfig",
+        "LayersConfig",
+        "LoraConfig",
+        "ModelConfig",
+        "ObjectiveConfig",
+        "RunConfig",
+        "SourceConfig",
+        "TrainingConfig",
+        "Weight",
+        "WeightConfig",
+    ),
+    "deepsuper.data.rows": ("Corpus", "Row", "load_corpus"),
     "deepsuper.inside.align": ("compare_sides",),
     "deepsuper.method.collate": ("Collator",),
     "deepsuper.inside.layers": ("select_layers",),
@@ -95,7 +108,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """What needs torch, which takes seconds to import, once it is asked for: the command line answers at once."""
+    """What a name stands for; its module is imported at its first use, because many of them need torch for seconds."""
     for module, names in _LATE.items():
         if name in names:
             return getattr(importlib.import_module(module), name)

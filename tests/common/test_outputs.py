@@ -131,7 +131,7 @@ def test_a_file_that_is_read_is_known_by_any_of_its_names(tmp_path):
     read = [tmp_path / "rows.jsonl"]
     check_not_read("output", [tmp_path / "out.jsonl"], read)
     for name in ("rows.jsonl", "link.jsonl", "deep/../rows.jsonl"):
-        with pytest.raises(ValueError, match="would be written over a file that is read: choose another output"):
+        with pytest.raises(ValueError, match="would overwrite a file that is read: choose another output"):
             check_not_read("output", [tmp_path / name], read)
     with pytest.raises(ValueError, match=r"rows\.jsonl\.partial: would be"):
         check_not_read("output", [tmp_path / "rows.jsonl"], [tmp_path / "rows.jsonl.partial"])
@@ -144,7 +144,7 @@ def test_only_a_command_s_own_files_are_written_over(tmp_path):
     for text in (None, "{}", "[", '["pairs"]', '{"texts_translated": 1}'):
         if text is not None:
             manifest.write_text(text)
-        with pytest.raises(ValueError, match=r"rows\.jsonl: is there and no join made it: choose another name"):
+        with pytest.raises(ValueError, match=r"rows\.jsonl: exists and was not written by join: choose another name"):
             check_own("output", [rows], manifest, "pairs", "join")
     manifest.write_text('{"pairs": {}}')
     check_own("output", [rows], manifest, "pairs", "join")

@@ -276,7 +276,7 @@ def test_mistakes_end_in_one_line(tmp_path, capsys):
     output, lang = ("--output", str(tmp_path / "o.jsonl")), ("--lang", "xx")
     assert "no such file" in fail(capsys, "--en", str(tmp_path / "no.json"), "--tgt", tgt, *lang, *output)
     assert "same texts" in fail(capsys, "--en", en, "--tgt", en, *lang, *output)
-    assert "written over a file that is read" in fail(capsys, "--en", en, "--tgt", tgt, *lang, "--output", tgt)
+    assert "overwrite a file that is read" in fail(capsys, "--en", en, "--tgt", tgt, *lang, "--output", tgt)
     assert "ends in .jsonl" in fail(capsys, "--en", en, "--tgt", tgt, *lang, "--output", str(tmp_path))
     assert "language code such as zh, other" in fail(capsys, "--en", en, "--tgt", tgt, "--lang", "en", *output)
     for written, nearest in (
@@ -305,7 +305,7 @@ def test_only_the_files_of_an_earlier_join_are_written_over(tmp_path, capsys):
     line = ("--en", en, "--tgt", tgt, "--lang", "xx", "--by", "order", "--output", str(tmp_path / "o.jsonl"))
     for name in ("o.jsonl", "o.aside.jsonl", "o.manifest.json"):
         (tmp_path / name).write_text("precious")
-        assert f"{name}: is there and no join made it: choose another name" in fail(capsys, *line)
+        assert f"{name}: exists and was not written by join: choose another name" in fail(capsys, *line)
         assert (tmp_path / name).read_text() == "precious"
         (tmp_path / name).unlink()
     main(["data", "join", *line])

@@ -335,7 +335,7 @@ def test_a_mix_never_writes_over_its_sources_its_recipe_or_what_lies_there(recip
         assert (tmp_path / name[:2] / name).read_text() == "precious"
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "ar.jsonl").symlink_to(tmp_path / "own.jsonl")
-    assert "would be written over a file that is read" in fail(capsys, *line, "out")
+    assert "would overwrite a file that is read" in fail(capsys, *line, "out")
     (tmp_path / "work" / "buckets.partial").mkdir(parents=True)
     inside = write(tmp_path / "work" / "buckets.partial" / "a.jsonl", range(3))
     sources = f"[{{language: zh, path: {inside}}}]"

@@ -231,7 +231,7 @@ def test_the_rows_are_never_written_over_a_file_that_is_read(run, tmp_path, monk
     before = {path: path.read_bytes() for path in tmp_path.glob("*.jsonl")}
     for path in before:
         said = fail(capsys, "data", "sdrrl", str(recipe), "--output", str(path))
-        assert said.endswith(f"output {path}: would be written over a file that is read: choose another output")
+        assert said.endswith(f"output {path}: would overwrite a file that is read: choose another output")
     rows.rename(tmp_path / "a.skipped.jsonl")
     train = f"[{{language: zh, path: {tmp_path}/a.skipped.jsonl}}]"
     said = fail(capsys, "data", "sdrrl", str(recipe), "--data.train", train, "--output", str(tmp_path / "a.jsonl"))
@@ -247,7 +247,7 @@ def test_only_rows_of_a_synthesis_are_written_over(run, tmp_path, monkeypatch, c
         with monkeypatch.context() as patch:
             patch.setattr("deepsuper.data.sdrrl.run.synthesise", None)
             said = fail(capsys, *command, "--output", str(output))
-        assert said.endswith(f"output {path}: is there and no synthesis made it: choose another name")
+        assert said.endswith(f"output {path}: exists and was not written by synthesis: choose another name")
         assert path.read_text() == others
         path.write_text("")  # an empty file loses nothing
     for _ in range(2):

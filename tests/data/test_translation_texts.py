@@ -180,8 +180,8 @@ def test_a_broken_real_file_is_refused_by_name_or_accounted_for(tmp_path, monkey
         (["--model", "m", "--retries", "-1"], "retries: need 0 to 100"),
         (["--model", "m", "--lang", "en"], "lang: need the code of the target language"),
         (["--model", "nobody/nothing-here"], "cannot be loaded"),
-        (["--model", "m", "--output", "HERE/en.jsonl"], "would be written over a file that is read"),
-        (["--model", "m", "--output", "HERE/other.jsonl"], "no translation made it: choose another name"),
+        (["--model", "m", "--output", "HERE/en.jsonl"], "would overwrite a file that is read"),
+        (["--model", "m", "--output", "HERE/other.jsonl"], "was not written by translation: choose another name"),
         (["--model", "m", "--output", "HERE/a.jsonl.gz"], "need the name of a plain file"),
     ],
 )

@@ -14,7 +14,7 @@ from deepsuper.config import LayersConfig, ModelConfig
 from deepsuper.data.texts import LANGUAGES, load_texts
 from deepsuper.inside.layers import select_layers
 from deepsuper.inside.layers.criteria import agreement, by_alignment, by_entropy, by_language
-from deepsuper.inside.layers.drops import Choice
+from deepsuper.inside.layers.drops import LayerChoice
 from deepsuper.inside.layers.measure import Curves, measure
 from deepsuper.inside.layers.run import read_texts
 from deepsuper.inside.states import encode_texts
@@ -187,7 +187,7 @@ def test_a_run_measures_its_layers_records_them_and_resumes_with_the_same(tmp_pa
         tmp_path, method="dft-logits", layer_lc=None, layer_et=None, layers="auto", save_every=2, language="xx"
     )
     monkeypatch.setattr(
-        "deepsuper.inside.layers.criteria.choose", lambda *_: Choice(2, 3, (), 0.1, "told to", (0.0,) * 5)
+        "deepsuper.inside.layers.criteria.choose", lambda *_: LayerChoice(2, 3, (), 0.1, "told to", (0.0,) * 5)
     )
     folder = train(config)
     record = json.loads((folder / "layers.json").read_text())

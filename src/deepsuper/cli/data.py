@@ -38,10 +38,10 @@ def _layout(parsed: Namespace, line: list[str]) -> None:
 
 def _convert_parser() -> ArgumentParser:
     parser = ArgumentParser(description="Write the files of --data_dir from a benchmark's official download.")
-    parser.add_argument("benchmark", choices=list(BENCHMARKS), help="which one it is")
+    parser.add_argument("benchmark", choices=list(BENCHMARKS), help="the benchmark")
     parser.add_argument("source", type=str, help="the file, folder or archive as downloaded")
     parser.add_argument("--data_dir", type=str, required=True, help="the folder to write to")
-    meaning = "with commas, en too (default: zh,vi,ar as far as the benchmark has them)"
+    meaning = "languages, with commas; en is possible too (default: those of zh,vi,ar that the benchmark has)"
     parser.add_argument("--langs", type=str, default=None, help=meaning)
     return parser
 
@@ -75,10 +75,10 @@ def _sdrrl(parsed: Namespace, line: list[str]) -> None:
 
 def _join_parser() -> ArgumentParser:
     parser = ArgumentParser(description="Pair the rows of one set in English and in another language.")
-    parser.add_argument("--lang", type=str, required=True, help="the other side's language: zh, vi, ar ...")
+    parser.add_argument("--lang", type=str, required=True, help="the language of the other side: zh, vi, ar ...")
     add_fields(parser, JoinConfig, but={"language", "format_en", "format_tgt"})
     for side in ("en", "tgt"):
-        formats, meaning = ["auto", *READERS], "what the set is; auto: by its fields"
+        formats, meaning = ["auto", *READERS], "the format of the set; auto: found by its fields"
         parser.add_argument(f"--format_{side}", choices=formats, default="auto", help=meaning)
     return parser
 
@@ -106,20 +106,20 @@ def _mix(parsed: Namespace, line: list[str]) -> None:
 
 def _translate_parser() -> ArgumentParser:
     parser = ArgumentParser(
-        description="Make the missing side of rows: the target language from English ones, or English. Writes OUTPUT "
-        "and beside it the rows that failed, with the reason (.aside.jsonl), a manifest and a cache: run again, it "
-        "goes on. The key of an endpoint is read from OPENAI_API_KEY."
+        description="Translate the missing side of rows, from English into the target language or back. Writes OUTPUT "
+        "and, beside it, the rows that failed with the reason (.aside.jsonl), a manifest and a cache. Run it again to "
+        "continue. The key of an endpoint is read from OPENAI_API_KEY."
     )
     parser.add_argument("file", type=str, help="JSON lines, plain or gzip; English fields with or without _en")
     parser.add_argument("--lang", type=str, required=True, help="the target language, such as zh")
     parser.add_argument("--model", type=str, default=None, help="a hub name, folder or run folder: translation or chat")
-    # Not by its type, text or null: a prompt that begins with # would be a comment of YAML, and so null.
-    meaning = "what is asked, with {text} and, if wanted, {source} and {target} (default: of chat models, a plain one)"
+    # Its type is not `str | None`: YAML would read a prompt that begins with # as a comment, and so as null.
+    meaning = "the prompt, with {text} and, if wanted, {source} and {target} (default: a plain one for chat models)"
     parser.add_argument("--prompt", type=str, default=None, help=meaning)
     add_fields(parser, TranslateConfig, but={"path", "language", "model", "prompt"})
-    meaning = "run `data check` on what came back; its report goes to OUTPUT with .check for .jsonl"
+    meaning = "run `data check` on the translations; its report goes to OUTPUT with .check in place of .jsonl"
     parser.add_argument("--check", type=bool, default=True, help=meaning)
-    parser.add_argument("--data_dir", type=str, default=None, help="evaluation sets that the check compares with")
+    parser.add_argument("--data_dir", type=str, default=None, help="evaluation sets for the check to compare with")
     add_weights_arguments(parser)
     return parser
 
@@ -144,16 +144,23 @@ def _translate(parsed: Namespace, line: list[str]) -> None:
 
 def _check_parser() -> ArgumentParser:
     parser = ArgumentParser(
-        description="Examine parallel rows: a report in the terminal and as one page, and with --fix the rows without "
-        "those that have errors. Writes report.html, report.json and findings.jsonl."
+        description="Check parallel rows. Reports in the terminal and as a page; with --fix, also writes the rows "
+        "without those that have errors. Writes report.html, report.json and findings.jsonl."
     )
     parser.add_argument("files", nargs="*", type=str, help="JSON lines with both sides, plain or gzip")
-    parser.add_argument("--lang", type=str, default=None, help="of the target side (default: told from the texts)")
+    parser.add_argument(
+        "--lang", type=str, default=None, help="the language of the target side (default: detected from the texts)"
+    )
     parser.add_argument("--fix", action="store_true", help="write NAME.kept.jsonl and NAME.removed.jsonl too")
-    parser.add_argument("--reasons", type=str, default="", help="what --fix removes for (default: errors); all; commas")
-    parser.add_argument("--ignore", type=str, default="", help="checks to leave out; with commas")
+    parser.add_argument(
+        "--reasons",
+        type=str,
+        default="",
+        help="the reasons for which --fix removes a row, with commas, or all (default: errors)",
+    )
+    parser.add_argument("--ignore", type=str, default="", help="checks to leave out, with commas")
     add_fields(parser, CheckConfig, but={"files", "language", "fix", "reasons", "ignore"})
-    parser.add_argument("--strict", action="store_true", help="exit with status 1 where a row has an error")
+    parser.add_argument("--strict", action="store_true", help="end with exit status 1 if a row has an error")
     parser.add_argument("--output_dir", type=str, default="runs/check", help="the folder to write")
     return parser
 

@@ -16,17 +16,22 @@ from deepsuper.evaluation.profiles import PROFILES
 
 def _eval_parser() -> ArgumentParser:
     parser = ArgumentParser(
-        description="Score models on the paper's benchmarks with lm-evaluation-harness, zero-shot. Leaves results.json "
-        "and one line for each item; what is done is not run again."
+        description="Score models on the paper's benchmarks with lm-evaluation-harness, zero-shot. Writes results.json "
+        "and one line for each item. Finished benchmarks are not run again."
     )
     parser.add_argument("models", nargs="*", type=str, help="hub names, folders, run folders or packaged models")
-    parser.add_argument("--langs", type=str, default="zh,vi,ar", help="with commas; en too")
-    parser.add_argument("--benchmarks", type=str, default=",".join(BENCHMARKS), help="with commas")
-    meaning = "paper: the harness's own tasks; corrected: its faults mended; both with a comma"
+    parser.add_argument("--langs", type=str, default="zh,vi,ar", help="languages, with commas; en is possible too")
+    parser.add_argument("--benchmarks", type=str, default=",".join(BENCHMARKS), help="benchmarks, with commas")
+    meaning = "paper: the harness's own tasks; corrected: tasks without its faults; or both, with a comma"
     parser.add_argument("--profile", type=str, default=PROFILES[0], help=meaning)
-    parser.add_argument("--strict", action="store_true", help="a file that is absent is an error")
+    parser.add_argument("--strict", action="store_true", help="stop with an error if a file is missing")
     add_fields(parser, EvalConfig, but={"models", "model", "languages", "benchmarks", "profiles", "strict"})
-    parser.add_argument("--output_dir", type=str, default="runs/eval", help="MODEL/PROFILE in it for each")
+    parser.add_argument(
+        "--output_dir",
+        type=str,
+        default="runs/eval",
+        help="the folder to write; it gets a folder MODEL/PROFILE for each",
+    )
     add_weights_arguments(parser)
     return parser
 
@@ -44,8 +49,8 @@ def _eval(parsed: Namespace, line: list[str]) -> None:
 
 def _compare_parser() -> ArgumentParser:
     parser = ArgumentParser(
-        description="Set evaluations side by side in the paper's tables, best in bold, each against a baseline with "
-        "paired bootstrap intervals and tests (McNemar for accuracies), corrected for their number."
+        description="Show evaluations side by side in the paper's tables, the best in bold. Each is compared with a "
+        "baseline by paired bootstrap intervals and tests (McNemar for accuracies), corrected for their number."
     )
     parser.add_argument("runs", nargs="*", type=str, help="folders that eval wrote, or NAME=FOLDER")
     parser.add_argument(

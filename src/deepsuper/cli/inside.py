@@ -14,12 +14,14 @@ from deepsuper.config import AlignConfig, LayersConfig, LensConfig
 
 def _layers_parser() -> ArgumentParser:
     parser = ArgumentParser(
-        description="Find the layers i and j that deep supervision needs: from the entropy of each layer on text of "
-        "the target language, as in the paper, and by two independent criteria. Writes layers.json, layers.png and the "
-        "lines for a recipe, layers.yaml."
+        description="Find the layers i and j that deep supervision needs, from the entropy of each layer on text of "
+        "the target language, as in the paper, and by two other criteria. Writes layers.json, layers.png and "
+        "layers.yaml, the lines to copy into a recipe."
     )
     _add_reading_arguments(parser)
-    parser.add_argument("--criteria", type=str, default="entropy", help="of entropy,language,alignment; with commas")
+    parser.add_argument(
+        "--criteria", type=str, default="entropy", help="one or more of entropy,language,alignment, with commas"
+    )
     add_fields(parser, LayersConfig, but={"model", "language", "criteria"})
     return parser
 
@@ -33,11 +35,11 @@ def _layers(parsed: Namespace, line: list[str]) -> None:
 
 def _lens_parser() -> ArgumentParser:
     parser = ArgumentParser(
-        description="Show the likeliest tokens of each layer and position of a text, with probability, entropy and "
-        "script: in the terminal, and as one page to walk through, also with a tuned model beside its base."
+        description="Show the likeliest next tokens at each layer and position of a text, with probability, entropy "
+        "and script, in the terminal and as an interactive page. A tuned model can be shown beside its base."
     )
     parser.add_argument("model", type=str, help="a hub name, a folder, a run folder or a packaged model")
-    parser.add_argument("text", type=str, help="what the model reads")
+    parser.add_argument("text", type=str, help="the text that the model reads")
     add_fields(parser, LensConfig, but={"model", "text"})
     add_weights_arguments(parser)
     return parser

@@ -21,8 +21,8 @@ from deepsuper.config.demo import DemoLanguage
 
 
 def _train_parser() -> ArgumentParser:
-    parser = recipe_parser("Train a model as a recipe says; leaves a run folder.")
-    parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint of output_dir")
+    parser = recipe_parser("Train a model as a recipe says. Writes a run folder.")
+    parser.add_argument("--resume", action="store_true", help="resume from the newest checkpoint in output_dir")
     return parser
 
 
@@ -35,7 +35,7 @@ def _train(parsed: Namespace, line: list[str]) -> None:
 
 def _show_parser() -> ArgumentParser:
     parser = recipe_parser("Print the objective of a recipe as a formula, with layers, weights and options.")
-    # What `train --print_config` prints holds it, and is a recipe too.
+    # `train --print_config` prints this option too, and what it prints must be a valid recipe for `show`.
     parser.add_argument("--resume", action="store_true", help=SUPPRESS)
     return parser
 
@@ -48,11 +48,11 @@ def _show(parsed: Namespace, line: list[str]) -> None:
     print(f"{config.objective.method} of {config.model.name} ({objective.terms['tft'].layer} layers)")
     print(describe(config, objective))
     if config.objective.layers == "auto":
-        print("layers: auto: measured before training; the ones above are the paper's shares of the depth")
+        print("layers: auto: they are measured before training; those above are the paper's shares of the depth")
 
 
 def _merge_parser() -> ArgumentParser:
-    parser = ArgumentParser(description="Add the changes of a LoRA adapter into its base model.")
+    parser = ArgumentParser(description="Merge a LoRA adapter into its base model and write an ordinary model folder.")
     parser.add_argument("adapter", type=str, help="the adapter folder of a run")
     parser.add_argument("output", type=str, help="the model folder to write")
     add_weights_arguments(parser)
@@ -83,5 +83,5 @@ def _demo(parsed: Namespace, line: list[str]) -> None:
 
 TRAIN = Command("train a model as a recipe says", _train_parser, _train, recipe=True)
 SHOW = Command("print the objective of a recipe as a formula", _show_parser, _show, recipe=True)
-MERGE = Command("add a LoRA adapter into its base model", _merge_parser, _merge)
+MERGE = Command("merge a LoRA adapter into its base model", _merge_parser, _merge)
 DEMO = Command("fine-tune a real model on real rows in ten to thirty minutes", _demo_parser, _demo)

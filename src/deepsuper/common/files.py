@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written aside and renamed, in JSON lines, known by their hash; and the cache."""
+"""Writing files so that they are complete or absent, JSON lines, hashes of files, and the cache folder."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from deepsuper.common.errors import UserError
 
 
 def aside_of(path: Path) -> Path:
-    """Where a file or folder is written before it has its name."""
+    """The temporary path that a file or folder is written to before it is renamed."""
     return path.with_name(path.name + ".partial")
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """The place aside to write to; at the end it is renamed to `path`, so that a reader sees the old or the new one.
+    """A temporary path to write to. It is renamed to `path` at the end, so that readers see the old or the new file.
 
-    Where the writing is broken off, `path` is as before, and what was written stays aside.
+    If writing fails, `path` does not change and the temporary file stays.
     """
     aside = aside_of(path)
     yield aside
@@ -31,10 +31,9 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def alone_in(folder: Path, option: str, *, wait: bool = False) -> Iterator[None]:
-    """Keeps other processes that ask for the same out of the folder, which is made if it is missing.
+    """Locks a folder against other processes; makes the folder if it is missing. The lock ends with this process.
 
-    It ends with this process, however that dies. `wait`: until another has left.
-    Raises: UserError naming `option` where another is at work there.
+    `wait`: wait until another process has released it. Raises: UserError naming `option` where another one holds it.
     """
     from filelock import FileLock, Timeout  # not above: it would be a tenth of every command's start
 
@@ -53,41 +52,41 @@ def alone_in(folder: Path, option: str, *, wait: bool = False) -> Iterator[None]
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes aside and renames: a reader sees the old file or the new one."""
+    """Writes to a temporary file and renames it: a reader sees the old file or the new one."""
     with replacing(path) as aside:
         aside.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Writes one JSON object for people to read, aside and renamed."""
+    """Writes one indented JSON object, as `write_text` does."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
 def write_json_lines(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
-    """Writes one line of JSON for each record, aside and renamed; the folder is made if it is missing."""
+    """Writes one line of JSON for each record, as `write_text` does; makes the folder if it is missing."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as aside, aside.open("w", encoding="utf-8") as file:
         file.writelines(map(json_line, records))
 
 
 def json_line(record: Mapping[str, Any]) -> str:
-    """One line of JSON that any text survives: a lone surrogate, which UTF-8 cannot write, is escaped."""
-    # What is put for the half of a pair, \udXXX, is JSON's own escape; the other letters stay readable.
+    """One line of JSON. A lone surrogate, which UTF-8 cannot write, is escaped."""
+    # "backslashreplace" writes \udXXX, which is also JSON's escape; all other letters stay readable.
     line = json.dumps(record, ensure_ascii=False).encode("utf-8", "backslashreplace").decode("utf-8")
-    # Some readers take these for line ends; inside JSON strings they may be escaped.
+    # Some programs read these as line ends; inside JSON strings they may be escaped.
     for character in "\x85\u2028\u2029":
         line = line.replace(character, f"\\u{ord(character):04x}")
     return line + "\n"
 
 
 def whole_lines(path: Path) -> list[str]:
-    """The lines that were written to their end; a killed run may leave half of one."""
+    """The complete lines of a file; a killed run may leave an incomplete last one."""
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     return text.split("\n")[:-1]
 
 
 def cache_folder() -> Path:
-    """Where what can be made again is kept: DEEPSUPER_CACHE, or a folder in the user's cache. Empty is not set."""
+    """The cache folder: DEEPSUPER_CACHE if it is set and not empty, else a folder in the user's cache."""
     default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "deepsuper"
     return Path(os.environ.get("DEEPSUPER_CACHE") or default)
 
@@ -99,5 +98,5 @@ def sha256(path: Path) -> str:
 
 
 def model_hashes(source: str) -> dict[str, str]:
-    """Hashes of the weights of a local folder; a hub model is named by its commit."""
+    """Hashes of the weights in a local folder; empty for a hub model, which is identified by its commit."""
     return {p.name: sha256(p) for p in sorted(Path(source).glob("*.safetensors"))} if Path(source).is_dir() else {}

@@ -1,4 +1,4 @@
-"""Uncertainty of a mean over questions: intervals by the bootstrap, alone and paired, and of shares by Wilson."""
+"""Confidence intervals: of means and paired differences by the bootstrap, of shares by Wilson's score."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Interval:
 
 
 def mean_interval(values: Sequence[float], *, resamples: int = 2000, seed: int = 0) -> Interval:
-    """The mean of `values` with a percentile bootstrap interval. Raises: UserError where there is none."""
+    """The mean of `values` with a percentile bootstrap interval. Raises: UserError for no values."""
     if len(values) == 0:
         raise UserError("need at least one value for a mean")
     data = np.asarray(values, dtype=float)
@@ -36,9 +36,9 @@ def mean_interval(values: Sequence[float], *, resamples: int = 2000, seed: int =
 
 
 def share_interval(values: Sequence[bool]) -> Interval:
-    """The share of `values` that hold, with Wilson's score interval: not empty where none or all do, as a bootstrap's.
+    """The share of true values with Wilson's score interval. Raises: UserError for no values.
 
-    Raises: UserError where there is none.
+    Unlike a bootstrap interval, it has a width even if all values are equal.
     """
     if len(values) == 0:
         raise UserError("need at least one value for a share")

@@ -1,4 +1,4 @@
-"""How every manifest begins: when and by what command it was made, with which versions."""
+"""The fields that all manifests begin with: time, command and versions of packages."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Any, Literal
 PACKAGES = (
     "deepsuper", "torch", "transformers", "accelerate", "peft", "datasets", "tokenizers", "numpy", "liger-kernel",
 )  # fmt: skip
-"""Those that a result may hang on, installed or not."""
+"""The packages that can change a result."""
 
 
 def manifest_head(command: Sequence[str], time: Literal["started", "written"] = "started") -> dict[str, Any]:
-    """The fields that manifests have in common; `time` names that of the time, which is now."""
+    """The fields that manifests have in common. `time` is the name of the field for the current time."""
     return {
         time: datetime.now(UTC).isoformat(timespec="seconds"),
         "command": list(command),
@@ -25,7 +25,7 @@ def manifest_head(command: Sequence[str], time: Literal["started", "written"] = 
 
 
 def versions(packages: Iterable[str] = PACKAGES) -> dict[str, str | None]:
-    """The versions of the packages that a result may hang on; null: not installed."""
+    """Package -> version; None if it is not installed."""
     return {name: _version(name) for name in packages}
 
 

@@ -1,4 +1,4 @@
-"""Where a command writes: what cannot be written, and what must not be written over, is told of before the work."""
+"""Checks of the places that a command writes to, before its work: can it write there, and what would it overwrite?"""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from deepsuper.common.files import aside_of
 
 
 def check_folder(option: str, folder: Path) -> None:
-    """Raises: UserError where `folder` is none, or can be neither made nor written in. Nothing is left behind."""
+    """Raises: UserError where `folder` is a file, or cannot be made or written to. Leaves nothing behind."""
     if os.path.exists(folder) and not os.path.isdir(folder):  # pathlib's raise where a name is too long
         raise UserError(f"{option} {folder}: is a file: name a folder")
     _check_place(option, folder, folder)
 
 
 def check_file(option: str, path: Path) -> None:
-    """Raises: UserError where `path` is a folder, or its folder can be neither made nor written in."""
+    """Raises: UserError where `path` is a folder, or its folder cannot be made or written to."""
     if os.path.isdir(path):
         raise UserError(f"{option} {path}: is a folder: name a file in it")
     _check_place(option, path, path.parent)
 
 
 def _check_place(option: str, path: Path, folder: Path) -> None:
-    """A folder of its own, made and removed again, shows what rights alone do not tell: /proc takes nothing."""
+    """Makes and removes a temporary folder there, because permissions alone do not tell: /proc takes no files."""
     place = folder
     while not os.path.lexists(place) and place != place.parent:
         place = place.parent
@@ -45,23 +45,24 @@ def _check_place(option: str, path: Path, folder: Path) -> None:
 
 
 def _check_name(path: Path) -> None:
-    """Raises: OSError for a name that no file can have, such as one that is too long."""
+    """Raises: OSError for an impossible name, such as one that is too long."""
     with suppress(FileNotFoundError):
         path.lstat()
 
 
 def check_not_read(option: str, written: Iterable[Path], read: Iterable[Path]) -> None:
-    """Raises: UserError where a file that will be written, aside or under its name, is one that is read."""
+    """Raises: UserError where a file to write, or its temporary file, is also one to read."""
     inputs = {path.resolve() for path in read}
     for path in written:
         for name in (path, aside_of(path)):
             if name.resolve() in inputs:
-                raise UserError(f"{option} {name}: would be written over a file that is read: choose another {option}")
+                raise UserError(f"{option} {name}: would overwrite a file that is read: choose another {option}")
 
 
 def check_own(option: str, files: Sequence[Path], manifest: Path, mark: str, maker: str) -> None:
-    """Raises: UserError where one of `files` is there, and `manifest` beside it is not of `maker`, whose manifests
-    hold a field `mark`.
+    """Raises: UserError where one of `files` exists, and `manifest` was not written by `maker`.
+
+    A manifest of `maker` has a field `mark`.
     """
     there = next((path for path in (*files, manifest) if os.path.lexists(path)), None)
     if there is not None and not _holds(manifest, mark):
@@ -69,13 +70,13 @@ def check_own(option: str, files: Sequence[Path], manifest: Path, mark: str, mak
 
 
 def check_own_rows(option: str, path: Path, mark: str, maker: str) -> None:
-    """Raises: UserError where `path` holds something, and not a row of `maker` first, whose rows hold `mark`."""
+    """Raises: UserError where `path` has content and its first row, without a field `mark`, is not one of `maker`."""
     if path.exists() and path.stat().st_size and not _holds(path, mark, first_line=True):
         raise _not_own(option, path, maker)
 
 
 def _holds(path: Path, mark: str, *, first_line: bool = False) -> bool:
-    """Whether the JSON of a file, or of its first line, is an object with such a field."""
+    """Whether a file, or its first line, is a JSON object with the field `mark`."""
     try:
         with path.open("rb") as file:
             record = json.loads(file.readline(1 << 24) if first_line else file.read())  # no row is longer
@@ -85,4 +86,4 @@ def _holds(path: Path, mark: str, *, first_line: bool = False) -> bool:
 
 
 def _not_own(option: str, path: Path, maker: str) -> UserError:
-    return UserError(f"{option} {path}: is there and no {maker} made it: choose another name")
+    return UserError(f"{option} {path}: exists and was not written by {maker}: choose another name")

@@ -1,4 +1,4 @@
-"""Whether optional packages are installed, and how to install those that are not."""
+"""Optional packages: whether they are installed, and how to install them."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from deepsuper.common.errors import UserError
 
 
 def installed(module: str) -> bool:
-    """Whether a module can be imported; it is not."""
+    """Whether a module can be imported, without importing it."""
     return importlib.util.find_spec(module) is not None
 
 
 def need_packages(extra: str, *modules: str) -> None:
-    """Raises: UserError with what to install, where a package of an extra is missing."""
+    """Raises: UserError with the command to install an extra, where one of its packages is missing."""
     for module in modules:
         if not installed(module):
             raise UserError(f"needs the package {module}: pip install 'deepsuper[{extra}]'")

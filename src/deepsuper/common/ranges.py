@@ -1,4 +1,4 @@
-"""Values of options against their ranges, told in one line."""
+"""Checks of the values of options against their ranges."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from deepsuper.common.errors import UserError
 
 Range = tuple[str, Any, str, bool]
-"""The name of an option, its value, what is needed, and whether it is so."""
+"""The name of an option, its value, the values that are allowed in words, and whether the value is one of them."""
 
 
 def check_ranges(ranges: Iterable[Range]) -> None:

@@ -1,4 +1,4 @@
-"""The script of a letter and of a text, by Unicode names."""
+"""The script of a letter and of a text, from the names of Unicode characters."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections import Counter
 from functools import lru_cache
 
 BYTES, NONE = "bytes", "none"
-"""The scripts of a piece of a character, and of digits, marks, spaces and special tokens."""
+"""The names used for an incomplete character, and for digits, marks, spaces and special tokens."""
 
 _CJK = {"CJK": "Han", "IDEOGRAPHIC": "Han"}
 
@@ -17,7 +17,7 @@ _BYTE = re.compile(r"<0x[0-9A-Fa-f]{2}>")
 
 @lru_cache(maxsize=2**16)
 def script_of_character(character: str) -> str:
-    """The script of a letter by its Unicode name ("Latin", "Han", "Arabic", "Cyrillic" ...), or "none"."""
+    """The script of a letter ("Latin", "Han", "Arabic", "Cyrillic" ...), or "none"."""
     if unicodedata.category(character)[0] not in "LM":
         return NONE
     first = unicodedata.name(character, NONE).split()[0]
@@ -27,7 +27,7 @@ def script_of_character(character: str) -> str:
 
 
 def script_of(text: str) -> str:
-    """The script of most letters of `text`; "bytes" for a piece of a character."""
+    """The script of most letters of `text`; "bytes" for an incomplete character."""
     if "\ufffd" in text or _BYTE.fullmatch(text):
         return BYTES
     counts = Counter(script_of_character(c) for c in text)

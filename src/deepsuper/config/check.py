@@ -1,4 +1,4 @@
-"""What `deepsuper data check` reads, which findings count, and their thresholds."""
+"""The options of `deepsuper data check`."""
 
 from __future__ import annotations
 
@@ -7,32 +7,32 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class CheckConfig:
-    """See docs/decisions.md for the reason of each threshold."""
+    """What `deepsuper data check` reads and looks for. See docs/decisions.md for the reason of each threshold."""
 
     files: tuple[str, ...]
     language: str | None = None
-    """Of the target side; None: told from the texts of each file."""
+    """The language of the target side; null: detected from the texts of each file."""
     fix: bool = False
-    """Write the kept and the removed lines of each file."""
+    """Also write the kept and the removed lines of each file."""
     reasons: tuple[str, ...] = ()
-    """What `fix` removes for; none: every reason whose severity is error. "all": warnings too."""
+    """The reasons for which `fix` removes a row; none: all errors. "all": also the warnings."""
     ignore: tuple[str, ...] = ()
-    """Checks that do not run."""
+    """The checks to leave out."""
     data_dir: str | None = None
-    """Evaluation sets that no row may hold, beside the packaged ones; see `data layout`."""
+    """More evaluation sets whose texts no row may contain, besides the packaged ones; see `data layout`."""
     length_distance: float = 6.0
-    """Robust standard deviations from the usual ratio of lengths."""
+    """The largest distance from the median ratio of lengths, in robust standard deviations."""
     score_distance: float = 3.5
-    """Robust standard deviations below the usual alignment score."""
+    """The largest distance below the median alignment score, in robust standard deviations."""
     similarity: float = 0.8
-    """Jaccard similarity of the shingles of two rows from which they are near-duplicates."""
+    """Two rows are near-duplicates from this Jaccard similarity of their shingles on."""
     word_gram: int = 13
-    """Words in a row that an evaluation text must share."""
+    """The number of consecutive words that a row and an evaluation text must share to count as overlap."""
     character_gram: int = 20
-    """The same, in characters, of a language that is written without spaces."""
+    """The same in characters, for languages that are written without spaces."""
     limit: int = 20
-    """Rows of each reason, and rows without one, to read side by side."""
+    """The number of rows to show for each reason, and of rows without findings."""
     workers: int | None = None
-    """Processes that check; null: one for each core, up to 4."""
+    """The number of processes; null: one for each core, at most 4."""
     seed: int = 0
-    """Of the rows that are shown."""
+    """The seed of the choice of rows to show."""

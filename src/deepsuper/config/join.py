@@ -1,4 +1,4 @@
-"""What `deepsuper data join` is asked."""
+"""The options of `deepsuper data join`."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ Compare = Literal["rows", "questions"]
 
 @dataclass(frozen=True)
 class JoinConfig:
-    """Two sides of one set to pair, row by row."""
+    """The two sides of a data set, whose rows `deepsuper data join` pairs."""
 
     en: str
     """The English side: a file (JSON array, JSON lines or two columns, plain or gzip), a folder, or a hub name."""
     tgt: str
-    """The other side, likewise."""
+    """The other side, in the same form."""
     language: str
-    """The other side's: a code such as zh."""
+    """The language of the other side: a code such as zh."""
     output: str
-    """The .jsonl file to write; *.aside.jsonl gets the rest."""
+    """The .jsonl file to write. Rows without a partner go to *.aside.jsonl."""
     by: By = "auto"
-    """How rows find each other; auto: by ids where both sides share them, else by order where the row counts are equal
-    and the rows match, else by alignment."""
+    """How rows are paired; auto: by id if both sides share ids, else by order if both have the same number of rows and
+    the rows match, else by alignment."""
     format_en: str = "auto"
     """A name of `data.join.formats.READERS`; auto: by the fields of the set."""
     format_tgt: str = "auto"
-    """The same, of the other side."""
+    """The same for the other side."""
     subset_en: str | None = None
     """The subset of a hub data set, such as zh."""
     subset_tgt: str | None = None
-    """The same, of the other side."""
+    """The same for the other side."""
     split: str = "train"
-    """Of a hub data set."""
+    """The split of a hub data set."""
     sentences: Sentences = "translate"
-    """What is made of sets of sentences (FLORES): rows that ask for a translation, or the sentences."""
+    """What becomes of sets of sentences (FLORES): rows that ask for a translation, or the sentences alone."""
     compare: Compare = "rows"
-    """What is compared; questions: for sets whose answers were written anew in each language."""
+    """What is compared to check the pairs: rows, or questions if the answers were written anew in each language."""
     seed: int = 0
-    """Of the rows that are drawn to compare with."""
+    """The seed of the random rows that pairs are compared with."""

@@ -8,30 +8,30 @@ from typing import Literal
 from deepsuper.config.recipe import Bf16, ModelConfig
 
 Positions = Literal["text", "inner", "all"]
-"""Which tokens of a text count: its own (no special ones), those without the first of them, or all."""
+"""The tokens of a text that count: text (no special tokens), inner (also without the first token), or all."""
 Criterion = Literal["entropy", "language", "alignment"]
 
 
 @dataclass(frozen=True)
 class LayersConfig:
-    """What `deepsuper layers` reads and how: see docs/decisions.md for each option."""
+    """What `deepsuper layers` reads, and how. See docs/decisions.md for each option."""
 
     model: ModelConfig
     language: str
     data: str | None = None
-    """A file of sentences; null: the packaged FLORES-200 ones."""
+    """A file of sentences; null: the packaged FLORES-200 sentences."""
     sentences: int | None = 200
-    """The first ones of the text; null: all."""
+    """Use only the first N sentences; null: all."""
     criteria: tuple[Criterion, ...] = ("entropy",)
     positions: Positions = "text"
-    """The tokens that count: all but special ones, all but those and the first, or all."""
+    """The tokens that count: text (no special tokens), inner (also without the first token), or all."""
     lens_norm: bool = True
-    """The final norm before W_out at inner layers."""
+    """Apply the final norm before W_out at inner layers."""
     max_length: int = 512
-    """Tokens of one sentence."""
+    """The largest number of tokens of a sentence; the rest is cut off."""
     bf16: Bf16 = "auto"
-    """bf16 autocast over the weights; auto: where the hardware multiplies bf16."""
+    """Run the model under bf16 autocast; auto: if the hardware supports bf16."""
     resamples: int = 300
-    """Bootstrap samples of the sentences."""
+    """The number of bootstrap samples of the sentences."""
     seed: int = 0
-    """Of the bootstrap."""
+    """The seed of the bootstrap."""

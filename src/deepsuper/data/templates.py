@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from rich.progress import track
-
 from deepsuper.common.errors import BadRow, UserError
+from deepsuper.common.progress import progress as show_progress
 from deepsuper.config import DataConfig
 from deepsuper.config.objective import CorpusKind
 from deepsuper.data.rows import FIELDS, Row, SkippedRow, Skipper, as_text
@@ -100,7 +99,7 @@ def encode_rows(
     bad = Skipper(data.on_bad_row, encoded.skipped.append)
     encode = _encoder(template, data.max_length, encoded.cut)
     batches = [rows[n : n + 500] for n in range(0, len(rows), 500)]
-    for batch in track(batches, "Tokenizing", disable=not progress, transient=True):
+    for batch in show_progress(batches, "Tokenizing", shown=progress):
         target = encode([(r.instruction, r.input, r.output) for r in batch], "") if kind != "english" else None
         sides_en = [(r.instruction_en, r.input_en, r.output_en) for r in batch]
         english = encode(sides_en, "_en") if kind != "translated" else None

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rich.progress import Progress
-
+from deepsuper.common.progress import progress_bar
 from deepsuper.data.rows import Row
 from deepsuper.data.templates import Template, TemplateName
 from deepsuper.models.generation import Decoding, batches_by_length, write
@@ -22,11 +21,10 @@ def answer(
     prompts = [rendering.render(row.instruction, row.input) for row in rows]
     answers = [""] * len(rows)
     model.eval()
-    with Progress(transient=True) as progress:
-        task = progress.add_task(title, total=len(rows))
+    with progress_bar(title, len(rows)) as advance:
         for chosen in batches_by_length(prompts, batch_size):
             texts = write(model, tokenizer, [prompts[n] for n in chosen], LINE, special=rendering.add_special_tokens)
             for n, written in zip(chosen, texts, strict=True):
                 answers[n] = written.text
-            progress.advance(task, len(chosen))
+            advance(len(chosen))
     return answers

@@ -6,43 +6,42 @@ Shapes: n sentences, D hidden; `a` and `b` are (n, D), row k of both the same se
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.metrics.pairwise import cosine_similarity
 
+from deepsuper.common.arrays import Floats
 from deepsuper.common.intervals import Interval, mean_interval
 
-Array = npt.NDArray[np.floating]
 BLOCKS = 20
 """Parts of the sentences that the jackknife leaves out in turn."""
 
 
-def centered(a: Array) -> Array:
+def centered(a: Floats) -> Floats:
     """`a` less its mean. Raw cosines of decoders are near 1 whatever the text: their states share one direction."""
-    out: Array = a - a.mean(axis=0, keepdims=True)
+    out: Floats = a - a.mean(axis=0, keepdims=True)
     return out
 
 
-def pair_cosines(a: Array, b: Array) -> Array:
+def pair_cosines(a: Floats, b: Floats) -> Floats:
     """The cosine of each true pair. (n, D), (n, D) -> (n,)."""
     norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
-    out: Array = (a * b).sum(axis=1) / np.maximum(norms, 1e-12)
+    out: Floats = (a * b).sum(axis=1) / np.maximum(norms, 1e-12)
     return out
 
 
-def mismatched_cosine(a: Array, b: Array) -> float:
+def mismatched_cosine(a: Floats, b: Floats) -> float:
     """The mean cosine of pairs of different sentences: what a true pair has to stand out from."""
     similarity = cosine_similarity(a, b)
     return float((similarity.sum() - np.trace(similarity)) / (len(a) * (len(a) - 1)))
 
 
-def retrieved(queries: Array, candidates: Array) -> Array:
+def retrieved(queries: Floats, candidates: Floats) -> Floats:
     """1 where the candidate of largest cosine is the query's own sentence, else 0. (n, D), (n, D) -> (n,)."""
     best = cosine_similarity(queries, candidates).argmax(axis=1)
-    out: Array = (best == np.arange(len(queries))).astype(float)
+    out: Floats = (best == np.arange(len(queries))).astype(float)
     return out
 
 
-def linear_cka(a: Array, b: Array) -> float:
+def linear_cka(a: Floats, b: Floats) -> float:
     """Linear centred kernel alignment in [0, 1]: ||A^T B||_F^2 / (||A^T A||_F ||B^T B||_F) of centred states.
 
     Kornblith et al., "Similarity of Neural Network Representations Revisited", ICML 2019, eq. 3. By Gram matrices,
@@ -52,7 +51,7 @@ def linear_cka(a: Array, b: Array) -> float:
     return float((gram_a * gram_b).sum() / max(np.linalg.norm(gram_a) * np.linalg.norm(gram_b), 1e-12))
 
 
-def cka_interval(a: Array, b: Array, blocks: int = BLOCKS) -> Interval:
+def cka_interval(a: Floats, b: Floats, blocks: int = BLOCKS) -> Interval:
     """`linear_cka` with a 95% interval by a jackknife over blocks of sentences (resampling would repeat sentences,
     and two copies of one are alike in any representation)."""
     whole = linear_cka(a, b)
@@ -64,14 +63,14 @@ def cka_interval(a: Array, b: Array, blocks: int = BLOCKS) -> Interval:
     return Interval(whole, max(0.0, whole - 1.96 * error), min(1.0, whole + 1.96 * error), error)
 
 
-def cloud_distance(a: Array, b: Array) -> float:
+def cloud_distance(a: Floats, b: Floats) -> float:
     """Distance of the two means over the root mean square distance of a point from its own mean: 0 is one cloud."""
     apart = np.linalg.norm(a.mean(axis=0) - b.mean(axis=0))
     spread = np.sqrt((np.square(centered(a)).sum(axis=1).mean() + np.square(centered(b)).sum(axis=1).mean()) / 2.0)
     return float(apart / max(spread, 1e-12))
 
 
-def retrieval_interval(english: Array, target: Array) -> tuple[Interval, Interval]:
+def retrieval_interval(english: Floats, target: Floats) -> tuple[Interval, Interval]:
     """Accuracy of finding the target sentence from the English one, and back, of states less their language's mean."""
     en, tgt = centered(english), centered(target)
     return mean_interval(retrieved(en, tgt).tolist()), mean_interval(retrieved(tgt, en).tolist())

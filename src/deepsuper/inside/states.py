@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import nn
 
 from deepsuper.common.errors import UserError
+from deepsuper.common.progress import progress_bar
 from deepsuper.config import Bf16, Positions
 from deepsuper.models.anatomy import find_decoder
 from deepsuper.models.precision import use_bf16
@@ -98,8 +97,8 @@ def pooled_states(
     """The mean state of the counted tokens of each text, at every layer. Shape: (n, L + 1, D)."""
     device = next(model.parameters()).device
     pooled: npt.NDArray[np.float32] | None = None
-    with token_progress() as progress, torch.autocast(device.type, torch.bfloat16, enabled=use_bf16(bf16)):
-        task = progress.add_task(title, total=sum(sum(text.counted) for text in texts))
+    tokens = sum(sum(text.counted) for text in texts)
+    with progress_bar(title, tokens) as advance, torch.autocast(device.type, torch.bfloat16, enabled=use_bf16(bf16)):
         for batch in make_batches(texts):
             states = layer_states(model, batch)
             weight = (batch.counted / batch.counted.sum(dim=1, keepdim=True)).to(states[0].device)
@@ -107,14 +106,6 @@ def pooled_states(
             if pooled is None:
                 pooled = np.zeros((len(texts), *means.shape[1:]), dtype=np.float32)
             pooled[list(batch.order)] = means
-            progress.advance(task, float(batch.counted.sum()))
+            advance(float(batch.counted.sum()))
     assert pooled is not None, "load_texts gives at least one text"
     return pooled
-
-
-def token_progress() -> Progress:
-    """A progress bar over tokens, on standard error as all of them are: what a command prints can be piped."""
-    share, console = TextColumn("{task.percentage:>3.0f}%"), Console(stderr=True)
-    return Progress(
-        TextColumn("{task.description}"), BarColumn(), share, TimeRemainingColumn(), transient=True, console=console
-    )

@@ -1,4 +1,4 @@
-"""Where the parts of a transformers model are: its decoder, its blocks, its configuration."""
+"""The parts of a transformers model: its decoder, its blocks, its configuration."""
 
 from __future__ import annotations
 

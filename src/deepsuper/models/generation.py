@@ -1,4 +1,4 @@
-"""What a model writes behind prompts, in batches of like length."""
+"""Generating text for prompts, in batches of similar length."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import torch
 
 @dataclass(frozen=True)
 class Decoding:
-    """How a model writes: at most `longest` tokens, up to the text `stop` where there is one (its EOS ends it anyway).
+    """How text is generated: at most `longest` tokens, until EOS or the text `stop`.
 
-    `temperature` 0: greedy; else sampled, from `seed`.
+    `temperature` 0 is greedy decoding; above 0, tokens are sampled with `seed`.
     """
 
     longest: int
@@ -24,14 +24,14 @@ class Decoding:
 
 @dataclass(frozen=True)
 class Written:
-    """What a model wrote, without the stop. `ended`: it came to an end by itself, not by the limit."""
+    """Generated text, without the stop text. `ended`: it ended with EOS or the stop text, not at the limit."""
 
     text: str
     ended: bool
 
 
 def batches_by_length(prompts: Sequence[str], size: int) -> list[list[int]]:
-    """The prompts' indices in batches, shortest first: prompts of like length go together, so there is less padding."""
+    """The indices of the prompts in batches, shortest first: similar lengths in a batch need less padding."""
     order = sorted(range(len(prompts)), key=lambda n: (len(prompts[n]), n))
     return [order[start : start + size] for start in range(0, len(order), size)]
 
@@ -39,7 +39,7 @@ def batches_by_length(prompts: Sequence[str], size: int) -> list[list[int]]:
 def write(
     model: Any, tokenizer: Any, prompts: Sequence[str], decoding: Decoding, *, special: bool = True
 ) -> list[Written]:
-    """What the model writes behind each prompt of one batch. `special`: the tokenizer adds BOS to the prompts."""
+    """The text generated for each prompt of one batch. `special`: the tokenizer adds BOS to the prompts."""
     side, tokenizer.padding_side = tokenizer.padding_side, "left"
     try:
         batch = tokenizer(list(prompts), return_tensors="pt", padding=True, add_special_tokens=special)
@@ -68,7 +68,7 @@ def write(
 
 
 class _Stops:
-    """Whether each text of a batch holds the stop: nothing after it is read."""
+    """Stops a batch once each of its texts contains the stop text."""
 
     def __init__(self, tokenizer: Any, start: int, stop: str) -> None:
         self.tokenizer, self.start, self.stop = tokenizer, start, stop

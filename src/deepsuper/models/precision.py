@@ -1,4 +1,4 @@
-"""Whether this machine multiplies bf16 numbers faster than float32 ones."""
+"""Whether this machine computes faster in bf16 than in float32."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from deepsuper.config import Bf16
 
 
 def use_bf16(asked: Bf16) -> bool:
-    """What was asked for; `auto` is bf16 where the hardware has it."""
+    """Whether to use bf16: as asked, or for `auto` if the hardware supports it."""
     return fast_bf16() if asked == "auto" else asked
 
 
 def fast_bf16() -> bool:
-    """Whether the GPU, or the CPU where there is none, has instructions for bf16.
+    """Whether the GPU, or the CPU if there is no GPU, has instructions for bf16.
 
     Without them torch computes bf16 products in software, several times slower than float32.
     """

@@ -9,12 +9,12 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from rich.progress import track
 from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import Trainer, TrainerCallback
 
 from deepsuper.common.errors import UserError
+from deepsuper.common.progress import progress
 from deepsuper.method.batch import EncodedRow, to_device
 from deepsuper.method.collate import Collator
 from deepsuper.method.grad_norms import GradNorms
@@ -177,7 +177,7 @@ class SupervisedTrainer(Trainer):  # type: ignore[misc]
         sums = torch.zeros(2, len(names), dtype=torch.float64)
         with torch.no_grad(), self.compute_loss_context_manager():
             batches = range(0, len(rows), size * ranks)
-            for start in track(batches, "Held-out rows", disable=rank > 0 or self.args.disable_tqdm, transient=True):
+            for start in progress(batches, "Held-out rows", shown=rank == 0 and not self.args.disable_tqdm):
                 mine = rows[start + rank * size : start + (rank + 1) * size]
                 # A rank that has no rows left still runs a forward pass for its collectives, and counts nothing.
                 batch = collate(mine or rows[:1])

@@ -11,9 +11,9 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import Progress
 
 from deepsuper.common.outputs import check_folder
+from deepsuper.common.progress import progress_bar
 from deepsuper.config.check import CheckConfig
 from deepsuper.data.check.check import check_config
 from deepsuper.data.check.checked import Checked
@@ -89,13 +89,11 @@ def _checks(rows: Sequence[Row], config: CheckConfig, title: str) -> Iterator[Re
     """The name, the findings and the numbers of each check that is not ignored; many rows use several processes."""
     names = [name for name in CHECKS if name not in config.ignore]
     workers = min(config.workers or min(os.cpu_count() or 1, 4), max(len(names), 1))
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task(title, total=len(names))
+    with progress_bar(title, len(names)) as advance:
         if workers == 1 or len(rows) < MANY:
             for name in names:
                 yield _check(name, rows, config)
-                progress.advance(task)
+                advance(1)
             return
         # Threads, of torch for example, do not survive a fork.
         with ProcessPoolExecutor(
@@ -105,7 +103,7 @@ def _checks(rows: Sequence[Row], config: CheckConfig, title: str) -> Iterator[Re
             try:
                 for future in as_completed(futures):
                     yield future.result()
-                    progress.advance(task)
+                    advance(1)
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise

@@ -7,9 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from rich.console import Console
-from rich.progress import track
-
+from deepsuper.common.progress import progress
 from deepsuper.config import SdrrlConfig
 from deepsuper.data.rows import TARGET_FIELDS, Row, SkippedRow
 from deepsuper.data.sdrrl.code_switching import choose, switch_english, switch_target, units
@@ -95,7 +93,7 @@ def _add_switched(
     }
     switcher = _Switcher(lexicon, parts.code_switch, made.counts)
     title = f"Code-switching ({rows[0].language})"
-    for row in track(rows, title, console=Console(stderr=True), transient=True):
+    for row in progress(rows, title):
         for side in ("en", "tgt"):
             if not answers[side]:
                 continue

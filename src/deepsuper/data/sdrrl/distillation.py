@@ -10,10 +10,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from rich.console import Console
-from rich.progress import track
-
 from deepsuper.common.files import cache_folder, json_line, model_hashes, whole_lines, write_text
+from deepsuper.common.progress import progress
 from deepsuper.config import ModelConfig, RunConfig, SdrrlConfig
 from deepsuper.data.rows import Row
 from deepsuper.data.templates import Template
@@ -74,7 +72,7 @@ def _answer(
 ) -> None:
     loaded = load_for_reading(model)
     missing = [n for n in range(len(batches)) if n not in kept.batches]
-    for n in track(missing, "Own answers", console=Console(stderr=True), transient=True):
+    for n in progress(missing, "Own answers"):
         # Each batch has its own seed, so that its answers do not depend on where a run resumed.
         seeded = replace(decoding, seed=decoding.seed + n)
         kept.add(n, write(loaded, template.tokenizer, batches[n], seeded, special=template.add_special_tokens))

@@ -15,7 +15,7 @@ from deepsuper.config import AlignConfig, ModelConfig
 from deepsuper.data.texts import Texts, load_texts
 from deepsuper.inside.align.measure import ModelAlignment, align_model, tuning
 from deepsuper.inside.align.report import print_report, write_report
-from deepsuper.inside.reading import reading_ranges
+from deepsuper.inside.check import sentence_ranges
 from deepsuper.inside.states import EncodedText, encode_texts, pooled_states
 from deepsuper.models.load import inside_run, load_config, load_for_reading, load_tokenizer, num_layers
 
@@ -52,7 +52,7 @@ def run_align(config: AlignConfig, output_dir: Path) -> list[ModelAlignment]:
 
 def check_align(config: AlignConfig, texts: Texts, sources: list[ModelConfig]) -> None:
     """Raises: UserError naming the first option out of range."""
-    check_ranges(reading_ranges(config))
+    check_ranges(sentence_ranges(config))
     if len(texts.target) < 4:
         raise UserError(f"{texts.source}: need at least 4 sentences to compare, got {len(texts.target)}")
     depths = [num_layers(load_config(source)) for source in sources]

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from deepsuper.common.arrays import Floats
 from deepsuper.common.scripts import BYTES
-from deepsuper.inside.layers.drops import Choice, choose, largest_fall
+from deepsuper.inside.layers.drops import LayerChoice, choose, largest_fall
 from deepsuper.inside.layers.measure import Curves
 from deepsuper.inside.similarity import centered, retrieved
 from deepsuper.inside.vocabulary import ENGLISH, TARGET
 
-Array = npt.NDArray[np.float64]
 Sample = npt.NDArray[np.intp]
 Pair = tuple[int | None, int | None]
 
@@ -67,7 +67,9 @@ def _settled(pick: Callable[[Sample], Pair], count: int) -> int | None:
     return counts[last_other + 1] if last_other + 1 < len(counts) - 1 or len(counts) == 1 else None
 
 
-def by_entropy(curves: Curves, samples: Sequence[Sample], resampled: Array | None = None) -> tuple[Verdict, Choice]:
+def by_entropy(
+    curves: Curves, samples: Sequence[Sample], resampled: Floats | None = None
+) -> tuple[Verdict, LayerChoice]:
     """The paper's criterion: the end of the first drop and the begin of the second.
 
     `resampled`: the mean entropy of each sample, where it is known already.
@@ -89,7 +91,7 @@ def by_entropy(curves: Curves, samples: Sequence[Sample], resampled: Array | Non
     return _verdict("entropy", pick, count, samples, reason=choice.reason, near_et=near, evidence=evidence), choice
 
 
-def _start_of_fall(curve: Array, choice: Choice) -> int | None:
+def _start_of_fall(curve: Floats, choice: LayerChoice) -> int | None:
     if choice.drops:
         return max(choice.drops, key=lambda drop: drop.size).start
     start, end = largest_fall(curve)
@@ -120,7 +122,7 @@ def by_language(curves: Curves, samples: Sequence[Sample]) -> Verdict:
     return _verdict("language", pick, len(curves.tokens), samples, reason=reason)
 
 
-def _peak(english: Array) -> Pair:
+def _peak(english: Floats) -> Pair:
     """The first layer of the stretch around the highest inner one that has half of its mass, and the highest."""
     j = int(english[1:-1].argmax()) + 1
     if english[j] < max(LEAST_ENGLISH, 2.0 * english[0], 2.0 * english[-1]):
@@ -156,7 +158,7 @@ def by_alignment(english: npt.NDArray[Any], target: npt.NDArray[Any], samples: S
     return _verdict("alignment", pick, len(hits), samples, reason=reason, evidence={"retrieval": accuracy.tolist()})
 
 
-def _first_best(hits: Array) -> int:
+def _first_best(hits: Floats) -> int:
     """The first inner layer within one standard error of the best one (Breiman's rule). Shape: (n, L + 1)."""
     accuracy = hits.mean(axis=0)
     best = int(accuracy[1:-1].argmax()) + 1

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 import ruptures
 
-Array = npt.NDArray[np.float64]
+from deepsuper.common.arrays import Floats
+
 LEAST_SHARE = 0.15
 """A fall counts as a drop from this share of the curve's range on,"""
 LEAST_SIGNAL = 4.0
@@ -33,7 +33,7 @@ class Drop:
 
 
 @dataclass(frozen=True)
-class Choice:
+class LayerChoice:
     """Layers i and j, or neither, with the reason and every drop that the curve has; `fit` is the curve's skeleton."""
 
     layer_lc: int | None
@@ -49,7 +49,7 @@ class Choice:
         return self.layer_lc is not None
 
 
-def choose(curve: Sequence[float] | Array, standard_errors: Sequence[float] | Array | None = None) -> Choice:
+def choose(curve: Sequence[float] | Floats, standard_errors: Sequence[float] | Floats | None = None) -> LayerChoice:
     """Layers i and j of a curve over layers 0..L: the end of the first drop, and the begin of the second after a rest.
 
     `standard_errors` (nats) are those of the curve's points, where they are known. Nothing is invented: a curve
@@ -61,10 +61,10 @@ def choose(curve: Sequence[float] | Array, standard_errors: Sequence[float] | Ar
     drops = find_drops(values, fit, noise)
     pair, reason = _clear_pair(values, drops)
     i, j = (pair[0].end, pair[1].start) if pair else (None, None)
-    return Choice(i, j, drops, noise, reason, tuple(fit.tolist()))
+    return LayerChoice(i, j, drops, noise, reason, tuple(fit.tolist()))
 
 
-def noise_of(values: Array, standard_errors: Sequence[float] | Array | None = None) -> float:
+def noise_of(values: Floats, standard_errors: Sequence[float] | Floats | None = None) -> float:
     """Standard deviation of a point around its neighbours' line, in nats: the curve's wiggle, or sampling if larger.
 
     From the median of the second differences, which a few knots do not move.
@@ -74,7 +74,7 @@ def noise_of(values: Array, standard_errors: Sequence[float] | Array | None = No
     return float(max(wiggle, sampling))
 
 
-def find_drops(values: Array, fit: Array, noise: float) -> tuple[Drop, ...]:
+def find_drops(values: Floats, fit: Floats, noise: float) -> tuple[Drop, ...]:
     """The steady falls of a curve that are large enough to count: falling pieces of its skeleton, joined."""
     slopes = np.diff(fit)
     least = max(LEAST_SHARE * float(np.ptp(values)), LEAST_SIGNAL * noise * np.sqrt(2.0))
@@ -89,7 +89,7 @@ def find_drops(values: Array, fit: Array, noise: float) -> tuple[Drop, ...]:
     return tuple(drops)
 
 
-def largest_fall(values: Array) -> tuple[int, int]:
+def largest_fall(values: Floats) -> tuple[int, int]:
     """The two layers between which an unbroken fall is the largest; the same layer twice where nothing falls."""
     best, start = (0, 0), 0
     for layer in range(1, len(values)):
@@ -100,7 +100,7 @@ def largest_fall(values: Array) -> tuple[int, int]:
     return best
 
 
-def _clear_pair(values: Array, drops: Sequence[Drop]) -> tuple[tuple[Drop, Drop] | None, str]:
+def _clear_pair(values: Floats, drops: Sequence[Drop]) -> tuple[tuple[Drop, Drop] | None, str]:
     """The two drops of the paper, or none, and the reason."""
     if len(drops) < 2:
         if drops:
@@ -126,7 +126,7 @@ def _clear_pair(values: Array, drops: Sequence[Drop]) -> tuple[tuple[Drop, Drop]
     return (first, second), "two drops with a rest between them"
 
 
-def _skeleton(values: Array, noise: float) -> Array:
+def _skeleton(values: Floats, noise: float) -> Floats:
     """The curve as few joined lines: knots by PELT, then moved and fitted by least squares. Shape: (L + 1,)."""
     return _fitted(values, _settle(values, _knots(values, noise)))
 
@@ -136,7 +136,7 @@ class _JoinedLines(ruptures.base.BaseCost):  # type: ignore[misc]
 
     model, min_size = "joined lines", 1
 
-    def fit(self, signal: Array) -> _JoinedLines:
+    def fit(self, signal: Floats) -> _JoinedLines:
         self.signal = signal
         return self
 
@@ -145,21 +145,21 @@ class _JoinedLines(ruptures.base.BaseCost):  # type: ignore[misc]
         return float(np.square(points - np.linspace(points[0], points[-1], len(points))).sum())
 
 
-def _knots(values: Array, noise: float) -> list[int]:
+def _knots(values: Floats, noise: float) -> list[int]:
     penalty = PENALTY * noise**2 * np.log(len(values)) + 1e-12
     search = ruptures.Pelt(custom_cost=_JoinedLines(), min_size=1, jump=1).fit(values.reshape(-1, 1))
     ends: list[int] = search.predict(pen=penalty)
     return [end - 1 for end in ends[:-1] if end > 1]
 
 
-def _fitted(values: Array, knots: Sequence[int]) -> Array:
+def _fitted(values: Floats, knots: Sequence[int]) -> Floats:
     x = np.arange(len(values), dtype=float)
     basis = np.column_stack([np.ones_like(x), x, *(np.maximum(0.0, x - knot) for knot in knots)])
-    solution: Array = basis @ np.linalg.lstsq(basis, values, rcond=None)[0]
+    solution: Floats = basis @ np.linalg.lstsq(basis, values, rcond=None)[0]
     return solution
 
 
-def _settle(values: Array, knots: list[int]) -> list[int]:
+def _settle(values: Floats, knots: list[int]) -> list[int]:
     """Knots moved a layer at a time while that makes the fit better: PELT ties each line to two noisy points."""
 
     def residue(places: Sequence[int]) -> float:

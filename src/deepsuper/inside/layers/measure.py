@@ -10,14 +10,14 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from deepsuper.common.arrays import Floats
+from deepsuper.common.progress import progress_bar
 from deepsuper.config import Bf16
 from deepsuper.inside.entropy import read_states
-from deepsuper.inside.states import EncodedText, TextBatch, layer_states, make_batches, token_progress
+from deepsuper.inside.states import EncodedText, TextBatch, layer_states, make_batches
 from deepsuper.inside.vocabulary import Groups
 from deepsuper.method.lens import Lens
 from deepsuper.models.precision import use_bf16
-
-Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -27,31 +27,31 @@ class Curves:
     `sample` is the entropy of every token of sentence `sample_of`, (L + 1, T): the paper's figure 2a.
     """
 
-    entropy: Array
-    mass: Array
-    tokens: Array
+    entropy: Floats
+    mass: Floats
+    tokens: Floats
     groups: tuple[str, ...]
     sample_of: int
-    sample: Array
+    sample: Floats
 
     @property
     def num_layers(self) -> int:
         """L."""
         return int(self.entropy.shape[1]) - 1
 
-    def mean_entropy(self, sentences: npt.NDArray[np.intp] | None = None) -> Array:
+    def mean_entropy(self, sentences: npt.NDArray[np.intp] | None = None) -> Floats:
         """Mean entropy over the tokens of all or some sentences. Shape: (L + 1,), in nats."""
         chosen = slice(None) if sentences is None else sentences
-        mean: Array = self.entropy[chosen].sum(axis=0) / self.tokens[chosen].sum()
+        mean: Floats = self.entropy[chosen].sum(axis=0) / self.tokens[chosen].sum()
         return mean
 
-    def mean_mass(self, sentences: npt.NDArray[np.intp] | None = None) -> Array:
+    def mean_mass(self, sentences: npt.NDArray[np.intp] | None = None) -> Floats:
         """Mean probability of each group. Shape: (L + 1, G)."""
         chosen = slice(None) if sentences is None else sentences
-        mean: Array = self.mass[chosen].sum(axis=0) / self.tokens[chosen].sum()
+        mean: Floats = self.mass[chosen].sum(axis=0) / self.tokens[chosen].sum()
         return mean
 
-    def resampled_entropy(self, samples: Sequence[npt.NDArray[np.intp]]) -> Array:
+    def resampled_entropy(self, samples: Sequence[npt.NDArray[np.intp]]) -> Floats:
         """Mean entropy of each bootstrap sample. Shape: (samples, L + 1)."""
         return np.array([self.mean_entropy(sample) for sample in samples])
 
@@ -77,9 +77,10 @@ def measure(
     one_hot = None if groups is None else groups.one_hot().to(device)
     shape = (len(texts), lens.num_layers + 1)
     entropy, mass = np.zeros(shape), np.zeros((*shape, 0 if groups is None else len(groups.names)))
-    tokens, sample = np.array([sum(text.counted) for text in texts], dtype=float), np.zeros((shape[1], 0))
-    with token_progress() as progress, torch.autocast(device.type, torch.bfloat16, enabled=use_bf16(bf16)):
-        task = progress.add_task(title, total=tokens.sum())
+    tokens = np.array([sum(text.counted) for text in texts], dtype=float)
+    sample: Floats = np.zeros((shape[1], 0))
+    autocast = torch.autocast(device.type, torch.bfloat16, enabled=use_bf16(bf16))
+    with progress_bar(title, float(tokens.sum())) as advance, autocast:
         for batch in make_batches(texts):
             reading = _read_batch(model, lens, batch, lens_norm, one_hot)
             for row, n in enumerate(batch.order):
@@ -88,7 +89,7 @@ def measure(
                 mass[n] = reading.mass[:, here].sum(axis=1)
                 if n == sample_of:
                     sample = reading.entropy[:, here]
-            progress.advance(task, float(batch.counted.sum()))
+            advance(float(batch.counted.sum()))
     return Curves(entropy, mass, tokens, () if groups is None else groups.names, sample_of, sample)
 
 
@@ -96,8 +97,8 @@ def measure(
 class _BatchReading:
     """Of the counted tokens of a batch, at every layer. Shapes: (L + 1, N), (L + 1, N, G); the row of each, (N,)."""
 
-    entropy: Array
-    mass: Array
+    entropy: Floats
+    mass: Floats
     rows: npt.NDArray[np.intp]
 
 

@@ -12,9 +12,9 @@ from deepsuper.common.outputs import check_folder
 from deepsuper.common.ranges import check_ranges
 from deepsuper.config import LayersConfig
 from deepsuper.data.texts import Texts, load_texts
+from deepsuper.inside.check import sentence_ranges
 from deepsuper.inside.layers.report import print_report, write_report
 from deepsuper.inside.layers.select import LayersReport, encode_sentences, select_layers
-from deepsuper.inside.reading import reading_ranges
 from deepsuper.models.load import inside_run, load_for_reading, load_tokenizer
 
 log = logging.getLogger("deepsuper")
@@ -24,7 +24,7 @@ CRITERIA = ("entropy", "language", "alignment")
 def check_layers(config: LayersConfig) -> None:
     """Raises: UserError naming the first option out of range, before a weight is loaded."""
     criteria, known = config.criteria, ",".join(CRITERIA)
-    check_ranges(reading_ranges(config))
+    check_ranges(sentence_ranges(config))
     check_ranges(
         [
             ("criteria", ",".join(criteria), f"some of {known}", set(criteria) <= set(CRITERIA)),

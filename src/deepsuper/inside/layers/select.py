@@ -10,11 +10,12 @@ import numpy as np
 import numpy.typing as npt
 from torch import nn
 
+from deepsuper.common.arrays import Floats
 from deepsuper.config import LayersConfig
 from deepsuper.data.texts import LANGUAGES, PARTS, Texts, load_texts
 from deepsuper.inside.layers.criteria import Verdict, agreement, by_alignment, by_entropy, by_language
-from deepsuper.inside.layers.drops import Choice
-from deepsuper.inside.layers.measure import Array, Curves, measure
+from deepsuper.inside.layers.drops import LayerChoice
+from deepsuper.inside.layers.measure import Curves, measure
 from deepsuper.inside.states import EncodedText, encode_texts, pooled_states
 from deepsuper.inside.vocabulary import group_words, token_texts
 from deepsuper.method.lens import Lens
@@ -41,9 +42,9 @@ class LayersReport:
     fallback: bool
     verdicts: tuple[Verdict, ...]
     agreement: str
-    choice: Choice
+    choice: LayerChoice
     curves: Curves
-    resampled: Array
+    resampled: Floats
     sample_tokens: list[str]
 
 
