@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 CHARACTERS = 1500
 """Of a text that the page shows."""
-MARKS = {"error": "✖", "warning": "▲", "note": "ℹ"}
+SIGNS = {"error": "✖", "warning": "▲", "note": "ℹ"}
 
 
 def write_page(path: Path, checked: Sequence[Checked], config: CheckConfig) -> None:
@@ -40,7 +40,7 @@ def make_page(checked: Sequence[Checked], config: CheckConfig) -> str:
         "Check of parallel rows",
         files=[_file(one, config) for one in checked],
         quantiles=[f"{q:.0%}" for q in QUANTILES],
-        marks=MARKS,
+        signs=SIGNS,
     )
 
 
@@ -69,17 +69,17 @@ def _file(one: Checked, config: CheckConfig) -> dict[str, Any]:
 def _charts(one: Checked, measured: dict[str, list[float]]) -> Iterator[tuple[str, Markup]]:
     """The title and the drawing of each chart that has something to show."""
     for name in ("prompt", "answer"):
-        title = f"Lengths of {name}s"
         both = {side: measured[f"{name} {side}"] for side in ("English", "target")}
-        if (drawn := histogram(title, "characters", both, log=True)) is not None:
-            yield title, drawn
-    title = "Lengths of answers against English"
-    if (drawn := histogram(title, "ratio in bytes", {"": measured["answer ratio"]}, log=True)) is not None:
-        yield title, drawn
+        yield from _chart(f"Lengths of {name}s", "characters", both, log=True)
+    yield from _chart("Lengths of answers against English", "ratio in bytes", {"": measured["answer ratio"]}, log=True)
     for name, found in sorted(one.measured.items()):
-        title, marks = f"Score of {name} of each row", [] if found.least is None else [found.least]
-        if (drawn := histogram(title, "0 is chance", {"": found.values.tolist()}, marks=marks)) is not None:
-            yield title, drawn
+        marks = [] if found.least is None else [found.least]
+        yield from _chart(f"Score of {name} of each row", "0 is chance", {"": found.values.tolist()}, marks=marks)
+
+
+def _chart(title: str, *values: Any, **options: Any) -> Iterator[tuple[str, Markup]]:
+    if (drawn := histogram(title, *values, **options)) is not None:
+        yield title, drawn
 
 
 def _samples(one: Checked, config: CheckConfig) -> Iterator[dict[str, Any]]:

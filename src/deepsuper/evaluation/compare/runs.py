@@ -20,7 +20,7 @@ log = logging.getLogger("deepsuper")
 DEPTH = 3
 """How many levels below a given folder results.json may be."""
 
-FIELDS = ("items", "metric", "data", "limit", "task_version", "asks")
+SCORE_FIELDS = ("items", "metric", "data", "limit", "task_version", "asks")
 """What every score in results.json has."""
 PART_FIELDS = {"in_language": ("mean", "items"), "empty": ("mean",), "comet": ("mean", "model", "version")}
 """What parts of a score have, if they are there."""
@@ -127,7 +127,7 @@ def _read_results(file: Path) -> tuple[str, str, Mapping[str, Mapping[str, Any]]
 
 def _check_score(key: str, score: Mapping[str, Any]) -> None:
     """Raises: KeyError or UserError if a score lacks what `deepsuper eval` writes."""
-    needed = [*FIELDS, *(["empty"] if "in_language" in score else [])]
+    needed = [*SCORE_FIELDS, *(["empty"] if "in_language" in score else [])]
     found = [(score, needed), *((score[name], names) for name, names in PART_FIELDS.items() if score.get(name))]
     for part, names in found:
         if missing := [name for name in names if name not in part]:
