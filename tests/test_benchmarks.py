@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from forked import Forked, script
 from runs import make_records, make_run
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+pytestmark = pytest.mark.processes
 
 
-def run(script: str, *options: object) -> str:
-    """Standard output of one script, in a process of its own."""
-    command = [sys.executable, str(BENCHMARKS / script), *map(str, options)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
-    assert done.returncode == 0, done.stderr[-2000:]
-    return done.stdout
+def run(name: str, *options: object) -> str:
+    """What one script prints, in a process of its own."""
+    return Forked(script, str(BENCHMARKS / name), *map(str, options)).finish()
 
 
 def test_steps_compares_time_and_memory_of_each_method():
@@ -115,6 +112,6 @@ def test_mix_states_speed_and_memory_against_reading(tmp_path):
     assert re.findall(r"^(\w+) .* MiB .* rows/s .* x reading$", out, re.M) == ["read", "parse", "mix"]
 
 
-@pytest.mark.parametrize("script", ["doctor.py", "join.py", "mix.py", "word_alignment.py"])
-def test_a_script_has_a_help_page(script):
-    assert "usage:" in run(script, "--help")
+@pytest.mark.parametrize("name", ["doctor.py", "join.py", "mix.py", "word_alignment.py"])
+def test_a_script_has_a_help_page(name):
+    assert "usage:" in run(name, "--help")

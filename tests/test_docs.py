@@ -28,6 +28,7 @@ def blocks(page: Path, language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
 
 
+@pytest.mark.processes
 def test_the_cli_page_is_what_the_commands_print():
     script = (
         f"import sys; sys.path.insert(0, {str(ROOT / 'docs')!r}); import make_cli; print(make_cli.render(), end='')"

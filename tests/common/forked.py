@@ -23,15 +23,14 @@ _SERVER.set_forkserver_preload(
 
 
 class Forked:
-    """A running process; its output, standard error included, goes to a file."""
+    """A running process, whose output goes to files."""
 
     def __init__(
         self, target: Callable[..., object], *arguments: object, environment: Mapping[str, str] | None = None
     ) -> None:
-        descriptor, name = tempfile.mkstemp(suffix=".txt")
-        os.close(descriptor)
-        self._output = Path(name)
-        given = (target, arguments, os.getcwd(), {**os.environ, **(environment or {})}, name)
+        self._folder = Path(tempfile.mkdtemp())
+        environment = {**os.environ, **(environment or {})}
+        given = (target, arguments, os.getcwd(), environment, self._folder)
         self.process = _SERVER.Process(target=_run, args=given, daemon=True)
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("OMP_NUM_THREADS", "1")  # read by the server, which the first process starts
@@ -42,16 +41,27 @@ class Forked:
         self.process.join(timeout)
         if self.process.exitcode is None:
             self.process.kill()
-            raise TimeoutError(f"still running after {timeout} s: {self.output()[-3000:]}")
+            raise TimeoutError(f"still running after {timeout} s: {self.errors()[-3000:]}")
         return self.process.exitcode
 
+    def runs(self) -> bool:
+        return self.process.is_alive()
+
+    def send(self, signal: int) -> None:
+        assert self.process.pid
+        os.kill(self.process.pid, signal)
+
     def output(self) -> str:
-        return self._output.read_text(encoding="utf-8")
+        return (self._folder / "output").read_text(encoding="utf-8")
+
+    def errors(self) -> str:
+        """What is on standard error."""
+        return (self._folder / "errors").read_text(encoding="utf-8")
 
     def finish(self) -> str:
         """The output of a process that must end well."""
         status = self.wait()
-        assert status == 0, self.output()[-3000:]
+        assert status == 0, self.errors()[-3000:]
         return self.output()
 
 
@@ -67,11 +77,15 @@ def script(path: str, *line: str) -> None:
     runpy.run_path(path, run_name="__main__")
 
 
-def _run(target: Callable[..., object], arguments: tuple[object, ...], folder: str, environment, output: str) -> None:
+def _run(
+    target: Callable[..., object], arguments: tuple[object, ...], folder: str, environment: dict[str, str], into: Path
+) -> None:
+    # A script may start processes of its own, which a daemon must not.
+    multiprocessing.current_process()._config["daemon"] = False  # type: ignore[attr-defined]
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
-    with open(output, "w") as file:
-        os.dup2(file.fileno(), 1)
-        os.dup2(file.fileno(), 2)
+    for descriptor, name in ((1, "output"), (2, "errors")):
+        with (into / name).open("w") as file:
+            os.dup2(file.fileno(), descriptor)
     target(*arguments)

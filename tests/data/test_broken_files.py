@@ -38,6 +38,7 @@ def ends_well(capsys, path: Path, *line: str) -> bool:
     return not status
 
 
+@pytest.mark.slow
 @needs_shared
 @pytest.mark.parametrize("seed", range(9))
 def test_check_parts_every_line(tmp_path, capsys, seed):
@@ -52,6 +53,7 @@ def test_check_parts_every_line(tmp_path, capsys, seed):
         assert not out.exists()
 
 
+@pytest.mark.slow
 @needs_shared
 @pytest.mark.parametrize("side", ["en", "tgt"])
 @pytest.mark.parametrize("seed", range(9))
@@ -71,6 +73,7 @@ def test_join_pairs_every_row_or_sets_it_aside(tmp_path, capsys, seed, side):
         assert not output.exists()
 
 
+@pytest.mark.slow
 @needs_shared
 @pytest.mark.parametrize("policy", ["skip", "error"])
 @pytest.mark.parametrize("seed", range(9))

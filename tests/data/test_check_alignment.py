@@ -56,6 +56,7 @@ def test_a_row_that_holds_an_evaluation_text_is_named_with_the_item(tmp_path):
     assert not detail(instruction_en="Tell me who wrote down each storm")
 
 
+@pytest.mark.slow
 def test_the_packaged_sets_are_known_without_any_folder():
     from deepsuper.demo.dataset import load_rows
 
@@ -114,6 +115,7 @@ def as_rows(records: list[dict[str, str]], language: str) -> list[Row]:
     return [Row(**{name: record[name] for name in names}, language=language, where=Place("f", 1)) for record in records]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", ["zh", "xx"])
 def test_a_file_whose_sides_are_shuffled_has_an_error_as_a_whole(tmp_path, capsys, monkeypatch, language):
     monkeypatch.chdir(tmp_path)
@@ -133,6 +135,7 @@ def test_a_file_whose_sides_are_shuffled_has_an_error_as_a_whole(tmp_path, capsy
         assert f"error: {fault}" in text.replace("&#x27;", "'")
 
 
+@pytest.mark.slow
 @needs_shared
 @pytest.mark.parametrize("name", ["alpaca.zh", "arc_qa.ar", "xquad_qa.vi"])
 def test_mispaired_rows_of_real_files_are_flagged_and_others_are_not(name):

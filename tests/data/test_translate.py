@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -21,6 +18,7 @@ from deepsuper.cli import main
 from deepsuper.config.translate import TranslateConfig
 from deepsuper.data.translate.job import Translated
 from deepsuper.data.translate.run import run_translate
+from forked import Forked, command
 from parallel_rows import read_lines, write_questions
 
 Rows = list[dict[str, Any]]
@@ -147,19 +145,18 @@ def test_at_most_so_many_questions_wait_at_a_time(tmp_path, monkeypatch):
     assert not [p for p in tmp_path.iterdir() if b"secret-of-mine" in p.read_bytes()]
 
 
+@pytest.mark.processes
 def test_a_killed_run_goes_on_where_it_was(tmp_path):
     path = write_questions(tmp_path / "en.jsonl", [f"text {n}" for n in range(40)])
     with chat_server(lambda text, _: Reply(translated(text).body, wait=0.1)) as server:
         line = ["data", "translate", str(path), "--lang", "zh", "--endpoint", server.url, "--endpoint_model", "m"]
         line += ["--output", str(tmp_path / "out.jsonl"), "--prompt", "{text}", "--concurrency", "2"]
-        environment = {**os.environ, "OPENAI_API_KEY": "none"}
-        process = subprocess.Popen([sys.executable, "-m", "deepsuper", *line], env=environment, stderr=subprocess.PIPE)
+        process = Forked(command, *line, environment={"OPENAI_API_KEY": "none"})
         start = time.monotonic()
-        while server.answered < 15 and time.monotonic() - start < 200 and process.poll() is None:
+        while server.answered < 15 and time.monotonic() - start < 200 and process.runs():
             time.sleep(0.02)
-        process.send_signal(signal.SIGKILL)
-        assert process.wait() == -signal.SIGKILL, process.stderr.read()
-        process.stderr.close()
+        process.send(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL, process.errors()
         assert server.answered < 40 and not (tmp_path / "out.jsonl").exists()
         time.sleep(0.3)
         main(line)
@@ -195,12 +192,16 @@ def test_a_wrong_key_or_model_ends_the_run_at_once(tmp_path, status):
         assert sum(server.asked.values()) < 10
 
 
-def start(server: ChatServer, path: Path, *options: str) -> subprocess.Popen[bytes]:
-    """The command in a process of its own, which heeds Ctrl-C whatever this one does."""
-    code = "from signal import *; signal(SIGINT, default_int_handler); from deepsuper.cli import main; main()"
+def heeding(*line: str) -> None:
+    """The command, which heeds Ctrl-C whatever the process that started it does."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    command(*line)
+
+
+def start(server: ChatServer, path: Path, *options: str) -> Forked:
     line = ["data", "translate", str(path), "--lang", "zh", "--endpoint", server.url, "--endpoint_model", "m"]
     line += ["--output", str(path.parent / "out.jsonl"), "--prompt", "{text}", *options]
-    return subprocess.Popen([sys.executable, "-c", code, *line], stderr=subprocess.PIPE)
+    return Forked(heeding, *line)
 
 
 HANGING = Reply(b"", wait=60.0)
@@ -208,6 +209,7 @@ SOON = 30.0
 """Seconds, on a busy machine, in which a process ends that waits for nothing; a question would hang for a minute."""
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("how", ["interrupted", "refused"])
 def test_what_hangs_is_not_waited_for_when_the_run_ends(tmp_path, how):
     path = write_questions(tmp_path / "en.jsonl", [f"text {n}" for n in range(9)])
@@ -222,16 +224,16 @@ def test_what_hangs_is_not_waited_for_when_the_run_ends(tmp_path, how):
     with chat_server(behave) as server:
         process = start(server, path, "--concurrency", "4", "--check", "false")
         begin = time.monotonic()
-        while len(server.requests) < 4 and time.monotonic() - begin < 200 and process.poll() is None:
+        while len(server.requests) < 4 and time.monotonic() - begin < 200 and process.runs():
             time.sleep(0.02)
         begin = time.monotonic()
         held.set()
         if how == "interrupted":
-            process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=60)
+            process.send(signal.SIGINT)
+        status = process.wait(60)
         assert time.monotonic() - begin < SOON
-    last = said.decode().strip().splitlines()[-1]
-    assert (process.returncode, last.split(":")[2].split(";")[0]) == (
+    last = process.errors().strip().splitlines()[-1]
+    assert (status, last.split(":")[2].split(";")[0]) == (
         (130, " interrupted") if how == "interrupted" else (2, " endpoint http")
     )
 

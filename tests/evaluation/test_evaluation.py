@@ -28,6 +28,7 @@ def data(tmp_path):
     return write_rows(tmp_path / "data")
 
 
+@pytest.mark.slow
 def test_every_benchmark_runs_on_local_rows_and_keeps_every_item(tmp_path, data, capsys):
     record = evaluate(tmp_path, data, profile="paper,corrected")
     want = {f"{name}/zh" for name in BENCHMARKS if name != "flores"} | {"flores/en-zh", "flores/zh-en"}
@@ -140,6 +141,7 @@ PROMPTS = {  # made by hand from the rows above
 }
 
 
+@pytest.mark.slow
 def test_what_the_corrected_profile_asks(tmp_path, data):
     line = ["eval", "anything", "--backend", "dummy", "--data_dir", str(data), "--output_dir", str(tmp_path / "out")]
     line += ["--comet_model", "none"]

@@ -76,6 +76,7 @@ class Both:
         return done["results"][task], done["samples"][task]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", ["zh", "vi", "ar", "en"])
 def test_the_paper_profile_is_the_harness(tmp_path, language, monkeypatch):
     from lm_eval.models.huggingface import HFLM
@@ -96,6 +97,7 @@ def test_the_paper_profile_is_the_harness(tmp_path, language, monkeypatch):
     assert any(0.0 < both.ours[f"{name}/{language}"]["mean"] < 1.0 for name in ("xquad", "mlqa"))
 
 
+@pytest.mark.slow
 def test_what_a_model_writes_is_what_it_writes_in_the_harness(tmp_path, monkeypatch):
     (tmp_path / "data" / "xquad").mkdir(parents=True)
     words = ("sky", "Sea 7", "old, old hat", "what else?")

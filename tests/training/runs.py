@@ -101,8 +101,8 @@ def start(run: RunConfig, *arguments: str, processes: int = 1) -> list[Forked]:
 
 
 def finish(processes: list[Forked]) -> str:
-    """What all of them printed; each must end well."""
-    return "".join(process.finish() for process in processes)
+    """What all of them said; each must end well."""
+    return "".join(process.finish() + process.errors() for process in processes)
 
 
 def launch(run: RunConfig, *arguments: str, processes: int) -> subprocess.Popen[str]:

@@ -46,7 +46,7 @@ def test_a_killed_run_resumes_to_the_same_losses(tmp_path, method):
     train(whole)
     folder = RunFolder(Path(run.output_dir))
     process = Forked(train_until, write_recipe(run), 5)
-    assert process.wait() == -signal.SIGKILL, process.output()
+    assert process.wait() == -signal.SIGKILL, process.errors()
     assert folder.last_checkpoint().name == "checkpoint-8" and folder.read_metrics()[-1]["step"] == 12
     assert not folder.model.exists()
     finish(start(run, "--resume"))
