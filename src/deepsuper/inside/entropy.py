@@ -1,4 +1,4 @@
-"""Entropy over a vocabulary, and the probability of groups of words, without ever holding a row of logits whole."""
+"""Entropy over a vocabulary and the probability of groups of words, without ever storing a whole row of logits."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from deepsuper.method.cross_entropy import matrix_dtype
 from deepsuper.method.lens import Lens
 
 ROWS, WORDS = 512, 4096
-"""Size of the piece of logits that exists at a time: 8 MiB in float32, which stays in a processor's cache."""
+"""Size of the block of logits that is computed at a time: 8 MiB in float32, which fits into a CPU cache."""
 LOG2_E = math.log2(math.e)
 
 
@@ -37,7 +37,7 @@ def read_states(lens: Lens, states: torch.Tensor, *, groups: torch.Tensor | None
 
 
 def _liger_entropy(h: torch.Tensor, weight: torch.Tensor, scale: float) -> torch.Tensor | None:
-    """Liger's fused entropy in nats; None where the installed version has none. Shapes: (N, D), (V, D) -> (N,)."""
+    """Liger's fused entropy in nats; None if the installed version has none. Shapes: (N, D), (V, D) -> (N,)."""
     try:
         from liger_kernel.ops import (  # type: ignore[import-not-found,import-untyped,unused-ignore]
             LigerFusedLinearScaledCrossEntropyFunction as Kernel,
@@ -68,7 +68,7 @@ def read(
     groups = weight.new_zeros(len(weight), 0) if groups is None else groups
     h = h.to(dtype)
     sums = _Sums.of(len(h), groups.shape[1], h.device)
-    # Made once: memory that is touched for the first time costs more than the arithmetic on it.
+    # Allocated once: the first use of new memory takes longer than the arithmetic on it.
     product, logits, p = (torch.empty(ROWS * WORDS, dtype=t, device=h.device) for t in (dtype, *[torch.float32] * 2))
     with torch.autocast(h.device.type, enabled=False):
         for first in range(0, len(weight), WORDS):
@@ -87,9 +87,9 @@ def read(
 
 @dataclass(frozen=True)
 class _Sums:
-    """Running sums over the words of each row, seen from its largest logit so far. Shapes: (N, 1), mass (N, G).
+    """Running sums over the words of each row, relative to its largest logit so far. Shapes: (N, 1), mass (N, G).
 
-    Logits are in bits here, because a power of 2 takes a third of the time of a power of e on a CPU.
+    Logits are in bits: on a CPU, powers of 2 take a third of the time of powers of e.
     """
 
     peak: torch.Tensor
@@ -103,10 +103,10 @@ class _Sums:
         return cls(torch.full((rows, 1), -torch.inf, device=device), *zeros)
 
     def add(self, rows: slice, logits: torch.Tensor, scratch: torch.Tensor, groups: torch.Tensor) -> None:
-        """Takes in more words of some rows; `logits` and `scratch` are written over. Shapes: (R, W), (R, W), (W, G)."""
+        """Adds more words to some rows. Overwrites `logits` and `scratch`. Shapes: (R, W), (R, W), (W, G)."""
         old = self.peak[rows]
         new = torch.maximum(old, logits.amax(dim=1, keepdim=True))
-        # What was summed so far, seen from the new maximum; at first nothing was.
+        # Scales the sums so far to the new maximum; at first there are none.
         shift = torch.where(old.isfinite(), old - new, 0.0)
         fade = shift.exp2()
         p = torch.exp2(logits.sub_(new), out=scratch)
@@ -118,6 +118,6 @@ class _Sums:
         self.peak[rows] = new
 
     def reading(self) -> Reading:
-        """H = log s - sum(p log p) in terms of the maximum; rounding may leave a certain word just below zero."""
+        """H = log s - sum(p log p), relative to the maximum. Negative values from rounding are set to 0."""
         entropy = (self.total.log2() - self.moment / self.total).clamp(min=0.0) / LOG2_E
         return Reading(entropy.squeeze(1), self.mass / self.total)

@@ -1,6 +1,7 @@
-"""How alike two languages' sentence states are: cosine, retrieval, CKA, and the distance between two clouds.
+"""The similarity of two languages' sentence states: cosine, retrieval, CKA, and the distance between two clouds.
 
-Shapes: n sentences, D hidden; `a` and `b` are (n, D), row k of both the same sentence. English first where it matters.
+Shapes: n sentences, D hidden; `a` and `b` are (n, D), row k of both is the same sentence. English is the first where
+the order matters.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ from deepsuper.common.arrays import Floats
 from deepsuper.common.intervals import Interval, mean_interval
 
 BLOCKS = 20
-"""Parts of the sentences that the jackknife leaves out in turn."""
+"""The number of blocks of sentences for the jackknife, which leaves out one at a time."""
 
 
 def centered(a: Floats) -> Floats:
-    """`a` less its mean. Raw cosines of decoders are near 1 whatever the text: their states share one direction."""
+    """`a` minus its mean. Raw cosines are near 1 for any text, because all states of a decoder share a direction."""
     out: Floats = a - a.mean(axis=0, keepdims=True)
     return out
 
@@ -29,13 +30,13 @@ def pair_cosines(a: Floats, b: Floats) -> Floats:
 
 
 def mismatched_cosine(a: Floats, b: Floats) -> float:
-    """The mean cosine of pairs of different sentences: what a true pair has to stand out from."""
+    """The mean cosine of pairs of different sentences: the baseline for the cosine of true pairs."""
     similarity = cosine_similarity(a, b)
     return float((similarity.sum() - np.trace(similarity)) / (len(a) * (len(a) - 1)))
 
 
 def retrieved(queries: Floats, candidates: Floats) -> Floats:
-    """1 where the candidate of largest cosine is the query's own sentence, else 0. (n, D), (n, D) -> (n,)."""
+    """1 if the candidate with the largest cosine is the query's own sentence, else 0. (n, D), (n, D) -> (n,)."""
     best = cosine_similarity(queries, candidates).argmax(axis=1)
     out: Floats = (best == np.arange(len(queries))).astype(float)
     return out
@@ -44,8 +45,8 @@ def retrieved(queries: Floats, candidates: Floats) -> Floats:
 def linear_cka(a: Floats, b: Floats) -> float:
     """Linear centred kernel alignment in [0, 1]: ||A^T B||_F^2 / (||A^T A||_F ||B^T B||_F) of centred states.
 
-    Kornblith et al., "Similarity of Neural Network Representations Revisited", ICML 2019, eq. 3. By Gram matrices,
-    (n, n), which are smaller where there are fewer sentences than dimensions.
+    Kornblith et al., "Similarity of Neural Network Representations Revisited", ICML 2019, eq. 3. Uses Gram
+    matrices, (n, n), which are smaller if there are fewer sentences than dimensions.
     """
     gram_a, gram_b = (c @ c.T for c in (centered(a).astype(float), centered(b).astype(float)))
     return float((gram_a * gram_b).sum() / max(np.linalg.norm(gram_a) * np.linalg.norm(gram_b), 1e-12))
@@ -64,13 +65,13 @@ def cka_interval(a: Floats, b: Floats, blocks: int = BLOCKS) -> Interval:
 
 
 def cloud_distance(a: Floats, b: Floats) -> float:
-    """Distance of the two means over the root mean square distance of a point from its own mean: 0 is one cloud."""
+    """The distance of the means, divided by the root mean square distance of a point from its mean. 0: one cloud."""
     apart = np.linalg.norm(a.mean(axis=0) - b.mean(axis=0))
     spread = np.sqrt((np.square(centered(a)).sum(axis=1).mean() + np.square(centered(b)).sum(axis=1).mean()) / 2.0)
     return float(apart / max(spread, 1e-12))
 
 
 def retrieval_interval(english: Floats, target: Floats) -> tuple[Interval, Interval]:
-    """Accuracy of finding the target sentence from the English one, and back, of states less their language's mean."""
+    """Accuracy of retrieving the target sentence by the English one, and back, with centred states."""
     en, tgt = centered(english), centered(target)
     return mean_interval(retrieved(en, tgt).tolist()), mean_interval(retrieved(tgt, en).tolist())

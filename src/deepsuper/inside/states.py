@@ -23,7 +23,7 @@ BATCH_TOKENS = 512
 
 @dataclass(frozen=True)
 class EncodedText:
-    """One text as token ids, and which of them count. `cut`: tokens beyond the length limit, left out."""
+    """One text as token ids, and which of them count. `cut`: the number of tokens beyond the length limit."""
 
     ids: tuple[int, ...]
     counted: tuple[bool, ...]
@@ -32,7 +32,7 @@ class EncodedText:
 
 @dataclass(frozen=True)
 class TextBatch:
-    """Texts side by side, padded on the right. `order` (B,) are their numbers. Shapes: (B, T) each."""
+    """A batch of texts, padded on the right. `order` (B,): the indices of the texts. Shapes: (B, T) each."""
 
     order: tuple[int, ...]
     ids: torch.Tensor
@@ -43,7 +43,7 @@ class TextBatch:
 def encode_texts(
     tokenizer: Any, texts: Sequence[str], *, positions: Positions = "text", max_length: int = 512, named: str = "text"
 ) -> list[EncodedText]:
-    """Texts as tokens. Raises: UserError naming a text with fewer than two tokens that count."""
+    """Texts as tokens. Raises: UserError naming a text with too few tokens. `named`: what messages call a text."""
     special = set(tokenizer.all_special_ids)
     encoded = []
     for number, text in enumerate(texts, start=1):
@@ -60,7 +60,7 @@ def encode_texts(
 
 
 def make_batches(texts: Sequence[EncodedText], *, tokens: int = BATCH_TOKENS) -> Iterator[TextBatch]:
-    """Texts of like length together, the longest first, at most `tokens` with the padding in each batch."""
+    """Batches of texts of similar length, the longest first, with at most `tokens` tokens each, padding included."""
     order = sorted(range(len(texts)), key=lambda n: -len(texts[n].ids))
     while order:
         width = len(texts[order[0]].ids)

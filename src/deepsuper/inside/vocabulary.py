@@ -1,4 +1,4 @@
-"""What each word of a vocabulary is: its text, its script, and whether it speaks English or the target language."""
+"""The words of a vocabulary: their text, their script, and whether they are English or of the target language."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ import torch
 from deepsuper.common.scripts import _BYTE, BYTES, NONE, script_of
 
 LEAST_RATIO = 10.0
-"""A Latin word belongs to the language in whose text it is this many times as frequent."""
+"""A Latin word belongs to a language if it is this many times as frequent in its text as in the other's."""
 
 
 def token_texts(tokenizer: Any, ids: Sequence[int]) -> list[str]:
-    """What each token looks like alone: a leading space as "▁", a line end as "↵", bytes as "<0xE4>"."""
+    """The text of each token: a leading space as "▁", a line end as "↵", bytes as "<0xE4>"."""
     raw = tokenizer.convert_ids_to_tokens(list(ids))
     decoded = tokenizer.batch_decode([[n] for n in ids], clean_up_tokenization_spaces=False)
     return [_show(piece, text) for piece, text in zip(raw, decoded, strict=True)]
@@ -38,14 +38,14 @@ def _show(raw: str | None, text: str) -> str:
 
 
 def _raw_bytes(raw: str) -> bytes:
-    """The bytes of a token of a byte-level vocabulary, which writes each as one printable character."""
+    """The bytes of a token of a byte-level vocabulary, in which one printable character stands for each byte."""
     table = _byte_characters()
     return bytes(table[c] for c in raw) if all(c in table for c in raw) else raw.encode("utf-8")
 
 
 @lru_cache(maxsize=1)
 def _byte_characters() -> dict[str, int]:
-    """GPT-2's alphabet: printable bytes stand for themselves, the others for the characters from 256 on, in order."""
+    """GPT-2's alphabet, character -> byte: printable bytes are themselves, the others the characters from 256 on."""
     printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
     others = [byte for byte in range(256) if byte not in printable]
     return {chr(b): b for b in printable} | {chr(256 + n): byte for n, byte in enumerate(others)}
@@ -70,10 +70,10 @@ GROUPS = (ENGLISH, TARGET, SHARED, BYTES, OTHER, NONE)
 def group_words(tokenizer: Any, size: int, target: Iterable[str], english: Iterable[str]) -> Groups:
     """Which of the `size` words of W_out are English, of the target language, or neither.
 
-    English is known by the words of English texts: an untrained lens is full of Latin pieces that are no language's. A
-    target language of another script is known by it; one in Latin script by letters and words that its texts have and
-    English ones have not, or hardly. Latin pieces of neither, or of both, are `SHARED`. `target` and `english` are
-    texts. Rows of W_out that the tokenizer does not know are in no language.
+    English words are those of English texts, because an untrained lens predicts many Latin pieces of no language. A
+    target language of another script is recognized by its script. A target language in Latin script is recognized by
+    letters and words that are frequent in its texts and rare in English ones. Other Latin pieces are `SHARED`.
+    `target` and `english` are texts. Rows of W_out without a token in the tokenizer belong to no language.
     """
     target, english = list(target), list(english)
     script = script_of("".join(target))
@@ -98,7 +98,7 @@ def _group(text: str, script: str, lists: _WordLists) -> str:
 
 @dataclass(frozen=True)
 class _WordLists:
-    """How two languages of Latin script are told apart: letters of the target language, words of either."""
+    """How words of Latin script are assigned: letters of the target language, and words of each language."""
 
     letters: frozenset[str]
     target: frozenset[str]
@@ -106,7 +106,7 @@ class _WordLists:
 
     @classmethod
     def of(cls, target: Sequence[str], english: Sequence[str], *, letters: bool) -> _WordLists:
-        """`letters`: the target language is written in Latin ones."""
+        """The lists from texts of both languages. `letters`: the target language has Latin script."""
         ours, theirs = _word_counts(target), _word_counts(english)
         if not letters:
             return cls(frozenset(), frozenset(), frozenset(word for word in theirs if word.isascii()))
@@ -129,11 +129,11 @@ class _WordLists:
 
 
 def _word_counts(texts: Iterable[str]) -> Counter[str]:
-    # A name is no word of its language: what is written with a capital inside a sentence does not count.
+    # Names are in any language: words with a capital inside a sentence do not count.
     words: Counter[str] = Counter()
     for text in texts:
         for n, word in enumerate(re.findall(r"[^\W\d_]+", unicodedata.normalize("NFC", text))):
-            # One letter is a piece of many words ("U.S.", "it's"): only English "a" and "I" are words, and say little.
+            # Single letters are parts of many words ("U.S.", "it's"); only English "a" and "I" are words themselves.
             if len(word) > 1 and (n == 0 or word.islower()):
                 words[word.lower()] += 1
     return words

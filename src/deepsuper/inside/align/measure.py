@@ -26,7 +26,7 @@ States = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Aligned:
-    """English and target states of a pair of layers, measured. `per_sentence` is what the intervals come from."""
+    """The measures of a pair of layers, English and target. `per_sentence`: the values behind the intervals."""
 
     measures: Mapping[str, Interval]
     per_sentence: Mapping[str, npt.NDArray[np.floating[Any]]]
@@ -58,7 +58,7 @@ def compare_sides(english: States, target: States) -> Aligned:
 
 
 def difference(tuned: Aligned, base: Aligned) -> dict[str, Interval]:
-    """Tuned less base of each measure, sentence by sentence."""
+    """The difference of each measure, tuned minus base, paired by sentence."""
     return {
         name: paired_interval(tuned.per_sentence[name].tolist(), values.tolist())
         for name, values in base.per_sentence.items()
@@ -82,7 +82,7 @@ class ModelAlignment:
 
 
 def tuning(base: ModelAlignment, tuned: ModelAlignment) -> list[dict[str, Interval]]:
-    """What tuning changed at each layer."""
+    """The differences at each layer, tuned minus base."""
     return [difference(after, before) for before, after in zip(base.layers, tuned.layers, strict=True)]
 
 

@@ -62,5 +62,5 @@ def draw_tsne(path: Path, record: Mapping[str, Any]) -> None:
 
 
 def labels(record: Mapping[str, Any]) -> list[str]:
-    """How the models are called in a picture."""
+    """The names of the models in a picture."""
     return ["before", "after"] if len(record["models"]) == 2 else [Path(record["models"][0]["name"]).name]

@@ -52,7 +52,7 @@ def _signed(interval: Interval) -> str:
 
 
 def as_record(models: Sequence[ModelAlignment], changes: Changes, config: AlignConfig, texts: Texts) -> dict[str, Any]:
-    """Everything that was measured, as JSON: from it the pictures can be drawn again."""
+    """All measurements as JSON; the pictures are drawn from it."""
     record: dict[str, Any] = {"config": asdict(config), "source": texts.source, "sentences": len(texts.target)}
     record["models"] = [
         {

@@ -1,4 +1,4 @@
-"""`objective.layers: auto`: a run measures its own critical layers before it trains, and keeps what it saw."""
+"""`objective.layers: auto`: a run measures its critical layers before training and saves the measurements."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ log = logging.getLogger("deepsuper")
 
 
 def choose_for_run(config: RunConfig, questions: Mapping[str, Sequence[str]], folder: Path) -> None:
-    """Measures i and j of the base model on text of the run's languages; `folder` gets layers.json, .yaml and .png.
+    """Measures i and j of the base model on text of the run's languages. `folder` gets layers.json, .yaml and .png.
 
-    The text is the packaged one where there is any, else the run's own `questions` (language -> texts).
+    The text is the packaged one if there is one, else the `questions` of the run (language -> texts).
     """
     reading = LayersConfig(
         config.model, "+".join(questions), lens_norm=config.objective.lens_norm, bf16=config.training.bf16
@@ -32,7 +32,7 @@ def choose_for_run(config: RunConfig, questions: Mapping[str, Sequence[str]], fo
 
 
 def texts_for(questions: Mapping[str, Sequence[str]], count: int | None) -> Texts:
-    """As many sentences of each language."""
+    """The same number of sentences of each language."""
     target: list[str] = []
     sources = []
     for language, own in questions.items():
@@ -47,7 +47,7 @@ def texts_for(questions: Mapping[str, Sequence[str]], count: int | None) -> Text
 
 
 def chosen_for_run(folder: Path) -> tuple[int, int]:
-    """The layers i and j that `choose_for_run` left. Raises: UserError where it did not."""
+    """The layers i and j that `choose_for_run` wrote. Raises: UserError where they cannot be read."""
     try:
         record = json.loads((folder / "layers.json").read_text(encoding="utf-8"))
         return int(record["layer_lc"]), int(record["layer_et"])
@@ -58,7 +58,7 @@ def chosen_for_run(folder: Path) -> tuple[int, int]:
 
 
 def reason_of(report: LayersReport) -> str:
-    """One line: which layers, and why."""
+    """The chosen layers and the reason, in one line."""
     layers = f"layers: auto: i = {report.layer_lc}, j = {report.layer_et}"
     if report.fallback:
         return f"{layers}, the paper's shares of the depth, because {report.choice.reason}; see layers.json"

@@ -23,9 +23,9 @@ Pair = tuple[int | None, int | None]
 
 @dataclass(frozen=True)
 class Verdict:
-    """What one criterion says of i and j. `found`: the share of bootstrap samples in which it finds layers at all.
+    """The layers i and j by one criterion. `found`: the share of bootstrap samples in which it finds layers.
 
-    `near_et` is where the curve comes closest to a layer j, for comparison only, where the criterion names none.
+    `near_et`: if the criterion finds no layer j, the layer where the curve is closest to one; for comparison only.
     """
 
     criterion: str
@@ -43,7 +43,7 @@ class Verdict:
 def _verdict(
     criterion: str, pick: Callable[[Sample], Pair], count: int, samples: Sequence[Sample], **said: Any
 ) -> Verdict:
-    """The layers of all sentences, their 95% intervals over samples, and from how many sentences on they stay."""
+    """The layers by all sentences, their 95% intervals over samples, and the number of sentences that suffices."""
     i, j = pick(np.arange(count))
     picked = [pick(sample) for sample in samples]
     intervals = []
@@ -56,7 +56,7 @@ def _verdict(
 
 
 def _settled(pick: Callable[[Sample], Pair], count: int) -> int | None:
-    """The smallest number of first sentences from which on, in steps of about a quarter, the layers stay the same."""
+    """The smallest number of sentences from which on the layers do not change, tried in steps of about a quarter."""
     counts, n = [], 2
     while n < count:
         counts.append(n)
@@ -70,9 +70,9 @@ def _settled(pick: Callable[[Sample], Pair], count: int) -> int | None:
 def by_entropy(
     curves: Curves, samples: Sequence[Sample], resampled: Floats | None = None
 ) -> tuple[Verdict, LayerChoice]:
-    """The paper's criterion: the end of the first drop and the begin of the second.
+    """The paper's criterion: the end of the first drop and the start of the second.
 
-    `resampled`: the mean entropy of each sample, where it is known already.
+    `resampled`: the mean entropy of each sample, if it is computed already.
     """
     resampled = curves.resampled_entropy(samples) if resampled is None else resampled
     errors = resampled.std(axis=0) if len(samples) > 1 else None
@@ -99,11 +99,11 @@ def _start_of_fall(curve: Floats, choice: LayerChoice) -> int | None:
 
 
 LEAST_ENGLISH = 0.05
-"""A pivot has this much probability on English words, and twice as much as the first and the last layer."""
+"""A pivot has at least this probability of English words, and twice that of the first and of the last layer."""
 
 
 def by_language(curves: Curves, samples: Sequence[Sample]) -> Verdict:
-    """The pivot: j is the inner layer that speaks most English, i the first one around it with half as much of it."""
+    """The pivot: j is the inner layer with most English, i the first layer around it with at least half as much."""
     english = curves.groups.index(ENGLISH)
 
     def pick(sample: Sample) -> Pair:
@@ -111,7 +111,7 @@ def by_language(curves: Curves, samples: Sequence[Sample]) -> Verdict:
 
     mass = curves.mean_mass()
     i, j = pick(np.arange(len(curves.tokens)))
-    reason = "no inner layer speaks English more than the first and the last do"
+    reason = "no inner layer predicts more English than the first and the last layer"
     if j is not None:
         target = mass[:, curves.groups.index(TARGET)] + mass[:, curves.groups.index(BYTES)]
         after = [layer for layer in range(j, len(mass)) if target[layer] > mass[layer, english]]
@@ -123,7 +123,7 @@ def by_language(curves: Curves, samples: Sequence[Sample]) -> Verdict:
 
 
 def _peak(english: Floats) -> Pair:
-    """The first layer of the stretch around the highest inner one that has half of its mass, and the highest."""
+    """The first layer of the range around the inner peak with at least half of its mass, and the peak."""
     j = int(english[1:-1].argmax()) + 1
     if english[j] < max(LEAST_ENGLISH, 2.0 * english[0], 2.0 * english[-1]):
         return None, None
@@ -134,9 +134,9 @@ def _peak(english: Floats) -> Pair:
 
 
 def by_alignment(english: npt.NDArray[Any], target: npt.NDArray[Any], samples: Sequence[Sample]) -> Verdict:
-    """Where both languages meet: the first inner layer whose retrieval accuracy is within a standard error of the best.
+    """The first inner layer whose retrieval accuracy is within one standard error of the best: the languages meet there.
 
-    It names j alone. Shapes: (n, L + 1, D) pooled states. Retrieval is among all sentences; samples redraw queries.
+    It gives j only. Shapes: (n, L + 1, D) pooled states. Retrieval is among all sentences; samples redraw queries.
     """
     hits = np.stack(
         [
@@ -167,7 +167,7 @@ def _first_best(hits: Floats) -> int:
 
 
 def agreement(verdicts: Sequence[Verdict]) -> str:
-    """One sentence: which criteria agree on j, within their intervals or one layer."""
+    """A sentence that says which criteria agree on j, within their intervals or one layer."""
     named = [(v, v.layer_et if v.layer_et is not None else v.near_et) for v in verdicts]
     spans = [(v.criterion, j, v.interval_et or (j, j), v.layer_et is not None) for v, j in named if j is not None]
     if len(spans) < 2:

@@ -12,19 +12,19 @@ import ruptures
 from deepsuper.common.arrays import Floats
 
 LEAST_SHARE = 0.15
-"""A fall counts as a drop from this share of the curve's range on,"""
+"""A fall is a drop only if it is at least this share of the curve's range,"""
 LEAST_SIGNAL = 4.0
-"""and from this multiple of the noise of the difference of two points."""
+"""and at least this multiple of the noise of the difference of two points."""
 REST = 0.5
-"""Between two drops the curve may move by this share of the smaller one; a further drop may be as large."""
+"""Between two drops the curve may move by at most this share of the smaller one; so large may a third drop be."""
 PENALTY = 8.0
-"""Cost of a knot, in variances of the noise times log n: a knot has a place and a slope, BIC's 2 log n would be 4
-at least, and lines through points that are noisy themselves leave twice the residue of lines fitted freely."""
+"""The cost of a knot, in noise variances times log n. Position and slope are two parameters, so BIC would be at least 4:
+lines that must pass through noisy points leave about twice the residual of free ones."""
 
 
 @dataclass(frozen=True)
 class Drop:
-    """A steady fall by `size` nats from layer `start` to layer `end`; `signal` is it over its own noise."""
+    """A steady fall by `size` nats from layer `start` to layer `end`. `signal`: its size divided by its noise."""
 
     start: int
     end: int
@@ -34,7 +34,7 @@ class Drop:
 
 @dataclass(frozen=True)
 class LayerChoice:
-    """Layers i and j, or neither, with the reason and every drop that the curve has; `fit` is the curve's skeleton."""
+    """Layers i and j, or neither, with the reason and all drops of the curve. `fit`: the curve as joined lines."""
 
     layer_lc: int | None
     layer_et: int | None
@@ -50,10 +50,10 @@ class LayerChoice:
 
 
 def choose(curve: Sequence[float] | Floats, standard_errors: Sequence[float] | Floats | None = None) -> LayerChoice:
-    """Layers i and j of a curve over layers 0..L: the end of the first drop, and the begin of the second after a rest.
+    """Layers i and j of a curve over layers 0..L: the end of the first drop, and the start of the second after a rest.
 
-    `standard_errors` (nats) are those of the curve's points, where they are known. Nothing is invented: a curve
-    without two clear drops gives neither layer, and says what it has instead.
+    `standard_errors` (nats): those of the curve's points, if known. A curve without two clear drops gives no layers,
+    and the reason says what it has instead.
     """
     values = np.asarray(curve, dtype=float)
     noise = noise_of(values, standard_errors)
@@ -65,9 +65,9 @@ def choose(curve: Sequence[float] | Floats, standard_errors: Sequence[float] | F
 
 
 def noise_of(values: Floats, standard_errors: Sequence[float] | Floats | None = None) -> float:
-    """Standard deviation of a point around its neighbours' line, in nats: the curve's wiggle, or sampling if larger.
+    """The standard deviation of a point, in nats: around the line of its neighbours, or of sampling if that is larger.
 
-    From the median of the second differences, which a few knots do not move.
+    The first is estimated by the median of the second differences, which a few knots hardly change.
     """
     wiggle = float(np.median(np.abs(np.diff(values, 2)))) / 0.6745 / np.sqrt(6.0)
     sampling = 0.0 if standard_errors is None else float(np.median(np.asarray(standard_errors, dtype=float)))
@@ -75,10 +75,10 @@ def noise_of(values: Floats, standard_errors: Sequence[float] | Floats | None = 
 
 
 def find_drops(values: Floats, fit: Floats, noise: float) -> tuple[Drop, ...]:
-    """The steady falls of a curve that are large enough to count: falling pieces of its skeleton, joined."""
+    """The steady falls of a curve that are large enough: falling parts of its fitted lines, joined."""
     slopes = np.diff(fit)
     least = max(LEAST_SHARE * float(np.ptp(values)), LEAST_SIGNAL * noise * np.sqrt(2.0))
-    # A gentle slope, which would need more than half of the depth to make a drop, is a rest.
+    # A slope that needs more than half of the depth to become a drop counts as a rest.
     falling = slopes < -2.0 * least / len(slopes)
     edges = np.flatnonzero(np.diff(np.concatenate([[False], falling, [False]]).astype(int)))
     drops = []
@@ -90,7 +90,7 @@ def find_drops(values: Floats, fit: Floats, noise: float) -> tuple[Drop, ...]:
 
 
 def largest_fall(values: Floats) -> tuple[int, int]:
-    """The two layers between which an unbroken fall is the largest; the same layer twice where nothing falls."""
+    """The start and end of the largest uninterrupted fall; the same layer twice if nothing falls."""
     best, start = (0, 0), 0
     for layer in range(1, len(values)):
         if values[layer] >= values[layer - 1]:
@@ -127,7 +127,7 @@ def _clear_pair(values: Floats, drops: Sequence[Drop]) -> tuple[tuple[Drop, Drop
 
 
 def _skeleton(values: Floats, noise: float) -> Floats:
-    """The curve as few joined lines: knots by PELT, then moved and fitted by least squares. Shape: (L + 1,)."""
+    """The curve as a few joined lines: knots by PELT, then moved and fitted by least squares. Shape: (L + 1,)."""
     return _fitted(values, _settle(values, _knots(values, noise)))
 
 
@@ -160,7 +160,7 @@ def _fitted(values: Floats, knots: Sequence[int]) -> Floats:
 
 
 def _settle(values: Floats, knots: list[int]) -> list[int]:
-    """Knots moved a layer at a time while that makes the fit better: PELT ties each line to two noisy points."""
+    """The knots, moved by one layer at a time while the fit improves: PELT fixes each line at two noisy points."""
 
     def residue(places: Sequence[int]) -> float:
         return float(np.square(values - _fitted(values, places)).sum())

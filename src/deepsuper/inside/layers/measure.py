@@ -1,4 +1,4 @@
-"""What the lens reads at every layer of every sentence: entropy, and the mass on English and target-language words."""
+"""What the lens reads at every layer of every sentence: entropy, and the probability of English and target words."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def measure(
     sample_of: int = 0,
     title: str = "layers 0..L",
 ) -> Curves:
-    """Reads every layer of every text in one forward pass each; at most a piece of the logits exists at a time."""
+    """Reads all layers of each batch in one forward pass, with a part of the logits in memory at a time."""
     lens = Lens(model)
     device = lens.head.weight.device
     one_hot = None if groups is None else groups.one_hot().to(device)

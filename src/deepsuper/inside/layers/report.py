@@ -17,7 +17,7 @@ from deepsuper.inside.layers.select import LayersReport
 
 
 def print_report(console: Console, report: LayersReport) -> None:
-    """The verdicts as a table, the evidence, and the layers to use."""
+    """Prints the layers by each criterion as a table, the reasons, and the layers to use."""
     model, depth = report.config.model.name, report.curves.num_layers
     table = Table(title=f"{model}, layers 0..{depth}: {report.sentences} sentences, {report.tokens:,} tokens")
     for name in ("criterion", "i (95%)", "j (95%)", "found in", "settled from"):
@@ -51,7 +51,7 @@ def _layer(layer: int | None, interval: tuple[int, int] | None) -> str:
 
 
 def yaml_lines(report: LayersReport) -> str:
-    """The lines to paste into a recipe; where the curve has no two drops they say so."""
+    """The lines to copy into a recipe, with a comment on where the layers come from."""
     note = (
         "# the paper's shares of the depth, 2/32 and 15/32: the entropy names no layers here\n"
         if report.fallback
@@ -61,7 +61,7 @@ def yaml_lines(report: LayersReport) -> str:
 
 
 def as_record(report: LayersReport) -> dict[str, Any]:
-    """Everything that was seen, as JSON: from it the picture can be drawn again."""
+    """All measurements as JSON; the picture is drawn from it."""
     curves = report.curves
     band = np.percentile(report.resampled, [2.5, 97.5], axis=0).tolist() if len(report.resampled) else None
     return {

@@ -23,12 +23,12 @@ from deepsuper.method.methods import default_layer
 
 log = logging.getLogger("deepsuper")
 SAMPLE_TOKENS = 24
-"""The heatmap shows the first sentence that is no longer, so that its tokens can be read."""
+"""The heatmap shows the first sentence with at most this many tokens, so that they are readable."""
 
 
 @dataclass(frozen=True)
 class LayersReport:
-    """The layers to use, and everything that was seen. `fallback`: they are the paper's shares of the depth.
+    """The layers to use, and all measurements. `fallback`: the layers are the paper's shares of the depth.
 
     `resampled` is the mean entropy of each bootstrap sample, (resamples, L + 1).
     """
@@ -49,7 +49,7 @@ class LayersReport:
 
 
 def select_layers(model: nn.Module, tokenizer: Any, texts: Texts, config: LayersConfig) -> LayersReport:
-    """Reads every layer once and asks each criterion. Raises: UserError for a text that is too short."""
+    """Reads every layer once and applies each criterion. Raises: UserError for a text that is too short."""
     encoded = encode_sentences(tokenizer, texts.target, config, texts.source)
     _report_cut(encoded)
     size = Lens(model).head.weight.shape[0]
@@ -87,7 +87,7 @@ def select_layers(model: nn.Module, tokenizer: Any, texts: Texts, config: Layers
 
 
 def word_sources(texts: Texts) -> tuple[list[str], list[str]]:
-    """Target and English texts that tell which words are whose: those read, and all that are packaged."""
+    """Target and English texts, to tell the words of the languages: the given texts and all packaged ones."""
     target, english = list(texts.target), list(texts.english or ())
     known = texts.language if texts.language in LANGUAGES else LANGUAGES[0]
     for part in PARTS:
@@ -113,7 +113,7 @@ def _report_cut(encoded: list[EncodedText]) -> None:
 def _pooled_pair(
     model: nn.Module, tokenizer: Any, texts: Texts, config: LayersConfig
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Mean states of the English and the target sentences, the first token left out: it is an attention sink."""
+    """Mean states of the English and the target sentences, without the first token, which is an attention sink."""
     assert texts.english is not None, "load_texts asks for English where it is needed"
     sides = []
     for name, side in (("English", texts.english), (texts.language, texts.target)):

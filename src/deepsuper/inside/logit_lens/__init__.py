@@ -1,4 +1,4 @@
-"""What a model would say at every layer and position of a text: in the terminal and as a page to walk through."""
+"""What a model predicts at every layer and position of a text, in the terminal and as an interactive page."""
 
 from deepsuper.inside.logit_lens.run import run_lens
 from deepsuper.inside.logit_lens.view import Cell, View, read_text

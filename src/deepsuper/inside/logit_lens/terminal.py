@@ -1,4 +1,4 @@
-"""A view in the terminal: layers from the top down, the likeliest token of each position, bold where it is sure."""
+"""A view in the terminal: the likeliest token at each layer and position, top layer first, bold from 50% on."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from rich.text import Text
 from deepsuper.inside.logit_lens.view import Cell, View
 
 WIDTH = 12
-"""Columns of the terminal that a position takes."""
+"""The width of a position in the terminal, in characters."""
 COLOURS = {"Latin": "cyan", "Han": "red", "Arabic": "green", "bytes": "yellow"}
 
 
 def print_view(console: Console, view: View) -> None:
-    """Prints as many positions side by side as fit, the rest below."""
+    """Prints as many positions side by side as fit into the terminal, and the others below."""
     side_by_side = max(1, (console.width - 6) // (WIDTH + 3))
     for start in range(0, len(view.tokens), side_by_side):
         positions = range(start, min(start + side_by_side, len(view.tokens)))

@@ -15,7 +15,7 @@ from deepsuper.inside.vocabulary import token_texts
 from deepsuper.method.lens import Lens
 
 ROWS = 64
-"""Positions whose logits exist at a time."""
+"""The number of positions whose logits are computed at a time."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class View:
 
 
 def encode(tokenizer: Any, text: str, max_length: int) -> list[int]:
-    """The tokens of `text`. Raises: UserError where it has none, or too many to be looked at."""
+    """The tokens of `text`. Raises: UserError where it has no token, or more than `max_length`."""
     ids: list[int] = tokenizer(text)["input_ids"]
     if not text.strip() or not ids:
         raise UserError(f"text: need at least one token, got {text!r}")
@@ -85,7 +85,7 @@ def _read_layer(lens: Lens, h: torch.Tensor, layer: int, tokenizer: Any, top: in
 
 
 def _texts(tokenizer: Any, ids: list[int]) -> list[str]:
-    """The tokens as they look; a row of W_out that the tokenizer does not know by its number."""
+    """The texts of tokens; a row of W_out without a token is shown by its number."""
     size = len(tokenizer)
     known = iter(token_texts(tokenizer, [n for n in ids if n < size]))
     return [next(known) if n < size else f"<{n}>" for n in ids]
