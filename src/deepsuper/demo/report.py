@@ -13,13 +13,13 @@ from rich.table import Table
 from deepsuper.common.files import write_json, write_json_lines
 from deepsuper.common.intervals import Interval, paired_interval
 from deepsuper.data.rows import Row
-from deepsuper.demo.scores import Scored, score
+from deepsuper.demo.scores import ScoredAnswers, score
 
 SHOWN = 4
 """How many questions are shown with their answers."""
 
 
-def show_answers(console: Console, rows: Sequence[Row], scored: Mapping[str, Scored]) -> None:
+def show_answers(console: Console, rows: Sequence[Row], scored: Mapping[str, ScoredAnswers]) -> None:
     """Prints the first questions with the answer of each model."""
     table = Table(show_lines=True)
     for name in ("question", "right answer", *scored):
@@ -29,7 +29,7 @@ def show_answers(console: Console, rows: Sequence[Row], scored: Mapping[str, Sco
     console.print(table)
 
 
-def show_scores(console: Console, rows: Sequence[Row], scored: Mapping[str, Scored], language: str) -> None:
+def show_scores(console: Console, rows: Sequence[Row], scored: Mapping[str, ScoredAnswers], language: str) -> None:
     """Prints the scores of each model, and the difference that deep supervision makes."""
     title = f"{len(rows)} held-out questions, 95% intervals"
     table = Table("model", "F1", "exact match", f"answers in {language}", title=title)
@@ -41,7 +41,7 @@ def show_scores(console: Console, rows: Sequence[Row], scored: Mapping[str, Scor
     console.print(f"deep supervision - TFT, F1, question by question: {_percent(_difference(scored))}")
 
 
-def write_scores(folder: Path, rows: Sequence[Row], scored: Mapping[str, Scored], language: str) -> None:
+def write_scores(folder: Path, rows: Sequence[Row], scored: Mapping[str, ScoredAnswers], language: str) -> None:
     """Writes scores.json and, one line for each question, answers.jsonl."""
     record: dict[str, Any] = {"language": language, "questions": len(rows)}
     for name, one in scored.items():
@@ -55,7 +55,7 @@ def write_scores(folder: Path, rows: Sequence[Row], scored: Mapping[str, Scored]
     write_json_lines(folder / "answers.jsonl", lines)
 
 
-def _difference(scored: Mapping[str, Scored]) -> Interval:
+def _difference(scored: Mapping[str, ScoredAnswers]) -> Interval:
     return paired_interval(scored["deep supervision"].f1, scored["TFT"].f1)
 
 

@@ -15,7 +15,7 @@ from deepsuper.demo.check import check_demo
 from deepsuper.demo.dataset import data_config, load_rows
 from deepsuper.demo.pictures import draw
 from deepsuper.demo.report import show_answers, show_scores, write_scores
-from deepsuper.demo.scores import Scored, score
+from deepsuper.demo.scores import ScoredAnswers, score
 from deepsuper.models.load import load_model, load_tokenizer
 from deepsuper.models.precision import fast_bf16
 from deepsuper.training.run import train
@@ -52,7 +52,7 @@ def run_demo(config: DemoConfig) -> Path:
     return folder
 
 
-def ask(model: str, rows: Sequence[Row], language: str, *, title: str) -> Scored:
+def ask(model: str, rows: Sequence[Row], language: str, *, title: str) -> ScoredAnswers:
     """The answers of a model to the rows' questions, with their scores; in bf16 where that is fast."""
     config = ModelConfig(name=model, dtype="bfloat16" if fast_bf16() else "float32")
     answers = answer(load_model(config), load_tokenizer(config), rows, "plain", title=title)

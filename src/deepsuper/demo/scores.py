@@ -12,7 +12,7 @@ from deepsuper.evaluation.scorers import best, exact_match, f1, mlqa_rules
 
 
 @dataclass(frozen=True)
-class Scored:
+class ScoredAnswers:
     """One model's answers to the questions, and the scores of each answer."""
 
     answers: list[str]
@@ -31,11 +31,11 @@ class Scored:
         }
 
 
-def score(answers: Sequence[str], rows: Sequence[Row], language: str) -> Scored:
+def score(answers: Sequence[str], rows: Sequence[Row], language: str) -> ScoredAnswers:
     """The scores of `answers` against the rows' own, by MLQA's rules, which XTREME also uses for XQuAD."""
     rules = mlqa_rules(language)
     pairs = [(answer, [row.output]) for answer, row in zip(answers, rows, strict=True)]
-    return Scored(
+    return ScoredAnswers(
         list(answers),
         [best(f1, answer, golds, rules) for answer, golds in pairs],
         [best(exact_match, answer, golds, rules) for answer, golds in pairs],

@@ -134,7 +134,7 @@ def _peak(english: Floats) -> Pair:
 
 
 def by_alignment(english: npt.NDArray[Any], target: npt.NDArray[Any], samples: Sequence[Sample]) -> Verdict:
-    """The first inner layer whose retrieval accuracy is within one standard error of the best: the languages meet there.
+    """The first inner layer whose retrieval accuracy is within a standard error of the best: the languages meet.
 
     It gives j only. Shapes: (n, L + 1, D) pooled states. Retrieval is among all sentences; samples redraw queries.
     """

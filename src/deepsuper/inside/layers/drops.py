@@ -16,10 +16,10 @@ LEAST_SHARE = 0.15
 LEAST_SIGNAL = 4.0
 """and at least this multiple of the noise of the difference of two points."""
 REST = 0.5
-"""Between two drops the curve may move by at most this share of the smaller one; so large may a third drop be."""
+"""Between two drops the curve may move by at most this share of the smaller drop. A third drop has the same limit."""
 PENALTY = 8.0
-"""The cost of a knot, in noise variances times log n. Position and slope are two parameters, so BIC would be at least 4:
-lines that must pass through noisy points leave about twice the residual of free ones."""
+"""The cost of a knot, in noise variances times log n. BIC would give 2, for the two parameters position and slope. At
+least twice that is needed: lines through noisy points leave twice the residual of lines that are fitted freely."""
 
 
 @dataclass(frozen=True)
