@@ -1,13 +1,13 @@
 """deepsuper: deep supervision fine-tuning for the non-English side of English-centric language models.
 
-A method is a corpus plus an objective. The contents, in the order that data takes through them:
+A method is a corpus plus an objective. The contents, in the order in which data passes through them:
 
-- what a run is made of: `RunConfig` and its parts; `train` makes a whole run of one
-- rows of both languages: `load_corpus` reads them, `encode_rows` renders them as tokens, `Collator` makes batches
+- a run: `RunConfig` and its parts are its options; `train` runs it
+- rows in both languages: `load_corpus` reads them, `encode_rows` turns them into tokens, `Collator` makes batches
 - equations 1 to 8: `Logits`, `Feature`, `Weight`, and their sum, `Objective`; `METHODS` is the paper's table of them
 - a model with an objective: `Supervised` gives named losses; `Lens` reads any layer in the vocabulary
-- inside a model: `select_layers` finds i and j, `read_text` shows what each layer would say, `compare_sides` measures
-  how alike two languages' states are
+- inside a model: `select_layers` finds i and j, `read_text` shows the likeliest tokens at each layer, `compare_sides`
+  measures how similar the states of two languages are
 """
 
 import importlib
@@ -108,7 +108,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """What a name stands for; its module is imported at its first use, because many of them need torch for seconds."""
+    """Imports a name on first use: most need torch, which takes seconds to import and is not needed for `--help`."""
     for module, names in _LATE.items():
         if name in names:
             return getattr(importlib.import_module(module), name)

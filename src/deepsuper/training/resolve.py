@@ -6,6 +6,7 @@ from deepsuper.config import RunConfig, SdrrlConfig
 from deepsuper.method.formula import formula, parts_text, trained_on
 from deepsuper.method.methods import build_objective, method_of
 from deepsuper.method.objective import Objective
+from deepsuper.models.depth import depth_of
 from deepsuper.training.check import check
 
 
@@ -14,8 +15,6 @@ def resolve(config: RunConfig, *, files: bool = True) -> Objective:
 
     `files` false: the files of rows need not exist.
     """
-    from deepsuper.models.load import load_config, num_layers
-
     check(config, files=files)
     # For all-linear there is nothing to check: peft leaves W_out and the embedding out.
     if config.lora is not None and config.lora.target_modules != "all-linear":
@@ -23,7 +22,7 @@ def resolve(config: RunConfig, *, files: bool = True) -> Objective:
         from deepsuper.models.load import skeleton
 
         check_lora(config.lora.target_modules, skeleton(config.model))
-    return build_objective(config.objective, num_layers(load_config(config.model)))
+    return build_objective(config.objective, depth_of(config.model))
 
 
 def describe(config: RunConfig, objective: Objective) -> str:
