@@ -3,10 +3,11 @@
     python benchmarks/evaluation.py --data_dir DIR --items 32 --turns 3                  XQuAD zh
     python benchmarks/evaluation.py --data_dir DIR --benchmark truthfulqa
 
-Each turn runs both as whole processes, one after the other, in turns; the answers of both must be the same, and the
-log-probabilities of choices within 0.001. Floor: every token of an answer is decoded by both, alike; prompts are read
-once for all that begin alike here, and each for itself there. The harness's xquad tasks import a module that
-transformers 5.2x dropped, so its command line is started with deepsuper's stand-in for it.
+Each turn runs both as whole processes, one after the other, and the next turn in the other order. Both must give the
+same answers, and log-probabilities of choices within 0.001. Floor: both decode every token of an answer in the same
+way; the own engine reads a common beginning of several prompts once, the harness reads it for each prompt. The
+harness's xquad tasks import a module that transformers 5 no longer has, so its command line is started with deepsuper's
+replacement of it.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ PEER = (
 
 
 def seconds(command: list[str]) -> float:
-    """How long a whole process takes. Raises: CalledProcessError where it fails."""
+    """The time of a whole process in seconds. Raises: CalledProcessError where it fails."""
     start = time.perf_counter()
     subprocess.run([sys.executable, *command], check=True, capture_output=True)
     return time.perf_counter() - start
@@ -44,7 +45,7 @@ def ours(args: argparse.Namespace, out: Path) -> list[str]:
     """The command of this project."""
     return [
         "-m", "deepsuper", "eval", args.model, "--langs", args.lang, "--benchmarks", args.benchmark,
-        "--data_dir", args.data_dir, "--comet_model", "none",
+        "--data_dir", args.data_dir, "--comet_model", "none", "--engine", "own",
         "--limit", str(args.items), "--batch_size", str(args.batch_size), "--output_dir", str(out),
     ]  # fmt: skip
 
@@ -59,11 +60,8 @@ def theirs(args: argparse.Namespace, task: str, out: Path) -> list[str]:
     ]  # fmt: skip
 
 
-Answer = str | list[float]
-
-
-def answers(out: Path, benchmark: str) -> list[Answer]:
-    """What was said to each item, or the log-probabilities of its choices, in the order of the rows."""
+def answers(out: Path, benchmark: str) -> list[str | list[float]]:
+    """The answer to each item, or the log-probabilities of its choices, in the order of the rows."""
     (file,) = [p for p in out.rglob("*.jsonl") if benchmark in p.name and p.parent.name != TASKS]
     lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
     if "prompt" in lines[0]:
@@ -72,8 +70,8 @@ def answers(out: Path, benchmark: str) -> list[Answer]:
     return [one[0] if isinstance(one[0], str) else [float(value) for value, _ in one] for one in said]
 
 
-def same(one: Answer, other: Answer) -> bool:
-    """Whether two answers are the same, but for rounding of log-probabilities."""
+def same(one: str | list[float], other: str | list[float]) -> bool:
+    """Whether two answers are the same, up to the rounding of log-probabilities."""
     if isinstance(one, str) or isinstance(other, str):
         return one == other
     return all(abs(a - b) < 1e-3 for a, b in zip(one, other, strict=True))
@@ -104,7 +102,7 @@ def main() -> None:
                 out = outs[side]
                 times[side] = seconds(ours(args, out) if side == 0 else theirs(args, task, out))
             said = (answers(out, args.benchmark) for out in outs)
-            assert all(same(*pair) for pair in zip(*said, strict=True)), "the two did not say the same"
+            assert all(same(*pair) for pair in zip(*said, strict=True)), "the answers differ"
             ratios.append(times[0] / times[1])
             print(
                 f"turn {turn}: deepsuper eval {times[0]:.1f} s, lm_eval {times[1]:.1f} s, ratio {ratios[-1]:.2f}",

@@ -32,13 +32,13 @@ def write_rows(folder: Path) -> Path:
     return folder
 
 
-def evaluate(tmp_path, data, *options: str, profile: str = "paper") -> dict:
+def evaluate(tmp_path, data, *options: str, profile: str = "paper", folder: str = "out") -> dict:
     name = make_run(tmp_path).model.name
-    line = ["eval", name, "--data_dir", str(data), "--output_dir", str(tmp_path / "out"), "--langs", "zh"]
+    line = ["eval", name, "--data_dir", str(data), "--output_dir", str(tmp_path / folder), "--langs", "zh"]
     main([*line, "--comet_model", "none", "--profile", profile, *options])
-    return json.loads((tmp_path / "out" / "base-llama" / profile.split(",")[-1] / "results.json").read_text())
+    return json.loads((tmp_path / folder / "base-llama" / profile.split(",")[-1] / "results.json").read_text())
 
 
-def read_items(tmp_path, key: str, profile: str = "paper") -> list[dict]:
-    file = tmp_path / "out" / "base-llama" / profile / "items" / f"{key.replace('/', '.')}.jsonl"
+def read_items(tmp_path, key: str, profile: str = "paper", folder: str = "out") -> list[dict]:
+    file = tmp_path / folder / "base-llama" / profile / "items" / f"{key.replace('/', '.')}.jsonl"
     return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]

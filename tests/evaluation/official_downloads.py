@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deepsuper.evaluation.official import read_official
+from deepsuper.evaluation.official.convert import read_official
 
 ODD = '“天空”是"蓝"的\u2028，\u200fالسماء "زرقاء" — trời xanh \\n'
 

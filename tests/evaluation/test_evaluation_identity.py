@@ -13,11 +13,10 @@ from rich.console import Console
 
 from deepsuper.cli import main
 from deepsuper.config import EvalConfig, ModelConfig
-from deepsuper.evaluation.benchmarks import BENCHMARKS, file_language
+from deepsuper.evaluation.benchmarks import BENCHMARKS, PROFILES, file_language
 from deepsuper.evaluation.check import folder_name
 from deepsuper.evaluation.plan import how_asked, plan
-from deepsuper.evaluation.profiles import PROFILES
-from deepsuper.evaluation.terminal import print_table
+from deepsuper.evaluation.report import print_table
 from failing import fail
 from local_rows import ROWS, evaluate, write_rows
 from runs import make_run

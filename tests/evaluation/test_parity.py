@@ -15,7 +15,7 @@ from deepsuper.evaluation.engine.decoder import Decoder
 from deepsuper.evaluation.harness import provide_squad_metrics, task_manager
 from deepsuper.evaluation.items import items_file, read_item_lines
 from deepsuper.evaluation.local import local_file, read_rows
-from deepsuper.evaluation.official import convert
+from deepsuper.evaluation.official.convert import convert
 from local_rows import ROWS
 from shared import SHARED
 from tiny import make_model, make_tokenizer

@@ -18,8 +18,8 @@ from deepsuper.evaluation.fidelity import in_language
 from deepsuper.evaluation.harness import provide_squad_metrics
 from deepsuper.evaluation.items import read_item_lines, summarise
 from deepsuper.evaluation.measures import MEASURES
+from deepsuper.evaluation.report import print_table
 from deepsuper.evaluation.scorers import best, exact_match, f1, mkqa_f1, mkqa_rules, mlqa_rules, squad_rules
-from deepsuper.evaluation.terminal import print_table
 
 OFFICIAL = json.loads(r"""[
 ["zh", "巴黎 (Paris)", "Paris 巴黎！", 1.0, 0.0, 0.933333, 0.0],

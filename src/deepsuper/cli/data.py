@@ -47,7 +47,7 @@ def _convert_parser() -> ArgumentParser:
 
 
 def _convert(parsed: Namespace, line: list[str]) -> None:
-    from deepsuper.evaluation.official import convert
+    from deepsuper.evaluation.official.convert import convert
 
     benchmark = BENCHMARKS[parsed.benchmark]
     usual = [language for language in ("zh", "vi", "ar") if benchmark.variants(language)]

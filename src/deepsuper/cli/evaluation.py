@@ -10,8 +10,7 @@ from deepsuper.cli.arguments import add_fields, add_weights_arguments, field_val
 from deepsuper.cli.commands import Command
 from deepsuper.common.errors import UserError
 from deepsuper.config import CompareConfig, EvalConfig
-from deepsuper.evaluation.benchmarks import BENCHMARKS
-from deepsuper.evaluation.profiles import PROFILES
+from deepsuper.evaluation.benchmarks import BENCHMARKS, PROFILES
 
 
 def _eval_parser() -> ArgumentParser:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from deepsuper.config.recipe import ModelConfig
 
@@ -23,6 +24,10 @@ class EvalConfig:
     batch_size: int = 16
     """Items in one pass of a model."""
     strict: bool = False
+    engine: Literal["auto", "own", "harness"] = "auto"
+    """What runs the model of backend hf: this project's engine or the harness's, with equal answers; auto: own, on CUDA
+    harness.
+    """
     backend: str = "hf"
     """A model class of lm-evaluation-harness: hf, vllm, ..."""
     backend_args: str = ""

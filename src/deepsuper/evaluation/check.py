@@ -10,9 +10,8 @@ from deepsuper.common.languages import meant_code
 from deepsuper.common.nearest import did_you_mean
 from deepsuper.common.ranges import check_ranges
 from deepsuper.config import EvalConfig, ModelConfig
-from deepsuper.evaluation.benchmarks import BENCHMARKS, file_language
+from deepsuper.evaluation.benchmarks import BENCHMARKS, PROFILES, file_language
 from deepsuper.evaluation.harness import backend
-from deepsuper.evaluation.profiles import PROFILES
 
 
 def check_eval(config: EvalConfig) -> None:
@@ -44,6 +43,8 @@ def check_eval(config: EvalConfig) -> None:
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise UserError("eval runs in one process: start it without accelerate launch or torchrun, once per GPU")
     backend(config.backend)
+    if config.backend != EvalConfig.backend and config.engine != EvalConfig.engine:
+        raise UserError(f"engine: backend {config.backend!r} has its own: leave out --engine, got {config.engine!r}")
     if config.backend != EvalConfig.backend:
         usual = ModelConfig(name="")
         for option in ("revision", "dtype", "trust_remote_code"):

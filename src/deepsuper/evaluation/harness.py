@@ -36,18 +36,15 @@ def task_file(task: str) -> Path:
 
 
 def load_harness_model(model: ModelConfig, config: EvalConfig) -> Any:
-    """A model as the harness runs it: `hf`, where a run folder, an adapter or a packaged model will do too, or any
-    other of its backends by name.
+    """A model as the harness runs it, by any of its backends. With `hf` it may also be a run folder, an adapter or a
+    packaged model.
     """
     if config.backend == "hf":
-        from lm_eval.models.huggingface import HFLM
-
-        from deepsuper.evaluation.engine.decoder import Decoder
-        from deepsuper.evaluation.engine.prefixes import keeps_keys
+        from deepsuper.evaluation.engine.choose import engine_class
 
         source = inside_run(model)
         loaded, tokenizer = load_for_reading(source), load_tokenizer(source)
-        kind = Decoder if keeps_keys(loaded) else HFLM
+        kind = engine_class(config.engine, loaded)
         return kind(pretrained=loaded, tokenizer=tokenizer, batch_size=config.batch_size)
     from lm_eval.models.api_models import TemplateAPI
 
@@ -55,6 +52,11 @@ def load_harness_model(model: ModelConfig, config: EvalConfig) -> Any:
     name = "model" if issubclass(kind, TemplateAPI) else "pretrained"
     arguments = ",".join(part for part in (f"{name}={model.name}", config.backend_args) if part)
     return kind.create_from_arg_string(arguments, {"batch_size": config.batch_size})
+
+
+def scored_by(model: Any, config: EvalConfig) -> str:
+    """The engine that runs a model of `load_harness_model`: own, harness, or another backend by its name."""
+    return getattr(model, "scored_by", "harness") if config.backend == EvalConfig.backend else config.backend
 
 
 def backend(name: str) -> Any:

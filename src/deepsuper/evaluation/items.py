@@ -14,7 +14,6 @@ from deepsuper.common.errors import UserError
 from deepsuper.evaluation.benchmarks import Benchmark, answer_language
 from deepsuper.evaluation.fidelity import in_language
 from deepsuper.evaluation.measures import MEASURES, unanswerable
-from deepsuper.evaluation.profiles import answer_scores
 
 log = logging.getLogger("deepsuper")
 
@@ -36,12 +35,12 @@ def as_item(sample: dict[str, Any], benchmark: Benchmark, variant: str, profile:
         return {**item, "acc": float(sample["acc"])}
     said, language = sample["filtered_resps"][0], answer_language(variant)
     item |= {"prediction": said, "language": language, "in_language": in_language(said, language)}
-    if benchmark.name == "flores":
+    if benchmark.translates:
         return {**item, "source": doc["english" if language != "en" else "text"]}
-    golds = doc["answers"]["text"] if isinstance(doc["answers"], dict) else doc["answers"]
-    score = answer_scores(profile, benchmark.name, variant)
-    measured = {name: sample[name] for name in ("f1", "exact_match")} if score is None else score(said, list(golds))
-    return {**item, "golds": list(golds), **{name: float(value) for name, value in measured.items()}}
+    golds = list(doc["answers"]["text"] if isinstance(doc["answers"], dict) else doc["answers"])
+    scorer = benchmark.scorers.get(profile)
+    scores = sample if scorer is None else scorer(said, golds, language)
+    return {**item, "golds": golds, **{name: float(scores[name]) for name in ("f1", "exact_match")}}
 
 
 def summarise(items: Sequence[dict[str, Any]], benchmark: Benchmark) -> dict[str, Any]:

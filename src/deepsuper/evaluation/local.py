@@ -9,7 +9,7 @@ from deepsuper.common.errors import UserError
 from deepsuper.common.files import cache_folder
 from deepsuper.common.lines import file_records, refuse
 from deepsuper.evaluation.benchmarks import BENCHMARKS, Benchmark, file_language
-from deepsuper.evaluation.official import checked_rows, read_official
+from deepsuper.evaluation.official.convert import checked_rows, read_official
 
 
 def local_file(data_dir: Path, benchmark: str, language: str) -> Path | None:
@@ -41,7 +41,7 @@ def read_rows(path: Path, benchmark: Benchmark, language: str) -> list[dict[str,
 
     Raises: UserError naming file, line, value and remedy.
     """
-    rows = checked_rows(benchmark.name, file_records(path, refuse), language, str(path), named=True)
+    rows = checked_rows(benchmark, file_records(path, refuse), language, str(path), named=True)
     return [benchmark.as_hub(row) for row in rows]
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from deepsuper.common.intervals import Interval, mean_interval, share_interval
+from deepsuper.evaluation.benchmarks import BENCHMARKS
 
 Item = Mapping[str, Any]
 Numbers = NDArray[np.float64]
@@ -156,7 +157,8 @@ BESIDE = ("answerable_f1", "spbleu", "comet")
 
 def title_of(benchmark: str, metric: str) -> str:
     """What the numbers of a measure are called on a benchmark."""
-    return "MC1" if benchmark == "truthfulqa" and metric == "acc" else MEASURES[metric].title
+    titles = BENCHMARKS[benchmark].titles if benchmark in BENCHMARKS else {}
+    return titles.get(metric, MEASURES[metric].title)
 
 
 def measures_of(score: Mapping[str, Any]) -> Iterator[str]:

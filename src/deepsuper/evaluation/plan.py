@@ -18,7 +18,7 @@ from deepsuper.config import EvalConfig
 from deepsuper.evaluation.benchmarks import BENCHMARKS, Benchmark
 from deepsuper.evaluation.harness import load_task
 from deepsuper.evaluation.local import fetch_rows, local_file, read_rows
-from deepsuper.evaluation.profiles import SCORING
+from deepsuper.evaluation.scorers import SCORING
 from deepsuper.evaluation.tasks import write_task
 
 log = logging.getLogger("deepsuper")
@@ -32,7 +32,7 @@ ASKS = (
 
 
 @dataclass(frozen=True)
-class Planned:
+class VariantPlan:
     """One benchmark in one variant: the harness's task in each profile, where the rows are from, and their number."""
 
     benchmark: Benchmark
@@ -64,14 +64,14 @@ def how_asked(task: Any) -> str:
     return json.dumps(text, sort_keys=True, default=lambda value: getattr(value, "__qualname__", ""))
 
 
-def plan(config: EvalConfig, work: Path) -> list[Planned]:
+def plan(config: EvalConfig, work: Path) -> list[VariantPlan]:
     """What will run, every local row checked and every task loaded. What has no file in `data_dir`, or cannot be
     fetched, is named in one message and left out.
 
     Without `data_dir` the rows come from the hub, or from where the benchmark is published. Raises: UserError with
     `strict`, where nothing is left to run, or for a bad row.
     """
-    planned: list[Planned] = []
+    planned: list[VariantPlan] = []
     absent: list[str] = []
     unknown: list[str] = []
     for benchmark, language in (
@@ -104,7 +104,7 @@ class Absent(Exception):
     """A benchmark whose rows are not to be had: which, and why."""
 
 
-def _planned(config: EvalConfig, benchmark: Benchmark, language: str, work: Path) -> list[Planned]:
+def _planned(config: EvalConfig, benchmark: Benchmark, language: str, work: Path) -> list[VariantPlan]:
     """A benchmark in each variant of a language. Raises: Absent; ValueError for a bad row."""
     data, rows = _gather(config, benchmark, language, work / f"{benchmark.name}.{language}.jsonl")
     planned = []
@@ -121,7 +121,7 @@ def _planned(config: EvalConfig, benchmark: Benchmark, language: str, work: Path
                 raise Absent(f"{benchmark.name}/{language} ({_first_line(error)})") from error
         docs = next(iter(tasks.values())).eval_docs
         told = data if rows is not None else data | {"sha256": _rows_hash(docs)}
-        planned.append(Planned(benchmark, variant, tasks, told, len(docs)))
+        planned.append(VariantPlan(benchmark, variant, tasks, told, len(docs)))
     return planned
 
 

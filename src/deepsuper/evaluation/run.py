@@ -1,4 +1,4 @@
-"""`deepsuper eval`: models x profiles x benchmarks x languages -> results.json and a line for each item, resumable."""
+"""`deepsuper eval`: writes results.json and one line for each item, by model and profile; resumes where it stopped."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from deepsuper.config import EvalConfig, ModelConfig
 from deepsuper.evaluation.benchmarks import BENCHMARKS
 from deepsuper.evaluation.check import check_eval, folder_name
 from deepsuper.evaluation.comet.scores import Comet
-from deepsuper.evaluation.harness import load_harness_model, run_task
+from deepsuper.evaluation.harness import load_harness_model, run_task, scored_by
 from deepsuper.evaluation.items import as_item, items_file, measured, read_item_lines, summarise
-from deepsuper.evaluation.plan import Planned, plan
-from deepsuper.evaluation.record import Record, identity, rows_identity
+from deepsuper.evaluation.plan import VariantPlan, plan
+from deepsuper.evaluation.report import print_table
+from deepsuper.evaluation.results import Results, identity, rows_identity
 from deepsuper.evaluation.tasks import TASKS
-from deepsuper.evaluation.terminal import print_table
 from deepsuper.models.adapters import base_of
 from deepsuper.models.load import commit_of, inside_run, load_config
 from deepsuper.models.packaged import source_of
@@ -41,8 +41,8 @@ PACKAGES = ("deepsuper", "lm_eval", "transformers", "torch", "datasets", "sacreb
 def run_eval(config: EvalConfig, output_dir: Path, command: Sequence[str] = ()) -> dict[str, Any]:
     """Evaluates each model in each profile; returns what their results.json hold, by model and profile.
 
-    A benchmark that is done is not run again, and a broken-off one goes on behind the last answer.
-    Raises: UserError naming the option, or file and line, at fault, before a weight is loaded.
+    A benchmark that is done is not run again, and an interrupted one resumes after the last answer.
+    Raises: UserError naming the option, or the file and line, at fault, before a weight is loaded.
     """
     check_eval(config)
     for name in config.models:
@@ -60,96 +60,91 @@ def run_eval(config: EvalConfig, output_dir: Path, command: Sequence[str] = ()) 
             for n, (one, profile) in enumerate(product(planned, config.profiles), start=1):
                 log.info("%s, %s, %s: %d of %d", model.name, one.key, profile, n, len(planned) * len(config.profiles))
                 model.evaluate(one, profile)
-            model.let_go()
-            results |= {f"{model.folder.name} ({profile})": r.results() for profile, r in model.records.items()}
+            model.free()
+            results |= {f"{model.folder.name} ({profile})": r.read() for profile, r in model.results.items()}
     asked = [one.key for one in planned]
-    print_table(Console(), {name: _asked_first(record["scores"], asked) for name, record in results.items()})
+    print_table(Console(), {name: _asked_first(one["scores"], asked) for name, one in results.items()})
     return results
 
 
 def _asked_first(scores: Mapping[str, Any], asked: Sequence[str]) -> dict[str, Any]:
-    """A folder's scores in the order of this command; what others left there comes after, as they left it."""
+    """A folder's scores: first what this command asked, in its order, then the others."""
     return {key: scores[key] for key in dict.fromkeys((*asked, *scores)) if key in scores}
 
 
 class Evaluated:
-    """One model and its results so far; it is loaded when the first answer is missing."""
+    """One model and its results so far. It is loaded when the first answer is needed."""
 
     def __init__(self, config: EvalConfig, name: str, folder: Path, comet: Comet, command: Sequence[str]) -> None:
         self.config, self.name, self.folder, self.comet, self.command = config, name, folder, comet, list(command)
         self.model = replace(config.model, name=name)
-        known = config.backend == "hf" or Path(name).is_dir()
+        known = config.backend == EvalConfig.backend or Path(name).is_dir()
         asked = {
             "model": asdict(self.model),
             "files": _weights(self.model) if known else {},
             "backend": [config.backend, config.backend_args],
         }
-        self.records = {profile: Record(folder / profile, {**asked, "profile": profile}) for profile in config.profiles}
+        self.results = {p: Results(folder / p, {**asked, "profile": p}) for p in config.profiles}
         key = hashlib.sha256(json.dumps(identity(asked), sort_keys=True).encode()).hexdigest()[:12]
         self.answers = folder / f"answers-{key}.db"
-        """The answers so far: a run that was broken off, or now has a higher limit, goes on behind them, and profiles
-        share what they ask alike.
-        """
+        """The answers so far, which an interrupted run, a higher limit and other profiles use again."""
         self._harness: Any = None
 
-    def let_go(self) -> None:
-        """Frees the memory that the model takes: the next one needs it."""
+    def free(self) -> None:
+        """Frees the memory of the model for the next one."""
         self._harness = None
 
     def check_folder(self) -> None:
-        """Raises: UserError where results lie that this run would replace, or answers that cannot be read."""
+        """Raises: UserError where this run would replace other results, or where the answers cannot be read."""
         asked = product(self.config.benchmarks, self.config.languages)
         keys = [f"{name}/{variant}" for name, language in asked for variant in BENCHMARKS[name].variants(language)]
-        for record in self.records.values():
-            record.check(keys, self.config.limit)
+        for results in self.results.values():
+            results.check(keys, self.config.limit)
         if self.answers.is_file():
             try:
                 with closing(sqlite3.connect(self.answers)) as answers:
                     answers.execute("PRAGMA quick_check").fetchall()
             except sqlite3.DatabaseError as error:
-                raise UserError(f"{self.answers}: is broken ({error}): delete it; all is asked for again") from error
+                raise UserError(f"{self.answers}: is broken ({error}): delete it; all is asked again") from error
 
-    def evaluate(self, one: Planned, profile: str) -> None:
-        """Scores one benchmark and writes its items and results, if that is not done."""
-        record = self.records[profile]
-        done = record.results()["scores"].get(one.key, {})
-        asks = one.asks(profile)
-        # Scores of before that hash was kept stand.
-        asked = self.config.limit
-        limit = None if asked is None or asked >= one.rows else asked
-        same = done.get("asks", asks) == asks and done.get("limit") == limit
-        if done and same and rows_identity(done["data"]) == rows_identity(one.data):
+    def evaluate(self, one: VariantPlan, profile: str) -> None:
+        """Scores one variant of a benchmark and writes its items and results, unless that is done."""
+        results, asks = self.results[profile], one.asks(profile)
+        done = results.read()["scores"].get(one.key)
+        limit = self.config.limit if self.config.limit is None or self.config.limit < one.rows else None
+        now = {"asks": asks, "limit": limit, "rows": rows_identity(one.data)}
+        if done and now == {"asks": done["asks"], "limit": done["limit"], "rows": rows_identity(done["data"])}:
             log.info("%s, %s, %s: done before", self.name, one.key, profile)
-            self._catch_up(one, record, done)
+            if one.benchmark.translates:
+                self._add_missing(one, results, done)
             return
         if self._harness is None:
             self._harness = load_harness_model(self.model, self.config)
         samples, version = run_task(self._harness, one.tasks[profile], limit, self.answers)
         items = [as_item(sample, one.benchmark, one.variant, profile) for sample in samples]
-        comet = self.comet.add(items) if one.benchmark.name == "flores" else None
+        comet = self.comet.add(items) if one.benchmark.translates else None
         score = summarise(items, one.benchmark)
         if comet is not None:
             score["comet"] |= comet
         score |= {"data": one.data, "limit": limit, "task_version": version, "asks": asks}
-        record.keep(one.key, items, {**score, "versions": versions(PACKAGES), "command": self.command})
+        score |= {"engine": scored_by(self._harness, self.config), "versions": versions(PACKAGES)}
+        results.keep(one.key, items, {**score, "command": self.command})
 
-    def _catch_up(self, one: Planned, record: Record, done: Mapping[str, Any]) -> None:
-        """Scores translations by what was not at hand when they were made: COMET or another model of it, spBLEU."""
-        if one.benchmark.name != "flores":
-            return
-        items = list(read_item_lines(items_file(record.folder, one.key)))
+    def _add_missing(self, one: VariantPlan, results: Results, done: Mapping[str, Any]) -> None:
+        """Adds to the score of translations what was not available before: COMET, or another model of it; spBLEU."""
+        items = list(read_item_lines(items_file(results.folder, one.key)))
         found: dict[str, Any] = {}
-        if self.config.comet_model != (done.get("comet") or {}).get("model"):
+        if self.config.comet_model != (done["comet"] or {}).get("model"):
             comet = self.comet.add(items)
             found |= {} if comet is None else {"comet": {**(measured("comet", items) or {}), **comet}}
-        if done.get("spbleu") is None and (spbleu := measured("spbleu", items)) is not None:
+        if done["spbleu"] is None and (spbleu := measured("spbleu", items)) is not None:
             found |= {"spbleu": spbleu}
         if found:
-            record.keep(one.key, items, {**done, **found})
+            results.keep(one.key, items, {**done, **found})
 
 
 def _weights(model: ModelConfig) -> dict[str, str]:
-    """What the weights are: a model trained anew is another one, and so is an adapter on another base."""
+    """The hashes that identify the weights, those of an adapter's base among them."""
     source = inside_run(model)
     base = base_of(source)
     of_base = {} if base is None else _identity(base)
@@ -157,7 +152,7 @@ def _weights(model: ModelConfig) -> dict[str, str]:
 
 
 def _identity(model: ModelConfig) -> dict[str, str]:
-    """Hashes of a folder's weights; of a hub model, whose revision may move, the commit."""
+    """Hashes of a folder's weights; of a hub model the commit, since its revision may move."""
     if Path(model.name).is_dir() or source_of(model) != model.name:
         return model_hashes(source_of(model))
     load_config(model)

@@ -8,7 +8,6 @@ from pathlib import Path
 from deepsuper.common.files import write_text
 from deepsuper.evaluation.benchmarks import Benchmark
 from deepsuper.evaluation.harness import task_file
-from deepsuper.evaluation.profiles import prompt_changes
 
 TASKS = ".tasks"
 """The folder of an evaluation for what the harness reads; those of other models may come to it at the same time."""
@@ -20,7 +19,7 @@ def write_task(path: Path, benchmark: Benchmark, variant: str, profile: str, row
     `rows`: the file that it reads, None for the hub's.
     """
     name = benchmark.tasks[variant]
-    changes = prompt_changes(profile, f"{benchmark.name}/{variant}")
+    changes = benchmark.prompt_changes(profile, variant)
     own = benchmark.own.get(name)
     if rows is None and not changes:
         return name

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from deepsuper.evaluation.compare.runs import Items, Run
-from deepsuper.evaluation.record import rows_identity
+from deepsuper.evaluation.results import rows_identity
 
 
 def obstacle(run: Run, other: Run, items: Items, others: Items, key: str) -> str | None:

@@ -22,7 +22,7 @@ from deepsuper.config import CompareConfig
 from deepsuper.evaluation.compare.grids import MISSING, Grid, GridCell, grids, notes
 from deepsuper.evaluation.compare.page import as_html
 from deepsuper.evaluation.compare.tables import Comparison, Score, ScoreCell, ScoreRow
-from deepsuper.evaluation.terminal import print_uncut
+from deepsuper.evaluation.report import print_uncut
 
 FILE_WIDTH = 160
 CSV_HEADER = (

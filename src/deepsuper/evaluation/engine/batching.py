@@ -21,7 +21,7 @@ ENOUGH = 0.25
 
 
 @dataclass
-class Answer:
+class PendingAnswer:
     """An answer on its way: its place among all, its prompt, and what was said so far."""
 
     place: int
@@ -72,12 +72,12 @@ class Generation:
 
 
 def decode(
-    model: Any, tokenizer: Any, waiting: Sequence[Answer], asked: Generation, batch_size: int
-) -> Iterator[Answer]:
+    model: Any, tokenizer: Any, waiting: Sequence[PendingAnswer], asked: Generation, batch_size: int
+) -> Iterator[PendingAnswer]:
     """The answers as they are done, in batches of `batch_size` for as long as prompts wait; long prompts come first."""
     reader = PrefixCache(model, [answer.read for answer in waiting])
     queue = deque(sorted(waiting, key=lambda answer: reader.rank(answer.read)))
-    batch: list[Answer] = []
+    batch: list[PendingAnswer] = []
     read: list[Piece] = []
     while queue or batch:
         new = [queue.popleft() for _ in range(min(batch_size - len(batch), len(queue)))]
@@ -91,7 +91,7 @@ def decode(
         del past
 
 
-def _go_on(model: Any, tokenizer: Any, batch: Sequence[Answer], past: Past, asked: Generation) -> Past:
+def _go_on(model: Any, tokenizer: Any, batch: Sequence[PendingAnswer], past: Past, asked: Generation) -> Past:
     """Adds to each answer of a batch until enough of them are done."""
     texts = [answer.prompt + answer.said for answer in batch]
     ids, mask = pad(texts, model.device, left=True, token=tokenizer.pad_token_id)

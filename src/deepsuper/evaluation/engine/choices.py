@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from deepsuper.evaluation.engine.past import Past, compose, in_passes, pad
 from deepsuper.evaluation.engine.prefixes import PrefixCache, Tokens
 
-Scored = tuple[float, bool]
-Choice = tuple[Tokens, Tokens]
-"""A context and what may stand behind it."""
+ChoiceScore = tuple[float, bool]
+"""log P(choice | context), and whether it is what the model would say."""
+ContextAndChoice = tuple[Tokens, Tokens]
 
 
 def trim(context: Sequence[int], choice: Sequence[int], max_length: int) -> tuple[Tokens, Tokens]:
@@ -22,7 +22,7 @@ def trim(context: Sequence[int], choice: Sequence[int], max_length: int) -> tupl
     return tuple(context[min(cut, len(context) - 1) :]), tuple(choice)
 
 
-def score_choices(cache: PrefixCache, rows: Sequence[Choice], dtype: torch.dtype | None) -> list[Scored]:
+def score_choices(cache: PrefixCache, rows: Sequence[ContextAndChoice], dtype: torch.dtype | None) -> list[ChoiceScore]:
     """log P(choice | context), and whether it is what the model would say, of each (context, choice).
 
     All but the last token of every context run once, as `cache` reads them; their keys and values are then dealt to
@@ -36,7 +36,7 @@ def score_choices(cache: PrefixCache, rows: Sequence[Choice], dtype: torch.dtype
         sharing.setdefault((number[context], choice[:-1]), []).append(n)
     past = cache.read([context[:-1] for context in contexts])
     read = list(sharing)
-    scored: list[Scored] = [(0.0, False)] * len(rows)
+    scored: list[ChoiceScore] = [(0.0, False)] * len(rows)
     passes = in_passes([len(tokens) + 1 for _, tokens in read])
     for one in passes:
         places = [read[n][0] for n in one]

@@ -1,8 +1,10 @@
-"""The harness's transformers model, with every beginning read once and no batch held up by one answer."""
+"""The own engine: the harness's transformers model with prefix caching and continuous batching."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from lm_eval.models.huggingface import HFLM
@@ -10,18 +12,47 @@ from lm_eval.models.utils import postprocess_generated_text
 from tqdm import tqdm
 
 from deepsuper.common.errors import UserError
-from deepsuper.evaluation.engine.batching import Answer, Generation, decode
-from deepsuper.evaluation.engine.choices import Scored, score_choices, trim
+from deepsuper.evaluation.benchmarks import BENCHMARKS
+from deepsuper.evaluation.engine.batching import Generation, PendingAnswer, decode
+from deepsuper.evaluation.engine.choices import ChoiceScore, score_choices, trim
+from deepsuper.evaluation.engine.choose import warn_harness_runs
 from deepsuper.evaluation.engine.prefixes import PrefixCache
+
+log = logging.getLogger("deepsuper")
 
 
 class Decoder(HFLM):  # type: ignore[misc]
-    """`HFLM` for decoders, with the same answers: what is saved is work that it does twice or for nobody."""
+    """`HFLM` for decoders, with the same answers in less time: it computes nothing twice and nothing unused.
 
-    def _loglikelihood_tokens(self, requests: Sequence[Any], disable_tqdm: bool = False, **_: Any) -> list[Any]:
+    Where a private name works in another way than expected, `HFLM` does the work from then on.
+    """
+
+    scored_by = "own"
+
+    def _loglikelihood_tokens(self, requests: Sequence[Any], disable_tqdm: bool = False, **options: Any) -> list[Any]:
         """(log-probability, whether greedy) of each continuation; a request is ((context, continuation), ids, ids)."""
+        own = partial(self._score, requests, disable_tqdm)
+        theirs = partial(super()._loglikelihood_tokens, requests, disable_tqdm=disable_tqdm, **options)
+        return self._first_that_works(own, theirs)
+
+    def generate_until(self, requests: Sequence[Any], disable_tqdm: bool = False) -> list[str]:
+        """The answer to each request, whose arguments are (context, generation options)."""
+        own = partial(self._generate, requests, disable_tqdm)
+        return self._first_that_works(own, partial(super().generate_until, requests, disable_tqdm=disable_tqdm))
+
+    def _first_that_works(self, own: Callable[[], list[Any]], theirs: Callable[[], list[Any]]) -> list[Any]:
+        if self.scored_by == "own":
+            try:
+                return own()
+            except (AttributeError, ImportError, TypeError) as error:
+                log.debug("the own engine failed", exc_info=True)
+                warn_harness_runs(f"{type(error).__name__}: {error}")
+                self.scored_by = "harness"
+        return theirs()
+
+    def _score(self, requests: Sequence[Any], disable_tqdm: bool) -> list[ChoiceScore]:
         rows = [trim(context, continuation, self.max_length) for _, context, continuation in requests]
-        answers: list[Scored] = [(0.0, False)] * len(rows)
+        answers: list[ChoiceScore] = [(0.0, False)] * len(rows)
         cache = PrefixCache(self.model, [context[:-1] for context, _ in rows])
         order = sorted(range(len(rows)), key=lambda n: (cache.rank(rows[n][0][:-1]), rows[n][0], -len(rows[n][1])))
         with tqdm(total=len(rows), disable=disable_tqdm, desc="Running loglikelihood requests") as bar:
@@ -35,8 +66,7 @@ class Decoder(HFLM):  # type: ignore[misc]
                 bar.update(len(batch))
         return answers
 
-    def generate_until(self, requests: Sequence[Any], disable_tqdm: bool = False) -> list[str]:
-        """The answer to each request, its arguments being (context, generation options)."""
+    def _generate(self, requests: Sequence[Any], disable_tqdm: bool) -> list[str]:
         answers = [""] * len(requests)
         groups: dict[str, list[int]] = {}
         for n, request in enumerate(requests):
@@ -50,17 +80,18 @@ class Decoder(HFLM):  # type: ignore[misc]
         return answers
 
     def _answer(self, requests: Sequence[Any], asked: Generation) -> Iterator[tuple[int, str]]:
-        """The place of each request and its answer, as they come."""
+        """The index of each request and its answer, in the order in which they are done."""
         if asked.beams:
             yield from enumerate(super().generate_until(requests, disable_tqdm=True))
             return
         room = self.max_length - asked.max_tokens
         if room < 1:
+            generated = [benchmark.name for benchmark in BENCHMARKS.values() if benchmark.generates]
             raise UserError(
                 f"the model reads {self.max_length} tokens at most, and an answer may have {asked.max_tokens}: leave "
-                "out the benchmarks that are answered in words (xquad, mlqa, mkqa, flores)"
+                f"out the benchmarks whose answers are generated ({', '.join(generated)})"
             )
-        waiting = [Answer(n, self._encode(request.args[0])[-room:]) for n, request in enumerate(requests)]
+        waiting = [PendingAnswer(n, self._encode(request.args[0])[-room:]) for n, request in enumerate(requests)]
         for answer in decode(self.model, self.tokenizer, waiting, asked, self.batch_size):
             text = postprocess_generated_text(self.tok_decode(asked.cut(answer.said)), asked.stops, None)
             self.cache_hook.add_partial("generate_until", requests[answer.place].args, text)

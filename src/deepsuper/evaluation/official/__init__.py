@@ -1,5 +1,5 @@
-"""Official benchmark downloads, as they come, into the layout that `eval --data_dir` reads."""
+"""Official benchmark downloads, as published, into the layout that `eval --data_dir` reads.
 
-from deepsuper.evaluation.official.convert import OFFICIAL, checked_rows, convert, read_official
-
-__all__ = ["OFFICIAL", "checked_rows", "convert", "read_official"]
+Builds on `common` and on the table of benchmarks, whose rows say which files of a download hold a language. Read
+`convert.convert` first.
+"""

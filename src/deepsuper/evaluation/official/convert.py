@@ -5,61 +5,21 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from deepsuper.common.errors import UserError, Where
 from deepsuper.common.files import write_json_lines
 from deepsuper.common.lines import Located
+from deepsuper.common.nearest import did_you_mean
 from deepsuper.common.outputs import check_folder
-from deepsuper.evaluation.benchmarks import BENCHMARKS, Row
+from deepsuper.evaluation.benchmarks import BENCHMARKS, Benchmark
 from deepsuper.evaluation.official.readers import READERS, paired_lines
-from deepsuper.evaluation.official.rows import ROWS
 from deepsuper.evaluation.official.sources import Member, members
 
 log = logging.getLogger("deepsuper")
 
 CODE = r"[a-z]{2}|[a-z]{3}_[A-Z][a-z]{3}"
-IDS = ("id", "pairID", "InputStoryid", "story_id", "example_id")
-
-
-@dataclass(frozen=True)
-class Official:
-    """Where a benchmark's rows are. `files`: patterns of names, the best first; LANG is the language's code there.
-
-    A name without LANG is of a file for all languages, or, in `english`, of one for English alone.
-    """
-
-    files: tuple[str, ...]
-    english: tuple[str, ...] = ()
-    codes: Mapping[str, str] = field(default_factory=dict)
-
-
-OFFICIAL: dict[str, Official] = {
-    "xquad": Official((r"xquad\.LANG\.jsonl?", r"xquad\.LANG/validation-[^/]*\.parquet")),
-    "mlqa": Official((r"test-context-LANG-question-LANG\.json",)),
-    "mkqa": Official((r"(test_)?mkqa(_test_fixture)?\.jsonl",)),
-    "truthfulqa": Official(
-        (r"LANG/val\.jsonl", r"LANG/val-[^/]*\.parquet", r"LANG_validation\.json"), english=(r"mc_task\.json",)
-    ),
-    "xnli": Official((r"xnli\.dev\.tsv", r"xnli\.dev\.jsonl", r"LANG/validation-[^/]*\.parquet")),
-    # The official repository has data-gmt/ too: machine translations into English, under the same names.
-    "xcopa": Official((r"data/LANG/test\.LANG\.jsonl", r"test\.LANG\.jsonl", r"LANG/test-[^/]*\.parquet")),
-    "xstorycloze": Official((r"spring2016\.val\.LANG\.tsv\.split_20_80_eval\.tsv",)),
-    # The test split where it is there: it is what the harness scores.
-    "mmlu": Official(
-        (
-            r"LANG/test\.jsonl", r"LANG/test-[^/]*\.parquet", r"LANG_test\.json", r"m?_?mmlu\.test\.LANG\.jsonl",
-            r"test\.LANG\.jsonl", r"mmlu_LANG-[a-z]{2}\.csv",
-            r"LANG/val\.jsonl", r"LANG/val-[^/]*\.parquet", r"LANG_val\.json", r"m_mmlu\.val\.LANG\.jsonl",
-        ),
-        english=(r"test/[a-z_]+_test\.csv", r"[a-z_]+_test\.csv", r"mmlu\.csv"),
-    ),
-    "flores": Official(
-        (r"devtest/LANG\.devtest", r"LANG\.devtest", r"flores_devtest\.en-LANG\.jsonl", r"flores_sib200\.jsonl"),
-        codes={"zh": "zho_Hans", "vi": "vie_Latn", "ar": "arb_Arab", "en": "eng_Latn"},
-    ),
-}  # fmt: skip
 
 
 def convert(benchmark: str, source: Path, data_dir: Path, languages: Sequence[str]) -> dict[Path, int]:
@@ -76,34 +36,34 @@ def convert(benchmark: str, source: Path, data_dir: Path, languages: Sequence[st
     return written
 
 
-def read_official(benchmark: str, source: Path, language: str) -> list[Row]:
+def read_official(name: str, source: Path, language: str) -> list[dict[str, Any]]:
     """The rows of a benchmark in a language, with the local layout's fields and an `id`.
 
     `source`: the file, folder or archive that was downloaded. Raises: UserError naming file, line and remedy.
     """
-    if benchmark not in OFFICIAL:
-        raise UserError(f"benchmark: need one of {', '.join(OFFICIAL)}, got {benchmark!r}")
-    if not re.fullmatch(CODE, language) or (benchmark, language) == ("flores", "en"):
-        raise UserError(f"languages: need codes such as zh, vi, ar for {benchmark}, got {language!r}")
+    if name not in BENCHMARKS:
+        near = did_you_mean(name, BENCHMARKS)
+        raise UserError(f"benchmark: need one of {', '.join(BENCHMARKS)}, got {name!r}{near}")
+    benchmark = BENCHMARKS[name]
+    if not re.fullmatch(CODE, language) or (benchmark.translates and language == "en"):
+        raise UserError(f"languages: need codes such as zh, vi, ar for {name}, got {language!r}")
     with members(source) as found:
         pattern, chosen = _choose(benchmark, source, found, language)
         names = ", ".join(member.where for member in chosen[:3]) + (" ..." if len(chosen) > 3 else "")
-        named = "LANG" in pattern or pattern in OFFICIAL[benchmark].english
+        named = "LANG" in pattern or pattern in benchmark.download.english
         rows = checked_rows(benchmark, _records(found, chosen), language, names, named=named)
-    log.info("%s, %s: %d rows of %s", benchmark, language, len(rows), names)
-    if benchmark == "mmlu" and "val" in pattern:
-        log.warning("mmlu, %s: these are validation rows: %s has no test split", language, source)
+    log.info("%s, %s: %d rows of %s", name, language, len(rows), names)
+    if pattern in benchmark.download.validation:
+        log.warning("%s, %s: these are validation rows: %s has no test split", name, language, source)
     return rows
 
 
-def _patterns(benchmark: str, language: str | None) -> list[str]:
-    official = OFFICIAL[benchmark]
-    local = (rf"{benchmark}/LANG\.jsonl", rf"{benchmark}\.LANG\.jsonl", r"LANG\.jsonl")
-    return [
-        *official.files,
-        *(p for p in local if p not in official.files),
-        *(official.english if language == "en" else ()),
-    ]
+def _patterns(benchmark: Benchmark, language: str | None) -> list[str]:
+    """The patterns of file names, the best first: the official ones, then those of the local layout."""
+    download, name = benchmark.download, benchmark.name
+    local = (rf"{name}/LANG\.jsonl", rf"{name}\.LANG\.jsonl", r"LANG\.jsonl")
+    english = download.english if language == "en" else ()
+    return list(dict.fromkeys((*download.files, *download.validation, *local, *english)))
 
 
 def _fits(pattern: str, code: str, found: Sequence[Member]) -> list[tuple[Member, str]]:
@@ -114,9 +74,9 @@ def _fits(pattern: str, code: str, found: Sequence[Member]) -> list[tuple[Member
     return [(member, match.groupdict().get("lang") or "") for member, match in matches if match]
 
 
-def _choose(benchmark: str, source: Path, found: Sequence[Member], language: str) -> tuple[str, list[Member]]:
-    """The first pattern that fits a file, and its files. Raises: UserError telling what the source has."""
-    codes = OFFICIAL[benchmark].codes
+def _choose(benchmark: Benchmark, source: Path, found: Sequence[Member], language: str) -> tuple[str, list[Member]]:
+    """The first pattern that fits a file, and its files. Raises: UserError that says what the source has."""
+    codes = benchmark.download.codes
     for pattern in _patterns(benchmark, language):
         chosen: list[Member] = []
         for code in dict.fromkeys((codes.get(language, language), language)):
@@ -129,16 +89,22 @@ def _choose(benchmark: str, source: Path, found: Sequence[Member], language: str
                 )
         if chosen:
             return pattern, chosen
-    back = {code: name for name, code in codes.items()}
-    has = {back.get(c, c) for p in _patterns(benchmark, None) for _, c in _fits(p, f"(?P<lang>{CODE})", found) if c}
-    has |= {"en" for p in OFFICIAL[benchmark].english if _fits(p, "", found)}
-    if has := has - ({"en"} if benchmark == "flores" else set()):
-        raise UserError(f"{source}: no {benchmark} in {language!r}: it has {', '.join(sorted(has))}")
-    code = codes.get(language, language)
-    without = [re.sub(r"(\([^)]*\)|.)\?", "", p) for p in OFFICIAL[benchmark].files[:3] if "[" not in p]
-    plain = [p.replace("\\", "") for p in without]
+    raise UserError(f"{source}: {_without(benchmark, found, language)}")
+
+
+def _without(benchmark: Benchmark, found: Sequence[Member], language: str) -> str:
+    """Why a source has no file of a language, in words: the languages that it has, or the names it should have."""
+    download = benchmark.download
+    names = {code: name for name, code in download.codes.items()}
+    patterns = _patterns(benchmark, None)
+    has = {names.get(c, c) for p in patterns for _, c in _fits(p, f"(?P<lang>{CODE})", found) if c}
+    has |= {"en" for p in download.english if _fits(p, "", found)}
+    if has := has - ({"en"} if benchmark.translates else set()):
+        return f"no {benchmark.name} in {language!r}: it has {', '.join(sorted(has))}"
+    code = download.codes.get(language, language)
+    plain = [re.sub(r"(\([^)]*\)|.)\?", "", p).replace("\\", "") for p in download.files[:3] if "[" not in p]
     shown = [name.replace("en-LANG", f"en-{language}").replace("LANG", code) for name in plain]
-    raise UserError(f"{source}: no file of {benchmark}: need one named such as {' or '.join(shown)}")
+    return f"no file of {benchmark.name}: need one named such as {' or '.join(shown)}"
 
 
 def _records(found: Sequence[Member], chosen: Sequence[Member]) -> Iterator[Located]:
@@ -153,12 +119,14 @@ def _records(found: Sequence[Member], chosen: Sequence[Member]) -> Iterator[Loca
         yield from next(reader for ending, reader in READERS.items() if member.name.lower().endswith(ending))(member)
 
 
-def checked_rows(benchmark: str, records: Iterator[Located], language: str, names: str, *, named: bool) -> list[Row]:
+def checked_rows(
+    benchmark: Benchmark, records: Iterator[Located], language: str, names: str, *, named: bool
+) -> list[dict[str, Any]]:
     """The rows of a benchmark with the local layout's fields, every value checked. Raises: UserError naming the place.
 
     `named`: the file's name tells the language; else each record must. An id that is missing is the row's place.
     """
-    rows: list[Row] = []
+    rows: list[dict[str, Any]] = []
     seen: dict[str, Where] = {}
     others: set[str] = set()
     not_devtest = 0
@@ -175,15 +143,16 @@ def checked_rows(benchmark: str, records: Iterator[Located], language: str, name
             key = _key(benchmark, record, len(rows))
             if key in seen:
                 raise UserError(f"id {key!r} is also at {seen[key]}: need each id once")
-            rows.append({"id": key, **ROWS[benchmark](record, language)})
+            rows.append({"id": key, **benchmark.download.read_row(record, language)})
         except KeyError as error:
-            needs = f"{benchmark} needs {', '.join(BENCHMARKS[benchmark].fields)} (see `deepsuper data layout`)"
+            needs = f"{benchmark.name} needs {', '.join(benchmark.fields)} (see `deepsuper data layout`)"
             raise UserError(f"{where}: has no field {error.args[0]!r}: {needs}") from error
         except (ValueError, TypeError, AttributeError) as error:
             raise UserError(f"{where}: {error}") from error
         seen[key] = where
     if not_devtest:
-        log.warning("%s, %s: %d rows left out: they are not sentences of devtest", benchmark, language, not_devtest)
+        message = "%s, %s: %d rows left out: they are not sentences of devtest"
+        log.warning(message, benchmark.name, language, not_devtest)
     if not rows:
         raise UserError(
             f"{names}: no row in {language!r}" + (f": it has {', '.join(sorted(others))}" if others else "")
@@ -191,13 +160,11 @@ def checked_rows(benchmark: str, records: Iterator[Located], language: str, name
     return rows
 
 
-def _key(benchmark: str, record: Mapping[str, object], place: int) -> str:
-    """The row's id as text; one name for a FLORES sentence, whichever file it is from."""
-    if benchmark == "flores":
-        key = record.get("devtest_id", record.get("id", place))
-    else:
-        named = (record[name] for name in IDS if record.get(name) not in (None, ""))
-        key = next(named, f"{benchmark}-{record.get('idx', place)}")
+def _key(benchmark: Benchmark, record: Mapping[str, object], place: int) -> str:
+    """The row's id as text."""
+    download = benchmark.download
+    named = (record[name] for name in download.ids if record.get(name) not in (None, ""))
+    key = next(named, f"{download.numbered or f'{benchmark.name}-'}{record.get('idx', place)}")
     if isinstance(key, bool) or not isinstance(key, str | int):
         raise UserError(f"id is {key!r}: need a string or a whole number")
-    return f"flores-devtest-{key}" if benchmark == "flores" and str(key).isdigit() else str(key)
+    return f"{download.numbered}{key}" if str(key).isdigit() else str(key)

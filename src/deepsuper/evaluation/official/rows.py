@@ -5,15 +5,14 @@ Each raises KeyError for a field that is missing and ValueError for a value that
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from deepsuper.common.errors import UserError
 from deepsuper.common.lines import is_unicode
-from deepsuper.evaluation.benchmarks import Row
 
-Record = Mapping[str, Any]
-
+Fields = Mapping[str, Any]
+"""A record as a reader gives it: the names and values of its fields."""
 XNLI_LABELS = {"entailment": 0, "neutral": 1, "contradiction": 2}
 """The hub's numbering."""
 OPTIONS = ("option_a", "option_b", "option_c", "option_d")
@@ -21,7 +20,7 @@ OPTIONS = ("option_a", "option_b", "option_c", "option_d")
 MKQA_CODES = {"zh": "zh_cn"}
 
 
-def text(record: Record, name: str, *, blank: bool = False) -> str:
+def text(record: Fields, name: str, *, blank: bool = False) -> str:
     """The field as it is. Raises: UserError where it is no string, empty (unless `blank`) or half a surrogate pair."""
     return _checked(record[name], name, blank=blank)
 
@@ -44,7 +43,7 @@ def texts(value: Any, name: str, *, number: int | None = None, blank: bool = Fal
     return [_checked(one, f"{name}[{n}]", blank=blank) for n, one in enumerate(value)]
 
 
-def one_of(record: Record, name: str, values: Mapping[str, int]) -> int:
+def one_of(record: Fields, name: str, values: Mapping[str, int]) -> int:
     """The number of a label, which may be a number already. Raises: UserError with the labels that there are."""
     label = record[name]
     if isinstance(label, str | int) and not isinstance(label, bool) and str(label) in values:
@@ -52,7 +51,7 @@ def one_of(record: Record, name: str, values: Mapping[str, int]) -> int:
     raise UserError(f"{name} is {str(label)[:40]!r}: need one of {', '.join(values)}")
 
 
-def question(record: Record, language: str) -> Row:
+def question(record: Fields, language: str) -> dict[str, Any]:
     """XQuAD and MLQA: all golds, with their offsets. Every question has an answer in both."""
     answers = record["answers"]
     if isinstance(answers, dict):  # as the hub has them
@@ -69,7 +68,7 @@ def question(record: Record, language: str) -> Row:
     return {**fields, "answers": golds, "answer_start": starts}
 
 
-def open_question(record: Record, language: str) -> Row:
+def open_question(record: Fields, language: str) -> dict[str, Any]:
     """MKQA: every right text and alias, sorted; [""] where nothing is right. As its `read_annotations` does."""
     if "queries" not in record:
         golds = texts(record["answers"], "answers", blank=True)
@@ -82,7 +81,7 @@ def open_question(record: Record, language: str) -> Row:
     return {"question": text(record["queries"], code), "answers": sorted(set(texts(golds, "answers", blank=True)))}
 
 
-def truthful(record: Record, language: str) -> Row:
+def truthful(record: Fields, language: str) -> dict[str, Any]:
     """TruthfulQA: the choices and the place of the right one; MC2 where it is there."""
     if "mc1_label" in record:
         choices = texts(record["mc1_choices"], "mc1_choices")
@@ -92,7 +91,7 @@ def truthful(record: Record, language: str) -> Row:
         if sum(labels) != 1:
             raise UserError(f"mc1 has {sum(labels)} right choices: need one")
         label = labels.index(1)
-    row: Row = {"question": text(record, "question"), "mc1_choices": choices, "mc1_label": label}
+    row: dict[str, Any] = {"question": text(record, "question"), "mc1_choices": choices, "mc1_label": label}
     if any(record.get(name) is not None for name in ("mc2_targets", "mc2_targets_choices", "mc2_choices")):
         row["mc2_choices"], row["mc2_labels"] = _targets(record, "mc2")
         if not any(row["mc2_labels"]):
@@ -100,7 +99,7 @@ def truthful(record: Record, language: str) -> Row:
     return row
 
 
-def _targets(record: Record, name: str) -> tuple[list[str], list[int]]:
+def _targets(record: Fields, name: str) -> tuple[list[str], list[int]]:
     """Choices and labels, from {choice: label}, {choices, labels}, the hub's flat fields or the local ones."""
     targets = record.get(f"{name}_targets")
     if isinstance(targets, dict) and isinstance(targets.get("choices"), list):
@@ -117,7 +116,7 @@ def _targets(record: Record, name: str) -> tuple[list[str], list[int]]:
     return choices, [one_of({f"{name} label": label}, f"{name} label", _numbers(2)) for label in labels]
 
 
-def entailment(record: Record, language: str) -> Row:
+def entailment(record: Fields, language: str) -> dict[str, Any]:
     """XNLI: 0 entailment, 1 neutral, 2 contradiction."""
     if "sentence1" not in record:
         fields = {name: text(record, name) for name in ("premise", "hypothesis")}
@@ -126,7 +125,7 @@ def entailment(record: Record, language: str) -> Row:
     return {**sides, "label": one_of(record, "gold_label", XNLI_LABELS)}
 
 
-def cause_or_effect(record: Record, language: str) -> Row:
+def cause_or_effect(record: Fields, language: str) -> dict[str, Any]:
     """XCOPA."""
     fields = {name: text(record, name) for name in ("premise", "choice1", "choice2", "question")}
     if fields["question"] not in ("cause", "effect"):
@@ -134,7 +133,7 @@ def cause_or_effect(record: Record, language: str) -> Row:
     return {**fields, "label": one_of(record, "label", _numbers(2))}
 
 
-def story(record: Record, language: str) -> Row:
+def story(record: Fields, language: str) -> dict[str, Any]:
     """XStoryCloze: the official columns, or the hub's names of them."""
     if "sentences" in record:
         sentences, endings = (
@@ -154,7 +153,7 @@ def story(record: Record, language: str) -> Row:
     }
 
 
-def four_choices(record: Record, language: str) -> Row:
+def four_choices(record: Fields, language: str) -> dict[str, Any]:
     """MMLU. A choice may be empty: what is scored is its letter."""
     name = "instruction" if "instruction" in record else "question"
     names = next((names for names in (OPTIONS, "ABCD") if names[0] in record), None)
@@ -172,7 +171,7 @@ def four_choices(record: Record, language: str) -> Row:
     }
 
 
-def translation(record: Record, language: str) -> Row:
+def translation(record: Fields, language: str) -> dict[str, Any]:
     """FLORES: a sentence and its English original."""
     if "english" in record:
         return {name: text(record, name) for name in ("text", "english")}
@@ -185,16 +184,3 @@ def translation(record: Record, language: str) -> Row:
 
 def _numbers(end: int) -> dict[str, int]:
     return {str(n): n for n in range(end)}
-
-
-ROWS: dict[str, Callable[[Record, str], Row]] = {
-    "xquad": question,
-    "mlqa": question,
-    "mkqa": open_question,
-    "truthfulqa": truthful,
-    "xnli": entailment,
-    "xcopa": cause_or_effect,
-    "xstorycloze": story,
-    "mmlu": four_choices,
-    "flores": translation,
-}

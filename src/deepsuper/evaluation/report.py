@@ -62,7 +62,7 @@ def _cell(score: Mapping[str, Any] | None, measure: str) -> str:
     spoken, empty = score.get("in_language"), score.get("empty")
     parts = [_percent(score)]
     if spoken is not None:
-        told = f" of {spoken['items']} that can be told" if spoken.get("items", score["items"]) < score["items"] else ""
+        told = f" of {spoken['items']} that can be told" if spoken["items"] < score["items"] else ""
         parts.append(f"in language {_percent(spoken)}{told}")
     if empty is not None and empty["mean"] > 0.0:
         parts.append(f"empty {100 * empty['mean']:.1f}")

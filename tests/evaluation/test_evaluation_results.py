@@ -10,7 +10,6 @@ import sys
 import threading
 import time
 from dataclasses import replace
-from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -19,8 +18,8 @@ import sacrebleu
 from deepsuper.cli import main
 from deepsuper.common.files import alone_in
 from deepsuper.config import ModelConfig
+from deepsuper.evaluation.benchmarks import BENCHMARKS
 from deepsuper.evaluation.measures import MEASURES
-from deepsuper.evaluation.profiles import _PROMPTS
 from failing import fail
 from local_rows import ROWS, evaluate, read_items, write_rows
 from runs import make_run
@@ -55,7 +54,7 @@ def test_a_changed_prompt_or_score_is_evaluated_anew_and_the_rest_keeps_its_own_
     if change == "scoring":
         monkeypatch.setattr("deepsuper.evaluation.plan.SCORING", 0)
     else:
-        monkeypatch.setitem(_PROMPTS, "xcopa/zh", {"doc_to_text": "{{premise}} so"})
+        monkeypatch.setitem(BENCHMARKS["xcopa"].corrections, "zh", {"doc_to_text": "{{premise}} so"})
     after = evaluate(tmp_path, data, *options, profile="corrected")["scores"]
     again = {key for key in before if after[key]["asks"] != before[key]["asks"]}
     assert again == ({"xcopa/zh"} if change == "prompt" else set(before))
@@ -64,18 +63,6 @@ def test_a_changed_prompt_or_score_is_evaluated_anew_and_the_rest_keeps_its_own_
         assert key in again or after[key] == before[key]
     if change == "prompt":
         assert read_items(tmp_path, "xcopa/zh", "corrected")[0]["prompt"] == "It rained. so"
-
-
-def test_scores_of_before_the_task_was_kept_are_done(tmp_path, data, monkeypatch):
-    before = evaluate(tmp_path, data, "--benchmarks", "xcopa")
-    file = tmp_path / "out" / "base-llama" / "paper" / "results.json"
-    for name in ("asks", "versions", "command"):
-        del before["scores"]["xcopa/zh"][name]
-    before |= {"versions": {"lm_eval": "0.4.0"}, "command": ["eval"]}
-    file.write_text(json.dumps(before))
-    after = evaluate(tmp_path, data, "--benchmarks", "xcopa,xnli")
-    assert after["scores"].pop("xnli/zh")["versions"]["lm_eval"] == metadata.version("lm_eval")
-    assert after == before
 
 
 def test_results_of_another_model_or_of_more_items_are_not_replaced(tmp_path, data, monkeypatch, capsys):
@@ -225,16 +212,6 @@ def test_each_benchmark_has_a_limit_of_its_own(tmp_path, data):
     }
 
 
-def test_records_of_one_limit_for_all_are_read_on(tmp_path, data, monkeypatch):
-    scores = evaluate(tmp_path, data, "--benchmarks", "xcopa", "--limit", "1")
-    for score in scores["scores"].values():
-        del score["limit"]
-    scores["asked"]["limit"] = 1
-    (tmp_path / "out" / "base-llama" / "paper" / "results.json").write_text(json.dumps(scores))
-    monkeypatch.setattr("deepsuper.evaluation.run.load_harness_model", lambda *_, **__: pytest.fail("loaded"))
-    evaluate(tmp_path, data, "--benchmarks", "xcopa", "--limit", "1")
-
-
 def test_what_is_done_is_known_under_another_spelling_of_its_paths(tmp_path, data, monkeypatch):
     first = evaluate(tmp_path, data, "--benchmarks", "xcopa")
     moved = shutil.copytree(data, tmp_path / "elsewhere")
@@ -252,12 +229,12 @@ def test_scores_of_other_weights_are_named_before_they_go(tmp_path, data, caplog
     evaluate(tmp_path, data, "--benchmarks", "xcopa,mmlu")
     make_model("llama", seed=7).save_pretrained(Path(make_run(tmp_path).model.name))
     assert set(evaluate(tmp_path, data, "--benchmarks", "xcopa")["scores"]) == {"xcopa/zh"}
-    assert "xcopa/zh, mmlu/zh: scores of other weights than now" in caplog.text
+    assert "xcopa/zh, mmlu/zh: scores of other weights, which the first new score will replace" in caplog.text
 
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("paper/results.json", "results.json: is no record of an evaluation"), ("answers-*.db", ".db: is broken")],
+    [("paper/results.json", "results.json: is no result of `deepsuper eval`"), ("answers-*.db", ".db: is broken")],
 )
 def test_a_broken_file_of_an_earlier_run_is_named(tmp_path, data, capsys, name, words):
     evaluate(tmp_path, data, "--benchmarks", "xcopa")
@@ -272,6 +249,14 @@ def test_other_backends_know_a_folder_by_its_weights(tmp_path, data):
     first = evaluate(tmp_path, data, *options)
     make_model("llama", seed=7).save_pretrained(Path(make_run(tmp_path).model.name))
     assert first["asked"]["files"] != evaluate(tmp_path, data, *options)["asked"]["files"] != {}
+
+
+def test_a_score_that_lacks_a_field_is_named(tmp_path, data, capsys):
+    results = evaluate(tmp_path, data, "--benchmarks", "xcopa")
+    del results["scores"]["xcopa/zh"]["asks"]
+    (tmp_path / "out" / "base-llama" / "paper" / "results.json").write_text(json.dumps(results))
+    line = ["eval", str(tmp_path / "base-llama"), "--data_dir", str(data), "--output_dir", str(tmp_path / "out")]
+    assert "xcopa/zh has no asks" in fail(capsys, *line, "--langs", "zh", "--benchmarks", "xcopa")
 
 
 HOLD = """
