@@ -169,8 +169,8 @@ def test_a_gpu_is_used_where_there_is_one(stand_in, checkpoint, monkeypatch, the
 @pytest.mark.parametrize(
     ("does", "said"),
     [
-        ("raise", "RuntimeError: CUDA out of memory. Tried to allocate: where memory is short, a smaller batch_size"),
-        ("killed", "where memory is short, a smaller batch_size"),
+        ("raise", "RuntimeError: CUDA out of memory. Tried to allocate: if memory is short, use a smaller batch_size"),
+        ("killed", "if memory is short, use a smaller batch_size"),
         ("no tokenizer", "OSError: We cannot reach the hub to load xlm-roberta-large.: a checkpoint needs"),
         ("few", "gave 8 scores for 9 rows"),
         ("nan", "gave nan for row 0"),

@@ -1,4 +1,4 @@
-"""What `deepsuper eval` refuses before any weight is loaded."""
+"""Mistakes in the options of `deepsuper eval`, found before any weight is loaded."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def check_eval(config: EvalConfig) -> None:
             if (value := getattr(config.model, option)) != getattr(usual, option):
                 raise UserError(
                     f"{option}: backend {config.backend!r} loads the model itself: give it as --backend_args "
-                    f"{option}={value}, in its own words"
+                    f"{option}={value}, as that backend calls it"
                 )
 
 

@@ -1,4 +1,6 @@
-"""Whether an answer is in the language that was asked for: by script, and by an identifier where languages share it."""
+"""Whether an answer is in the language that was asked for: by its script, and among languages of one script by a
+language identifier.
+"""
 
 from __future__ import annotations
 
@@ -10,18 +12,19 @@ from deepsuper.common.scripts import script_of_character
 
 LATIN = ("Latin",)
 LEAST_WORDS, LEAST_LETTERS = 3, 20
-"""A text with fewer of both is short: in Latin letters it may be a name, which is the same in many languages."""
+"""A text with fewer words and fewer letters is short. In Latin letters it may be a name, the same in many languages."""
 SURE = 0.5
+"""The identifier's probability from which its choice counts."""
 VIETNAMESE = re.compile("[ăđơưạ-ỹ]", re.IGNORECASE)
 """Letters that no other language of the table has."""
 
 
 def in_language(text: str, language: str) -> bool | None:
-    """Whether an answer is in `language`; None where that cannot be told: it holds no letter (numbers, dates), or is
-    in Latin letters and short, or the identifier is unsure.
+    """Whether an answer is in `language`; None where that is unknown: the answer has no letters (numbers, dates), or
+    is short and in Latin letters, or the identifier is unsure.
 
-    At least half of the letters must be of its script; among the languages of `LANGUAGES` that are written in the same
-    one, a language identifier chooses.
+    At least half of the letters must be of the language's script. Among the languages of `LANGUAGES` with that script,
+    a language identifier chooses.
     """
     text = unicodedata.normalize("NFC", text)
     letters = [c for c in text if unicodedata.category(c)[0] == "L"]

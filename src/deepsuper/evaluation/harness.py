@@ -1,4 +1,4 @@
-"""lm-evaluation-harness as a library: its tasks, and models as it runs them."""
+"""lm-evaluation-harness as a library: its tasks and its models."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def scored_by(model: Any, config: EvalConfig) -> str:
 
 
 def backend(name: str) -> Any:
-    """A class of the harness's models. Raises: UserError for a name that it does not know."""
+    """A model class of the harness. Raises: UserError for an unknown name."""
     from lm_eval.api.registry import get_model
 
     try:
@@ -70,7 +70,7 @@ def backend(name: str) -> Any:
 
 
 def load_task(task: str) -> Any:
-    """A task (a name or a file) with its rows: zero-shot where it says nothing else."""
+    """A task (a name or a file) with its rows; zero-shot where it does not say how many examples."""
     provide_squad_metrics()
     (loaded,) = task_manager().load([task])["tasks"].values()
     if loaded.get_config("num_fewshot") is None:
@@ -81,7 +81,7 @@ def load_task(task: str) -> Any:
 def run_task(model: Any, task: Any, limit: int | None, answers: Path) -> tuple[list[dict[str, Any]], Any]:
     """The samples of one task in the order of its rows, and the task's version.
 
-    Every answer is kept in a database at `answers` as it is given, and not asked for again.
+    Every answer is written at once to the database `answers`, and never computed again.
     """
     from lm_eval.api.model import CachingLM
     from lm_eval.evaluator import evaluate
@@ -94,9 +94,9 @@ def run_task(model: Any, task: Any, limit: int | None, answers: Path) -> tuple[l
 
 
 def provide_squad_metrics() -> None:
-    """Gives the harness's xquad tasks the scorer that they import from transformers, where it is there no more.
+    """Provides the scorer that the harness's xquad tasks import from transformers, which release 5 no longer has.
 
-    transformers dropped the module in 5.x; the rules are SQuAD 1.1's, an empty answer right where the gold is empty.
+    The rules are SQuAD 1.1's; an empty answer is right where the gold is empty.
     """
     if _SQUAD in sys.modules or importlib.util.find_spec("transformers.data.metrics") is not None:
         return

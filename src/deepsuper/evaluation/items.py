@@ -1,4 +1,4 @@
-"""One line for each item: what was asked, what the model said, what was right, and the score; and their summary."""
+"""One line for each item: prompt, answer, right answers and score; and the summary of all items."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ AGAIN = "run `deepsuper eval` again"
 
 
 def as_item(sample: dict[str, Any], benchmark: Benchmark, variant: str, profile: str) -> dict[str, Any]:
-    """What is kept of a sample of the harness: enough to make any table again without the model."""
+    """What is kept of a sample of the harness: enough to compute every score again without the model."""
     doc = sample["doc"]
     name = doc.get("id")
     item = {
@@ -44,29 +44,32 @@ def as_item(sample: dict[str, Any], benchmark: Benchmark, variant: str, profile:
 
 
 def summarise(items: Sequence[dict[str, Any]], benchmark: Benchmark) -> dict[str, Any]:
-    """The score with its interval and standard error, and the measures beside it (None where no item counts);
-    `in_language` and `answerable_f1` with the number of the items that they are of.
+    """The score with its interval and standard error, and the other measures, None where no item counts.
+
+    `in_language` and `answerable_f1` have the number of items that count for them.
     """
     intervals = {name: measured(name, items) for name in (benchmark.metric, *benchmark.also)}
-    main, *beside = intervals
-    if (spoken := intervals.get("in_language")) is not None:
-        spoken["items"] = sum(item["in_language"] is not None for item in items)
+    main, *others = intervals
+    if (in_language := intervals.get("in_language")) is not None:
+        in_language["items"] = sum(item["in_language"] is not None for item in items)
     if (answerable := intervals.get("answerable_f1")) is not None:
         answerable["items"] = sum(not unanswerable(item) for item in items)
     return {
         "items": len(items),
         "metric": main,
         **(intervals[main] or {}),
-        **{name: intervals[name] for name in beside},
+        **{name: intervals[name] for name in others},
     }
 
 
 def measured(name: str, items: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
-    """A measure of the items with its interval; None where no item counts, or where it cannot be had, with a line."""
+    """A measure of the items with its interval; None where no item counts, or, with a warning, where it cannot be
+    computed.
+    """
     try:
         interval = MEASURES[name].interval(items)
-    except OSError as error:  # sacrebleu fetches the pieces of spBLEU once
-        _warn_once(f"{name}: left out: its tokenizer is not at hand and cannot be fetched: {error}")
+    except OSError as error:  # sacrebleu downloads the tokenizer of spBLEU
+        _warn_once(f"{name}: left out: its tokenizer cannot be fetched: {error}")
         return None
     return None if interval is None else asdict(interval)
 
@@ -77,12 +80,12 @@ def _warn_once(message: str) -> None:
 
 
 def items_file(folder: Path, key: str) -> Path:
-    """Where the items of a score lie in the folder of its results.json."""
+    """The file with the items of a score, in the folder of its results.json."""
     return folder / "items" / f"{key.replace('/', '.')}.jsonl"
 
 
 def read_item_lines(file: Path) -> Iterator[dict[str, Any]]:
-    """The items of a score, in order. Raises: UserError naming file and line of what is no item."""
+    """The items of a score, in order. Raises: UserError naming the file and line of a bad item."""
     # Only \n ends a line: a prediction may hold any other line end.
     with file.open(encoding="utf-8", newline="\n") as lines:
         try:

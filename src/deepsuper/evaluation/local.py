@@ -13,7 +13,7 @@ from deepsuper.evaluation.official.convert import checked_rows, read_official
 
 
 def local_file(data_dir: Path, benchmark: str, language: str) -> Path | None:
-    """The file of a benchmark in a language, where it is there."""
+    """The file of a benchmark in a language; None where there is none."""
     for ending in (".jsonl", ".jsonl.gz"):
         path = data_dir / benchmark / f"{language}{ending}"
         if path.is_file():
@@ -22,10 +22,10 @@ def local_file(data_dir: Path, benchmark: str, language: str) -> Path | None:
 
 
 def layout() -> str:
-    """What `--data_dir` holds, as text: the file of each benchmark, its fields and values, and where to get it."""
+    """What `--data_dir` holds, as text: each benchmark's files, their fields and values, and where to get them."""
     lines = [
         "DATA_DIR/BENCHMARK/LANGUAGE.jsonl (or .jsonl.gz), one row a line, with these fields or the hub's own;",
-        "an id that is missing is the row's place:",
+        "a row without an id gets its place in the file as its id:",
         "",
     ]
     for benchmark in BENCHMARKS.values():
@@ -37,16 +37,13 @@ def layout() -> str:
 
 
 def read_rows(path: Path, benchmark: Benchmark, language: str) -> list[dict[str, Any]]:
-    """The rows of a local file as the harness reads them, with ids.
-
-    Raises: UserError naming file, line, value and remedy.
-    """
+    """The rows of a local file as the harness reads them, with ids. Raises: UserError naming file, line and remedy."""
     rows = checked_rows(benchmark, file_records(path, refuse), language, str(path), named=True)
     return [benchmark.as_hub(row) for row in rows]
 
 
 def fetch_rows(benchmark: Benchmark, language: str) -> list[dict[str, Any]]:
-    """The rows of a benchmark that the hub does not serve, from its official download, which is kept.
+    """The rows of a benchmark that is not on the hub, from its official download, which is cached.
 
     Raises: UserError where it cannot be fetched.
     """
@@ -59,7 +56,7 @@ def fetch_rows(benchmark: Benchmark, language: str) -> list[dict[str, Any]]:
             torch.hub.download_url_to_file(benchmark.source, str(path))
         except OSError as error:
             raise UserError(
-                f"{benchmark.source}: cannot be fetched: {error}: fetch it by hand, then `deepsuper data convert "
+                f"{benchmark.source}: cannot be fetched: {error}: download it by hand, then `deepsuper data convert "
                 f"{benchmark.name} FILE --data_dir DIR`"
             ) from error
     return read_official(benchmark.name, path, language)

@@ -1,7 +1,8 @@
-"""From items to a score: each measure as numbers of every item and a function of them, so that any can be resampled.
+"""From items to a score. A measure gives numbers for each item and a function from numbers to a score, so that every
+score can be bootstrapped.
 
-A mean is one number an item; BLEU and chrF++ are counts that are summed before they become a score; MKQA's official F1
-depends on the order of the items. All scores are in [0, 1].
+A mean has one number for each item. BLEU and chrF++ have counts, which are summed first. MKQA's official F1 depends on
+the order of the items. All scores are in [0, 1].
 """
 
 from __future__ import annotations
@@ -23,13 +24,13 @@ Numbers = NDArray[np.float64]
 RowsScore = Callable[[NDArray[np.int64]], float]
 """The score of the rows with these numbers."""
 CELLS = 2**23
-"""The most numbers that are drawn at a time: 64 MiB."""
+"""The most numbers that are drawn at once: 64 MiB."""
 
 
 @dataclass(frozen=True)
 class Measure:
-    """`numbers`: items -> (N, S), NaN where an item does not count; `score`: of some of those rows, in order; `binary`:
-    the share of items that have it, each of which has or has not.
+    """`numbers`: items -> (N, S), NaN where an item does not count; `score`: from some of those rows, in order;
+    `binary`: each number is 0 or 1, and the score is their share.
     """
 
     title: str
@@ -54,7 +55,7 @@ class Measure:
 
 
 def resampled(score: RowsScore, count: int, *, resamples: int, seed: int) -> Interval:
-    """The score of all `count` rows, with a percentile bootstrap interval over rows drawn with their order kept."""
+    """The score of all `count` rows, with a percentile bootstrap interval. Each draw keeps the order of the rows."""
     whole = score(np.arange(count))
     if count == 1:
         return Interval(whole, whole, whole, 0.0)
@@ -64,7 +65,7 @@ def resampled(score: RowsScore, count: int, *, resamples: int, seed: int) -> Int
 
 
 def draw(score: RowsScore, count: int, *, resamples: int, seed: int) -> Any:
-    """scipy's bootstrap of a score over `count` rows, at least two; a draw keeps the order of the rows."""
+    """scipy's bootstrap of a score over `count` rows, at least two. Each draw keeps the order of the rows."""
     return stats.bootstrap(
         (np.arange(count),), lambda rows: score(np.sort(rows)), n_resamples=resamples, vectorized=False,
         method="percentile", batch=max(1, CELLS // count), rng=np.random.default_rng(seed),
@@ -84,7 +85,7 @@ def unanswerable(item: Item) -> bool:
 
 
 def _mkqa_numbers(items: Sequence[Item]) -> Numbers:
-    """What each answer adds to the official score, and whether it should have been left out."""
+    """What each answer adds to the official score, and whether the question has no answer."""
     rows = [
         (-float(bool(item["prediction"].strip())), 1.0) if unanswerable(item) else (float(item["f1"]), 0.0)
         for item in items
@@ -93,10 +94,10 @@ def _mkqa_numbers(items: Sequence[Item]) -> Numbers:
 
 
 def _mkqa_score(rows: Numbers) -> float:
-    """The official best F1 over thresholds of the no-answer probability, where every probability is the same.
+    """The official best F1 over thresholds of the no-answer probability, which is the same for every question here.
 
-    Its threshold moves through the file question by question, so the score is the best over all beginnings of the
-    file, the empty one included: it cannot fall below the share of unanswerable questions.
+    The official script then moves its threshold through the file question by question. So the score is the best over
+    all beginnings of the file, the empty one included, and is at least the share of unanswerable questions.
     """
     best = max(0.0, float(np.cumsum(rows[:, 0]).max()))
     return (float(rows[:, 1].sum()) + best) / len(rows)
@@ -104,7 +105,7 @@ def _mkqa_score(rows: Numbers) -> float:
 
 @lru_cache(maxsize=8)
 def _made(name: str, tokenizer: str | None) -> Any:
-    """A metric of sacrebleu, or the error of what it cannot fetch, which is not tried again."""
+    """A metric of sacrebleu, or the error where it cannot fetch a tokenizer, so that this is tried once."""
     from sacrebleu.metrics.bleu import BLEU
     from sacrebleu.metrics.chrf import CHRF
 
@@ -122,9 +123,7 @@ def _sacrebleu(name: str, tokenizer: str | None = None) -> Any:
 
 
 def _translation(title: str, name: str, tokenizer: Callable[[Item], str | None]) -> Measure:
-    """A corpus score of sacrebleu. Its statistics of one sentence are taken through the method that its own
-    significance tests use.
-    """
+    """A corpus score of sacrebleu, from the statistics of each sentence that its own significance tests use."""
 
     def numbers(items: Sequence[Item]) -> Numbers:
         metric = _sacrebleu(name, tokenizer(items[0]))
@@ -152,16 +151,16 @@ MEASURES: dict[str, Measure] = {
     "comet": _mean("COMET", lambda item: item.get("comet")),
 }
 BESIDE = ("answerable_f1", "spbleu", "comet")
-"""Measures that stand beside a score's own, where it has them: of MKQA, and of translations."""
+"""Measures that are shown beside the main one, where a score has them: of MKQA and of translations."""
 
 
 def title_of(benchmark: str, metric: str) -> str:
-    """What the numbers of a measure are called on a benchmark."""
+    """The name of a measure on a benchmark, for tables."""
     titles = BENCHMARKS[benchmark].titles if benchmark in BENCHMARKS else {}
     return titles.get(metric, MEASURES[metric].title)
 
 
 def measures_of(score: Mapping[str, Any]) -> Iterator[str]:
-    """The measures of a score, as results.json holds it, that are shown and compared: its own first."""
+    """The measures of a score in results.json that are shown and compared: the main one first."""
     yield score["metric"]
     yield from (name for name in BESIDE if score.get(name) is not None)

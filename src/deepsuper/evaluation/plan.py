@@ -1,4 +1,4 @@
-"""What an evaluation will ask: each benchmark in each variant and profile, loaded before a model is."""
+"""What an evaluation will ask: each benchmark in each variant and profile, loaded before the model."""
 
 from __future__ import annotations
 
@@ -28,12 +28,14 @@ ASKS = (
     "fewshot_delimiter", "num_fewshot", "process_docs", "generation_kwargs", "repeats", "filter_list",
     "process_results", "metric_list",
 )  # fmt: skip
-"""What of a task's configuration decides on prompts, choices, answers and scores; the rows have hashes of their own."""
+"""The parts of a task's configuration that decide on prompts, choices, answers and scores. Rows have their own hash."""
 
 
 @dataclass(frozen=True)
 class VariantPlan:
-    """One benchmark in one variant: the harness's task in each profile, where the rows are from, and their number."""
+    """One variant of a benchmark. `tasks`: profile -> the harness's task; `data`: the origin of the rows; `rows`: their
+    number.
+    """
 
     benchmark: Benchmark
     variant: str
@@ -43,21 +45,21 @@ class VariantPlan:
 
     @property
     def key(self) -> str:
-        """How results.json names it."""
+        """Its name in results.json."""
         return f"{self.benchmark.name}/{self.variant}"
 
     def asks(self, profile: str) -> str:
-        """A hash of how a profile asks and scores: where either changes, here or in the harness, it is another."""
+        """A hash of how a profile asks and scores: it changes with the task's configuration and with `SCORING`."""
         return hashlib.sha256(how_asked(self.tasks[profile]).encode()).hexdigest()[:12]
 
 
 def how_asked(task: Any) -> str:
-    """How a task asks and scores, as text that is the same in every process: no address of a function is in it."""
-    config = task.dump_config()  # the harness gives functions by their source, but a partial one by its address
+    """How a task asks and scores, as text that is the same in every process: it holds no address of a function."""
+    config = task.dump_config()  # it holds the source of a function, but the address of a partial one
     partials = {name: value for name in ASKS if isinstance(value := getattr(task.config, name, None), partial)}
-    told = {name: [inspect.getsource(value.func), value.args, value.keywords] for name, value in partials.items()}
+    sources = {name: [inspect.getsource(value.func), value.args, value.keywords] for name, value in partials.items()}
     text = {
-        "task": {name: config[name] for name in ASKS if name in config} | told,
+        "task": {name: config[name] for name in ASKS if name in config} | sources,
         "version": (config.get("metadata") or {}).get("version"),
         "scoring": SCORING,
     }
@@ -65,11 +67,11 @@ def how_asked(task: Any) -> str:
 
 
 def plan(config: EvalConfig, work: Path) -> list[VariantPlan]:
-    """What will run, every local row checked and every task loaded. What has no file in `data_dir`, or cannot be
-    fetched, is named in one message and left out.
+    """What will run: every local row is checked and every task loaded.
 
-    Without `data_dir` the rows come from the hub, or from where the benchmark is published. Raises: UserError with
-    `strict`, where nothing is left to run, or for a bad row.
+    A benchmark that has no file in `data_dir`, or cannot be fetched, is left out, with one warning for all. Without
+    `data_dir` the rows come from the hub, or from where the benchmark is published. Raises: UserError with `strict`,
+    where nothing is left to run, or for a bad row.
     """
     planned: list[VariantPlan] = []
     absent: list[str] = []
@@ -101,11 +103,11 @@ def plan(config: EvalConfig, work: Path) -> list[VariantPlan]:
 
 
 class Absent(Exception):
-    """A benchmark whose rows are not to be had: which, and why."""
+    """A benchmark whose rows cannot be found or fetched: its name and the reason."""
 
 
 def _planned(config: EvalConfig, benchmark: Benchmark, language: str, work: Path) -> list[VariantPlan]:
-    """A benchmark in each variant of a language. Raises: Absent; ValueError for a bad row."""
+    """The variants of a benchmark in a language. Raises: Absent; UserError for a bad row."""
     data, rows = _gather(config, benchmark, language, work / f"{benchmark.name}.{language}.jsonl")
     planned = []
     for variant in benchmark.variants(language):
@@ -115,18 +117,18 @@ def _planned(config: EvalConfig, benchmark: Benchmark, language: str, work: Path
             task = write_task(file, benchmark, variant, profile, rows)
             try:
                 tasks[profile] = load_task(task)
-            except Exception as error:  # what a hub, its client and a data set's own code can raise has no end
+            except Exception as error:  # the hub, its client and a data set's own code may raise anything
                 if rows is not None:
                     raise
                 raise Absent(f"{benchmark.name}/{language} ({_first_line(error)})") from error
         docs = next(iter(tasks.values())).eval_docs
-        told = data if rows is not None else data | {"sha256": _rows_hash(docs)}
-        planned.append(VariantPlan(benchmark, variant, tasks, told, len(docs)))
+        origin = data if rows is not None else data | {"sha256": _rows_hash(docs)}
+        planned.append(VariantPlan(benchmark, variant, tasks, origin, len(docs)))
     return planned
 
 
 def _rows_hash(docs: Iterable[Mapping[str, Any]]) -> str:
-    """A hash of rows that the harness fetched: the hub's may change."""
+    """A hash of rows that the harness fetched: rows of the hub may change."""
     hashed = hashlib.sha256()
     for doc in docs:
         hashed.update((json.dumps(doc, sort_keys=True, default=str) + "\n").encode())
@@ -134,8 +136,8 @@ def _rows_hash(docs: Iterable[Mapping[str, Any]]) -> str:
 
 
 def _gather(config: EvalConfig, benchmark: Benchmark, language: str, path: Path) -> tuple[dict[str, str], Path | None]:
-    """Where the rows of a benchmark in a language are from, and the file they were written to for the harness (None: it
-    fetches its own). Raises: Absent.
+    """The origin of the rows of a benchmark in a language, and the file with them that the harness reads; None where
+    the harness fetches them itself. Raises: Absent.
     """
     if config.data_dir is not None:
         file = local_file(Path(config.data_dir), benchmark.name, language)
@@ -152,7 +154,7 @@ def _gather(config: EvalConfig, benchmark: Benchmark, language: str, path: Path)
 
 
 def _write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> str:
-    """Writes the rows, and gives their hash. A file that holds them stays as it is: `datasets` copies each new one."""
+    """The hash of the rows, which are written, unless the file holds them already: `datasets` copies each new file."""
     text = "".join(map(json_line, rows))
     written = hashlib.sha256(text.encode()).hexdigest()
     if not path.is_file() or sha256(path) != written:

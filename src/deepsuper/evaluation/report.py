@@ -16,7 +16,7 @@ from deepsuper.evaluation.measures import measures_of, title_of
 def print_table(console: Console, results: Mapping[str, Mapping[str, Any]]) -> None:
     """Rows: benchmarks, languages and measures; columns: `results`, the scores of each model by its name.
 
-    Where the console has no room for all models, each has a table of its own; nothing is ever cut.
+    Where the console is too narrow for all models, each gets its own table. Nothing is ever cut.
     """
     tables = [_table(results)]
     if _width(console, tables[0]) > console.width:
@@ -26,14 +26,14 @@ def print_table(console: Console, results: Mapping[str, Mapping[str, Any]]) -> N
 
 
 def print_uncut(console: Console, table: Table) -> None:
-    """Prints a table whole: a terminal that is too narrow wraps its lines, where rich would cut them."""
+    """Prints a table without cutting it: a narrow terminal wraps the lines, which rich would shorten."""
     colors: Literal["auto"] | None = "auto" if console.is_terminal else None
     wide = Console(file=console.file, width=max(_width(console, table), console.width), color_system=colors)
     wide.print(table, crop=False)
 
 
 def _width(console: Console, table: Table) -> int:
-    """What a table needs, however narrow the console is."""
+    """The width that a table needs, however narrow the console is."""
     return Measurement.get(console, console.options.update(max_width=10_000), table).maximum
 
 
@@ -49,7 +49,7 @@ def _table(results: Mapping[str, Mapping[str, Any]]) -> Table:
 
 
 def _rows(scores: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Benchmark and measure of each score."""
+    """Key (benchmark/variant) and measure of each number."""
     for key, score in scores.items():
         yield from ((key, measure) for measure in measures_of(score))
 
@@ -59,11 +59,11 @@ def _cell(score: Mapping[str, Any] | None, measure: str) -> str:
         return "-"
     if measure != score["metric"]:
         return "-" if score.get(measure) is None else _percent(score[measure])
-    spoken, empty = score.get("in_language"), score.get("empty")
+    in_language, empty = score.get("in_language"), score.get("empty")
     parts = [_percent(score)]
-    if spoken is not None:
-        told = f" of {spoken['items']} that can be told" if spoken["items"] < score["items"] else ""
-        parts.append(f"in language {_percent(spoken)}{told}")
+    if in_language is not None:
+        known = f" of {in_language['items']} that can be told" if in_language["items"] < score["items"] else ""
+        parts.append(f"in language {_percent(in_language)}{known}")
     if empty is not None and empty["mean"] > 0.0:
         parts.append(f"empty {100 * empty['mean']:.1f}")
     return "; ".join(parts)

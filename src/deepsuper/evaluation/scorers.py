@@ -1,8 +1,8 @@
 """F1 and exact match of short answers by the rules of SQuAD, MLQA and MKQA, each language with its own.
 
-The rules are those of the official scripts (`evaluate-v1.1.py`, `mlqa_evaluation_v1.py`, `mkqa_eval.py`), quirks
-included, because a score is only comparable where they are: the Arabic article rule of MLQA and MKQA takes the two
-letters out wherever they stand, and MKQA cuts Chinese into single characters, Latin words too.
+The rules are those of the official scripts (`evaluate-v1.1.py`, `mlqa_evaluation_v1.py`, `mkqa_eval.py`) with their
+faults, so that scores are comparable. The Arabic article rule of MLQA and MKQA removes the two letters anywhere in a
+word, and MKQA splits every Chinese answer into single characters, Latin words too.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _HAN = re.compile(r"[\u4e00-\u9fa5]")
 
 @dataclass(frozen=True)
 class Rules:
-    """How an answer becomes words: lower case, `punctuation` away, `articles` away, then `split`."""
+    """How an answer is split into words: lower case, without `punctuation`, without `articles`, then by `split`."""
 
     punctuation: frozenset[str]
     articles: str | None
@@ -50,7 +50,7 @@ def _by_character(text: str) -> list[str]:
 
 
 def _chinese(text: str) -> list[str]:
-    """Each Chinese character is a word; what stands between them is cut at spaces."""
+    """Each Chinese character is a word; all other text is split at spaces."""
     return _HAN.sub(lambda match: f" {match[0]} ", text).split()
 
 

@@ -1,4 +1,4 @@
-"""Task files for the harness: its own or this project's, with a profile's changes and with rows of our own."""
+"""Task files for the harness: its own tasks or this project's, with a profile's changes and with local rows."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from deepsuper.evaluation.benchmarks import Benchmark
 from deepsuper.evaluation.harness import task_file
 
 TASKS = ".tasks"
-"""The folder of an evaluation for what the harness reads; those of other models may come to it at the same time."""
+"""The folder in `output_dir` for what the harness reads. Several evaluations may share it."""
 
 
 def write_task(path: Path, benchmark: Benchmark, variant: str, profile: str, rows: Path | None) -> str:
-    """The task of a benchmark's variant in a profile: the name of the harness's own, or the file written for it.
+    """The task of a benchmark's variant in a profile: the name of a task of the harness, or the file written here.
 
-    `rows`: the file that it reads, None for the hub's.
+    `rows`: the file that the task reads; None: the hub's rows.
     """
     name = benchmark.tasks[variant]
     changes = benchmark.prompt_changes(profile, variant)

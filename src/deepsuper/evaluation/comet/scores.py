@@ -1,5 +1,5 @@
-"""COMET of translations. unbabel-comet wants numpy 1 and old releases of much that deepsuper uses in newer ones, so
-it lives in an environment of its own, and a worker there (`comet_worker.py`) does the scoring.
+"""COMET scores of translations. unbabel-comet needs numpy 1 and older releases of other packages than deepsuper, so it
+is installed in its own environment, where `worker.py` computes the scores.
 """
 
 from __future__ import annotations
@@ -30,23 +30,23 @@ FIELDS = ("src", "mt", "ref")
 
 _VERSION = "from importlib.metadata import version; print(version('unbabel-comet'))"
 _REMEDIES = {
-    comet_worker.NO_PACKAGE: "`make comet` makes the environment anew",
+    comet_worker.NO_PACKAGE: "`make comet` makes the environment again",
     comet_worker.NO_MODEL: "fetch it where the hub can be reached, or give a local checkpoint: "
     "FOLDER/checkpoints/model.ckpt, with FOLDER/hparams.yaml",
     comet_worker.NOT_LOADED: "a checkpoint needs the configuration and the tokenizer of its encoder "
     "(`pretrained_model` in hparams.yaml) too, from the hub or the hub's cache",
-    comet_worker.NOT_SCORED: "where memory is short, a smaller batch_size takes less, "
-    "and `deepsuper eval`, run again, has no model beside it",
+    comet_worker.NOT_SCORED: "if memory is short, use a smaller batch_size, "
+    "or run `deepsuper eval` again, which then loads no other model",
 }
 
 
 def default_python() -> Path:
-    """The python that `make comet` leaves."""
+    """The python that `make comet` installs."""
     return cache_folder() / "comet" / "bin" / "python"
 
 
 def comet_python() -> tuple[Path | None, str]:
-    """The python that has unbabel-comet, and an empty text; or None, and one line on how to make it."""
+    """The python that has unbabel-comet, and an empty text; or None, and one line that says how to install it."""
     named = os.environ.get(VARIABLE)
     python = Path(named).expanduser() if named else default_python()
     if comet_version(python) is not None:
@@ -73,10 +73,10 @@ def comet_version(python: str | Path) -> str | None:
 def comet_scores(
     python: str | Path, model: str, rows: Sequence[Mapping[str, str]], *, batch_size: int, gpus: int | None = None
 ) -> list[float]:
-    """The COMET score of each row, in order; of the whole, it is their mean. About 0 to 1, higher is better.
+    """The COMET score of each row, in order. About 0 to 1, higher is better; the score of a system is their mean.
 
-    `python` has unbabel-comet (`comet_python`); `model` is a hub name or a local `.ckpt`; a row has `src`, `mt` and
-    `ref`; `gpus` is 0 or 1, None: one where that python's torch sees any. The worker's progress goes on to a terminal.
+    `python` has unbabel-comet (`comet_python`). `model` is a hub name or a local `.ckpt`. A row has `src`, `mt` and
+    `ref`. `gpus` is 0 or 1; None: 1 if that python's torch finds a GPU. A terminal shows the worker's progress.
     Raises: UserError for a bad argument, or in one line where the worker fails.
     """
     _check(model, rows, batch_size, gpus)
@@ -84,11 +84,11 @@ def comet_scores(
         return []
     with tempfile.TemporaryDirectory(prefix="deepsuper-comet-") as folder:
         asked, answered = Path(folder) / "rows.jsonl", Path(folder) / "scores.jsonl"
-        # In ASCII: a lone surrogate has no other way through a file, and U+2028 could end a line.
+        # In ASCII: a lone surrogate cannot be written otherwise, and U+2028 could end a line.
         lines = (json.dumps({name: row[name] for name in FIELDS}) + "\n" for row in rows)
         asked.write_text("".join(lines), encoding="ascii")
         progress = "progress" if sys.stderr.isatty() else "quiet"
-        # unbabel-comet looks for hparams.yaml two folders up, which a relative path may not have.
+        # unbabel-comet looks for hparams.yaml two folders up, where a relative path may be too short.
         source = str(Path(model).absolute()) if model.endswith(".ckpt") else model
         work = [
             comet_worker.__file__,
@@ -115,7 +115,7 @@ def comet_scores(
 
 
 def _check(model: str, rows: Sequence[Mapping[str, str]], batch_size: int, gpus: int | None) -> None:
-    """Raises: UserError naming the value and what it needs, before anything is started."""
+    """Raises: UserError naming a bad value and what is needed, before anything is started."""
     check_ranges(
         [
             ("batch_size", batch_size, "at least 1", batch_size >= 1),
@@ -135,7 +135,7 @@ def _check(model: str, rows: Sequence[Mapping[str, str]], batch_size: int, gpus:
 
 
 def _run(command: Sequence[str]) -> tuple[int, str]:
-    """The exit status and the end of what came on stderr, which goes on to a terminal as it comes."""
+    """The exit status and the last part of stderr, which a terminal also shows at once."""
     shown = sys.stderr.isatty()
     said = b""
     with subprocess.Popen(
@@ -155,7 +155,7 @@ def _run(command: Sequence[str]) -> tuple[int, str]:
 
 
 def _failure(python: str | Path, model: str, status: int, said: str) -> str:
-    """One line: what the worker said last, and the remedy."""
+    """One line: the last line of the worker's stderr, and the remedy."""
     lines = [line.strip() for line in said.replace("\r", "\n").split("\n") if line.strip()]
     last = lines[-1] if lines else f"ended by signal {-status}" if status < 0 else f"exit status {status}"
     known = _REMEDIES[comet_worker.NOT_SCORED] if status < 0 else _REMEDIES.get(status)
@@ -164,12 +164,12 @@ def _failure(python: str | Path, model: str, status: int, said: str) -> str:
 
 
 def _clean(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment without what points Python at our packages."""
+    """The environment variables without those that lead Python to deepsuper's packages."""
     return {k: v for k, v in environment.items() if not k.startswith("PYTHON") and k != "VIRTUAL_ENV"}
 
 
 class Comet:
-    """COMET for all translations of a run: what is missing once is not asked for again, nor its lack said again."""
+    """COMET for all translations of a run. Where it is not available, that is tried and logged once."""
 
     def __init__(self, model: str) -> None:
         self.model = model
@@ -183,9 +183,9 @@ class Comet:
 
 
 def add_comet(items: Sequence[dict[str, Any]], model: str) -> dict[str, str | None] | None:
-    """Adds `comet` to each translated item; returns the model and the version of unbabel-comet.
+    """The model and the version of unbabel-comet, after `comet` was added to each translated item.
 
-    None, and one line that says why, where it cannot be had: the translations are kept.
+    None, with one warning that says why, where it is not available: the translations are kept.
     """
     python, absent = comet_python()
     if python is None:

@@ -1,7 +1,7 @@
-"""COMET scores, inside the environment of unbabel-comet: `comet.py` beside this file starts it.
+"""Computes COMET scores inside the environment of unbabel-comet. `scores.py` starts it.
 
-It imports nothing of deepsuper, which that environment does not have. Rows come and scores go as lines of JSON, in
-files. What goes wrong is one line on stderr, and the exit status says in which step.
+It imports nothing of deepsuper, which that environment does not have. It reads rows from a file and writes scores to
+another, as lines of JSON. An error is one line on stderr, and the exit status tells the step.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ NO_PACKAGE, NO_MODEL, NOT_LOADED, NOT_SCORED = 3, 4, 5, 6
 
 
 def main(model: str, rows_file: str, scores_file: str, batch_size: int, gpus: str, progress: bool) -> None:
-    """Writes one `{"score": ...}` a row to `scores_file`, in the order of the rows. `gpus`: 0, 1, or auto."""
+    """Writes one `{"score": ...}` for each row to `scores_file`, in the order of the rows. `gpus`: 0, 1, or auto."""
     with step(NO_PACKAGE):
         import comet
         import torch
@@ -44,14 +44,14 @@ def fetch(model: str) -> str:
         from comet import download_model
 
         return str(download_model(model))
-    # As `download_model` does it, which for every failure says that the model is not supported.
+    # What `download_model` does, but that says of every failure that the model is not supported.
     from huggingface_hub import snapshot_download
 
     return os.path.join(snapshot_download(repo_id=model), "checkpoints", "model.ckpt")
 
 
 def whole(text: str) -> str:
-    """The text with U+FFFD for each half of a surrogate pair: the tokenizer takes none."""
+    """The text with U+FFFD in place of each lone surrogate, which the tokenizer does not accept."""
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
@@ -66,7 +66,7 @@ def step(status: int) -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    # Python looks first in this file's folder, where `comet.py` would hide the package of that name.
+    # Python looks in this file's folder first, where a module could hide a package of the same name.
     here = os.path.dirname(os.path.abspath(__file__))
     sys.path[:] = [path for path in sys.path if os.path.abspath(path) != here]
     main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), sys.argv[5], sys.argv[6] == "progress")

@@ -1,1 +1,5 @@
-"""The evaluation's own decoder: keys read once for all rows that share them, and continuous batching."""
+"""The own engine of the evaluation: prefix caching and continuous batching, with the harness's answers.
+
+Builds on transformers and on the harness, on private names too: `choose.PRIVATE_NAMES` lists them. Read
+`choose.engine_class` first, then `decoder.Decoder`.
+"""

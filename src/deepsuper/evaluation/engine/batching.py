@@ -1,4 +1,4 @@
-"""Continuous batching: the next prompts take the places of answers that are done, so that no batch waits for one."""
+"""Continuous batching: new prompts take the places of finished answers, so that no batch waits for one long answer."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from deepsuper.evaluation.engine.prefixes import PrefixCache, Tokens
 from deepsuper.models.generation import end_tokens
 
 ENOUGH = 0.25
-"""Share of the answers of a batch that are done when the next prompts take their places."""
+"""The share of a batch's answers that must be done before new prompts take their places."""
 
 
 @dataclass
 class PendingAnswer:
-    """An answer on its way: its place among all, its prompt, and what was said so far."""
+    """An unfinished answer: its index among all, the tokens of its prompt, and its own tokens so far."""
 
     place: int
     prompt: list[int]
@@ -30,7 +30,7 @@ class PendingAnswer:
 
     @property
     def read(self) -> Tokens:
-        """All of the prompt that the model reads ahead: the first token is asked for behind its last one."""
+        """The prompt without its last token, which the model reads when it generates the first token of the answer."""
         return tuple(self.prompt[:-1])
 
 
@@ -45,7 +45,7 @@ class Generation:
 
     @classmethod
     def of(cls, asked: dict[str, Any], model: HFLM) -> Generation:
-        """What a task asks for, read as the harness reads it. Greedy unless the task says otherwise."""
+        """The generation options of a task, as the harness reads them. Greedy unless the task says otherwise."""
         options = dict(normalize_gen_kwargs(asked, model.max_gen_toks))
         stops = handle_stop_sequences(options.pop("until"), model.tok_decode(model.eot_token_id, False))
         max_tokens = options.pop("max_gen_toks")
@@ -57,16 +57,16 @@ class Generation:
 
     @property
     def beams(self) -> bool:
-        """Whether several answers are searched at once: such a search cannot be left and taken up again."""
+        """Whether it is a beam search, which cannot be interrupted and resumed."""
         return int(self.options.get("num_beams", 1)) > 1
 
     def done(self, said: Sequence[int], text: str) -> bool:
-        """Whether an answer is as long as may be, or holds a token or a string that ends it."""
+        """Whether an answer has its full length, or holds a token or a string that ends it."""
         ended = len(said) >= self.max_tokens or not self.end_tokens.isdisjoint(said)
         return ended or any(stop in text for stop in self.stops)
 
     def cut(self, said: Sequence[int]) -> Sequence[int]:
-        """What counts of an answer that is done: up to the token that ends it (a text, if it is no special one)."""
+        """The part of a finished answer that counts: up to the token that ends it, which may be ordinary text."""
         end = next((n for n, token in enumerate(said, start=1) if token in self.end_tokens), len(said))
         return said[: min(end, self.max_tokens)]
 
@@ -74,7 +74,7 @@ class Generation:
 def decode(
     model: Any, tokenizer: Any, waiting: Sequence[PendingAnswer], asked: Generation, batch_size: int
 ) -> Iterator[PendingAnswer]:
-    """The answers as they are done, in batches of `batch_size` for as long as prompts wait; long prompts come first."""
+    """The answers in the order in which they are done, from batches of `batch_size`. Long prompts come first."""
     reader = PrefixCache(model, [answer.read for answer in waiting])
     queue = deque(sorted(waiting, key=lambda answer: reader.rank(answer.read)))
     batch: list[PendingAnswer] = []
@@ -92,7 +92,7 @@ def decode(
 
 
 def _go_on(model: Any, tokenizer: Any, batch: Sequence[PendingAnswer], past: Past, asked: Generation) -> Past:
-    """Adds to each answer of a batch until enough of them are done."""
+    """Generates tokens for each answer of a batch until enough of them are done."""
     texts = [answer.prompt + answer.said for answer in batch]
     ids, mask = pad(texts, model.device, left=True, token=tokenizer.pad_token_id)
     width = ids.shape[1]
@@ -117,7 +117,7 @@ def _done(tokenizer: Any, asked: Generation, answers: Sequence[Sequence[int]]) -
 
 
 class Enough(StoppingCriteria):  # type: ignore[misc]
-    """Which answers of a batch are done; where enough of them are, all stop, to let the next prompts in."""
+    """Tells which answers of a batch are done; all of them, once enough are done, so that new prompts can follow."""
 
     def __init__(self, tokenizer: Any, asked: Generation, before: Sequence[list[int]], start: int) -> None:
         self.tokenizer, self.asked, self.before, self.start = tokenizer, asked, before, start

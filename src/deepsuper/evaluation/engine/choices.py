@@ -1,4 +1,4 @@
-"""Log-probabilities of the choices of multiple-choice items: a context that several share is read once."""
+"""Log-probabilities of the choices of multiple-choice items. A context that several choices share is read once."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ ContextAndChoice = tuple[Tokens, Tokens]
 
 
 def trim(context: Sequence[int], choice: Sequence[int], max_length: int) -> tuple[Tokens, Tokens]:
-    """Both, cut on the left to what the model can read: the last token of a choice is never read."""
+    """Both, cut on the left to the model's longest input, which need not hold the last token of the choice."""
     cut = max(0, len(context) + len(choice) - max_length - 1)
     return tuple(context[min(cut, len(context) - 1) :]), tuple(choice)
 
 
 def score_choices(cache: PrefixCache, rows: Sequence[ContextAndChoice], dtype: torch.dtype | None) -> list[ChoiceScore]:
-    """log P(choice | context), and whether it is what the model would say, of each (context, choice).
+    """The score of each (context, choice).
 
-    All but the last token of every context run once, as `cache` reads them; their keys and values are then dealt to
-    the choices, which run padded on the right behind the context's last token, those of like length together. Choices
-    that differ in their last token alone share a row.
+    All but the last token of every context are read once, by `cache`. Their keys and values are copied to the rows of
+    the choices. A row is the context's last token and the choice, padded on the right; rows of similar length are read
+    together. Choices that differ in their last token alone share a row.
     """
     contexts = list(dict.fromkeys(context for context, _ in rows))
     number = {context: n for n, context in enumerate(contexts)}
@@ -54,7 +54,7 @@ def score_choices(cache: PrefixCache, rows: Sequence[ContextAndChoice], dtype: t
 def _read_behind(
     model: Any, past: Past, rows: Sequence[Tokens], dtype: torch.dtype | None
 ) -> tuple[Sequence[torch.Tensor], Sequence[torch.Tensor]]:
-    """The log-probabilities behind each token of each row, [tokens, V], and the likeliest next tokens, [tokens]."""
+    """The log-probabilities after each token of each row, [tokens, V], and the most likely next tokens, [tokens]."""
     ids, behind = pad(rows, model.device, left=False)
     options: dict[str, Any] = {}
     if past.width:
@@ -64,17 +64,17 @@ def _read_behind(
     lengths = [len(row) for row in rows]
     logits = logits_at(model, ids, lengths, options)
     said = logits.argmax(-1)
-    # In place where it may be: pages that are touched for the first time cost more than what is written there.
+    # In place where possible: new memory pages cost more than the computation.
     in_place = dtype in (None, logits.dtype)
     values = torch.log_softmax(logits, -1, out=logits) if in_place else F.log_softmax(logits, -1, dtype=dtype)
     return torch.split(values, lengths), torch.split(said, lengths)
 
 
 def logits_at(model: Any, ids: torch.Tensor, lengths: Sequence[int], options: dict[str, Any]) -> torch.Tensor:
-    """The logits at the first `lengths[n]` positions of each row n, one row behind the other. (B, T) -> (N, V).
+    """The logits at the first `lengths[n]` positions of each row n, concatenated. (B, T) -> (N, V).
 
-    The states behind them never reach W_out, which for a large vocabulary is most of the work; what the model does
-    with its logits (a soft cap, a scale) stays its own.
+    The other states are not projected by W_out, which for a large vocabulary is most of the work. What the model does
+    to its logits (a soft cap, a scale) is kept.
     """
     kept = torch.arange(ids.shape[1]) < torch.tensor(lengths)[:, None]
 

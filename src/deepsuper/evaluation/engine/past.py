@@ -1,4 +1,4 @@
-"""What a model remembers of a batch: keys and values, which grow in place and whose rows are dealt into new batches."""
+"""Keys and values of a batch, which grow in place, and whose rows can be combined into new batches."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from transformers import Cache
 from transformers.cache_utils import DynamicLayer
 
 ROOM = 64
-"""Tokens for which there is room behind those of a batch, each time it is laid out anew."""
+"""Tokens that are allocated beyond those of a batch, each time its tensors are made."""
 PASS = 128
-"""Tokens that a model reads in about the time that a forward pass takes beside its tokens: less padding than that is
-cheaper than one more pass.
+"""Tokens that take about as long as the fixed cost of one forward pass: less padding than that is cheaper than one
+more pass.
 """
 
 
 class Room:
-    """A tensor, [rows, heads, tokens, dimensions], that grows by tokens where it lies, as long as there is room."""
+    """A tensor, [rows, heads, tokens, dimensions], that grows by tokens in place, as long as there is room."""
 
     def __init__(self) -> None:
         self.whole = self.used = torch.empty(0)
 
     def reserve(self, rows: int, tokens: int, like: torch.Tensor) -> torch.Tensor:
-        """Zeros for so many rows of so many tokens, with room behind them."""
+        """Zeros for so many rows and tokens, with room for more tokens."""
         self.whole = like.new_zeros(rows, like.shape[1], tokens + ROOM, like.shape[-1])
         self.used = self.whole[:, :, :tokens]
         return self.used
 
     def append(self, kept: torch.Tensor, new: torch.Tensor) -> torch.Tensor:
-        """`kept` and then `new`; `kept` stays where it is if it is what was used so far."""
+        """`kept` and then `new`. `kept` is not copied if it is the used part of this tensor."""
         start = kept.shape[-2]
         end = start + new.shape[-2]
         if kept is not self.used or end > self.whole.shape[-2]:
@@ -44,7 +44,7 @@ class Room:
 
 
 class RoomyLayer(DynamicLayer):  # type: ignore[misc]
-    """Keys and values with room behind them for the next token, for which `DynamicLayer` copies all before it."""
+    """Keys and values with room for the next tokens; `DynamicLayer` copies all of them for each new token."""
 
     def lazy_initialization(self, key_states: torch.Tensor, value_states: torch.Tensor) -> None:
         super().lazy_initialization(key_states, value_states)
@@ -52,7 +52,7 @@ class RoomyLayer(DynamicLayer):  # type: ignore[misc]
         self.rooms = Room(), Room()
 
     def reserve(self, rows: int, tokens: int, like: DynamicLayer) -> None:
-        """Zeros for so many rows of so many tokens, of the same kind as another layer's."""
+        """Zeros for so many rows and tokens, with the data type, heads and device of another layer."""
         self.lazy_initialization(like.keys, like.values)
         of_keys, of_values = self.rooms
         self.keys, self.values = of_keys.reserve(rows, tokens, like.keys), of_values.reserve(rows, tokens, like.values)
@@ -69,28 +69,28 @@ class RoomyLayer(DynamicLayer):  # type: ignore[misc]
 
 @dataclass(frozen=True)
 class Past:
-    """Keys and values of each layer, and the mask of what is no padding, [rows, tokens]. Padding stands on the left."""
+    """Keys and values of each layer, and their attention mask, [rows, tokens]. Padding is on the left."""
 
     cache: Cache
     mask: torch.Tensor
 
     @classmethod
     def empty(cls, rows: int, device: Any) -> Past:
-        """Of prompts of which nothing was read yet."""
+        """The past of prompts before anything was read."""
         return cls(Cache(layer_class_to_replicate=RoomyLayer), torch.ones(rows, 0, dtype=torch.long, device=device))
 
     @property
     def width(self) -> int:
-        """Tokens of the longest row."""
+        """The tokens of the longest row."""
         return int(self.mask.shape[1])
 
     def grown(self) -> Past:
-        """The same behind forward passes in which every row read as many tokens, none of them padding."""
+        """The same after forward passes in which every row read the same number of tokens, without padding."""
         more = self.cache.get_seq_length() - self.width
         return Past(self.cache, F.pad(self.mask, (0, more), value=1))
 
     def pieces(self, rows: Iterable[int]) -> list[Piece]:
-        """Some rows, whole."""
+        """Some rows, each with all its tokens."""
         lengths = self.mask.sum(1).tolist()
         return [Piece(self, row, self.width - lengths[row], lengths[row]) for row in rows]
 
@@ -106,8 +106,8 @@ class Piece:
 
 
 def compose(pieces: Sequence[Piece], *, spend: bool = False) -> Past:
-    """One batch of pieces, padded on the left. `spend`: what they are taken from is let go layer by layer, so that
-    little is held twice.
+    """One batch of pieces, padded on the left. `spend`: the layers of their sources are freed one by one while they are
+    copied, so that little is held twice.
     """
     device = pieces[0].past.mask.device
     mask = pad([(0,) * piece.length for piece in pieces], device, left=True)[1]
@@ -136,7 +136,7 @@ def pad(rows: Sequence[Sequence[int]], device: Any, *, left: bool, token: int = 
 
 
 def in_passes(lengths: Sequence[int]) -> list[list[int]]:
-    """Which rows of such lengths to read in one forward pass, so that padding and passes cost least; longest first."""
+    """The indices of the rows in each forward pass, so that padding and passes cost least; longest rows first."""
     order = sorted(range(len(lengths)), key=lengths.__getitem__)
     cost, cut = {0: 0}, {0: 0}
     for end in range(1, len(order) + 1):

@@ -1,4 +1,4 @@
-"""Prefix caching: what several prompts begin with is read once for all, such as a passage with five questions."""
+"""Prefix caching: what several prompts begin with, such as a passage with five questions, is read once."""
 
 from __future__ import annotations
 
@@ -16,22 +16,23 @@ Tokens = tuple[int, ...]
 
 
 def keeps_keys(model: Any) -> bool:
-    """Whether all that a model remembers of its past are keys and values: only those can be cut and dealt anew."""
+    """Whether a model's whole state are keys and values: only those can be cut and combined into new batches."""
     layers = DynamicCache(config=model.config).layers
     return not model._is_stateful and all(type(layer) in (DynamicLayer, DynamicSlidingWindowLayer) for layer in layers)
 
 
 @dataclass(frozen=True)
 class Prefix:
-    """What a group of prompts begins with, and how long the longest of them is."""
+    """The common beginning of a group of prompts, and the length of the longest of them."""
 
     tokens: Tokens
     longest: int
 
 
 def shared_prefixes(prompts: Iterable[Tokens]) -> dict[Tokens, Prefix]:
-    """The prefix of each prompt that shares one with others: at least half of each of them. A prompt joins its
-    neighbours (in the order of the tokens) only where that does not lessen what they save together.
+    """The prefix of each prompt that shares one with others. It is at least half of each of them.
+
+    A prompt joins the group before it (in the order of the tokens) only where the group then saves no fewer tokens.
     """
     found: dict[Tokens, Prefix] = {}
     group: list[Tokens] = []
@@ -51,12 +52,12 @@ def shared_prefixes(prompts: Iterable[Tokens]) -> dict[Tokens, Prefix]:
 
 
 def _common(one: Tokens, other: Tokens) -> int:
-    """How many tokens two prompts begin with alike."""
+    """The number of tokens at the beginning that are the same in both."""
     return next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
 class PrefixCache:
-    """Reads batches of `prompts`, their keys and values; the prefixes of the last batch are at hand for the next."""
+    """Reads batches of `prompts` into keys and values. The prefixes of the last batch are kept for the next one."""
 
     def __init__(self, model: Any, prompts: Iterable[Tokens]) -> None:
         self.model = model
@@ -64,15 +65,15 @@ class PrefixCache:
         self._kept: dict[Tokens, Piece] = {}
 
     def rank(self, prompt: Tokens) -> tuple[int, Tokens, int, Tokens]:
-        """Sorted by this, prompts of one prefix stand side by side, and long ones come first."""
+        """A sort key: prompts of one prefix are neighbours, and long ones come first."""
         prefix = self._prefixes.get(prompt, Prefix((), len(prompt)))
         return -prefix.longest, prefix.tokens, -len(prompt), prompt
 
     def read(self, prompts: Sequence[Tokens]) -> Past:
-        """What the model remembers of a batch, padded on the left.
+        """The keys and values of a batch, padded on the left.
 
-        Each prefix is read once and dealt to its prompts, which then all read the same number of tokens, so that no
-        padding stands between.
+        Each prefix is read once and copied to its prompts. All prompts then read the same number of further tokens, so
+        that there is no padding inside a row.
         """
         prefixes = [self._prefixes.get(prompt) for prompt in prompts]
         heads = [prompt if prefix is None else prefix.tokens for prompt, prefix in zip(prompts, prefixes, strict=True)]
@@ -89,7 +90,7 @@ class PrefixCache:
         return self._go_on([prompt[-behind:] if behind else () for prompt in prompts], compose(parts, spend=True))
 
     def _begin(self, prompts: Sequence[Tokens]) -> list[Piece]:
-        """What the model remembers of each prompt, read from its first token on; those of like length together."""
+        """The keys and values of each prompt, read from its first token on; prompts of similar length together."""
         pieces: dict[int, Piece] = {}
         for one in in_passes([len(prompt) for prompt in prompts]):
             past = self._go_on([prompts[n] for n in one], Past.empty(len(one), self.model.device))
@@ -97,7 +98,7 @@ class PrefixCache:
         return [pieces[n] for n in range(len(prompts))]
 
     def _go_on(self, prompts: Sequence[Tokens], past: Past) -> Past:
-        """`past` and the keys and values of some prompts: all are kept, sliding windows or not."""
+        """`past` extended by the keys and values of some prompts. All are kept, also in layers with a window."""
         ids, mask = pad(prompts, self.model.device, left=True)
         mask = torch.cat([past.mask, mask], dim=1)
         positions = (mask.cumsum(1) - 1).clamp(min=0)[:, past.width :]

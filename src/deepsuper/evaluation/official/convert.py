@@ -1,4 +1,4 @@
-"""Official downloads -> DATA_DIR/BENCHMARK/LANGUAGE.jsonl: which file of a download holds a language, and its rows."""
+"""Official downloads -> DATA_DIR/BENCHMARK/LANGUAGE.jsonl: finds the file of a language and reads its rows."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CODE = r"[a-z]{2}|[a-z]{3}_[A-Z][a-z]{3}"
 
 
 def convert(benchmark: str, source: Path, data_dir: Path, languages: Sequence[str]) -> dict[Path, int]:
-    """Files written, and the rows of each. Raises: UserError as `read_official`, before any file is written."""
+    """The files that were written, and their numbers of rows. Raises: UserError as `read_official`, before writing."""
     if not languages:
         raise UserError("languages: need one or more")
     check_folder("data_dir", data_dir / benchmark)
@@ -67,7 +67,7 @@ def _patterns(benchmark: Benchmark, language: str | None) -> list[str]:
 
 
 def _fits(pattern: str, code: str, found: Sequence[Member]) -> list[tuple[Member, str]]:
-    """The files whose names fit, and the language in each."""
+    """The files whose names match, and the language in each name."""
     first, _, rest = pattern.partition("LANG")
     whole = first + (code + rest.replace("LANG", "(?P=lang)") if "LANG" in pattern else "")
     matches = ((member, re.fullmatch(rf"(?:.*/)?{whole}", member.name, re.IGNORECASE)) for member in found)
@@ -75,7 +75,7 @@ def _fits(pattern: str, code: str, found: Sequence[Member]) -> list[tuple[Member
 
 
 def _choose(benchmark: Benchmark, source: Path, found: Sequence[Member], language: str) -> tuple[str, list[Member]]:
-    """The first pattern that fits a file, and its files. Raises: UserError that says what the source has."""
+    """The first pattern that matches a file, and the files that it matches. Raises: UserError as `_without` says."""
     codes = benchmark.download.codes
     for pattern in _patterns(benchmark, language):
         chosen: list[Member] = []
@@ -124,7 +124,7 @@ def checked_rows(
 ) -> list[dict[str, Any]]:
     """The rows of a benchmark with the local layout's fields, every value checked. Raises: UserError naming the place.
 
-    `named`: the file's name tells the language; else each record must. An id that is missing is the row's place.
+    `named`: the file's name tells the language; else each record must. A row without an id gets its place as its id.
     """
     rows: list[dict[str, Any]] = []
     seen: dict[str, Where] = {}

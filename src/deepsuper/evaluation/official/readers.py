@@ -1,4 +1,4 @@
-"""One reader for each file format: a member of a download -> where, and the object, of each row."""
+"""One reader for each file format: a member of a download -> the place and the object of each row."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MMLU_COLUMNS = ("question", "A", "B", "C", "D", "answer")
 
 
 def text_lines(member: Member) -> Iterator[tuple[str, str]]:
-    """Where, and the text, of each line, without its end and without a BOM. Raises: UserError if it is not UTF-8."""
+    """The place and the text of each line, without line end and BOM. Raises: UserError if it is not UTF-8."""
     for number, line in member.lines():
         where = f"{member.where}:{number}"
         yield where, _decode(line, where).rstrip("\r\n")
@@ -43,7 +43,7 @@ def json_document(member: Member) -> Iterator[Located]:
     except json.JSONDecodeError as error:
         raise UserError(f"{member.where}:{error.lineno}: not JSON ({error}): fetch the file again") from error
     except RecursionError as error:
-        raise UserError(f"{member.where}: JSON that is nested too deep: fetch the file again") from error
+        raise UserError(f"{member.where}: JSON that is nested too deeply: fetch the file again") from error
     if isinstance(document, dict) and isinstance(document.get("data"), list):
         yield from _squad(member.where, document["data"])
         return
@@ -75,14 +75,14 @@ def _squad(name: str, articles: list[Any]) -> Iterator[Located]:
 
 
 def tab_separated(member: Member) -> Iterator[Located]:
-    """Columns by a header; quotation marks are text like any other letter, as in XNLI."""
+    """Columns named by a header. Quotation marks are ordinary text, as in XNLI."""
     return _table((where, line.split("\t")) for where, line in text_lines(member) if line)
 
 
 def story_columns(member: Member) -> Iterator[Located]:
-    """`tab_separated`, and a field that is wholly in quotation marks is taken out of them, as the hub's reader does.
+    """`tab_separated`, where quotation marks around a whole field are removed, as the hub's reader does.
 
-    Marks that do not enclose the field, or are not doubled inside, stay: they are the story's own.
+    Marks that do not enclose the field, or are not doubled inside, are part of the story and stay.
     """
     for where, row in tab_separated(member):
         yield where, {_unquoted(name): _unquoted(value) for name, value in row.items()}
@@ -156,4 +156,4 @@ READERS: dict[str, Callable[[Member], Iterator[Located]]] = {
     ".csv": comma_separated,
     ".parquet": parquet,
 }
-"""By the end of the file's name; the first that fits."""
+"""End of the file's name -> its reader; the first that matches counts."""

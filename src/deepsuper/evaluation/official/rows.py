@@ -1,6 +1,7 @@
-"""One function for each benchmark: an official record, or one that has the local fields, -> the local row.
+"""One function for each format of a row: a record of an official file, of the hub or of the local layout -> the local
+row.
 
-Each raises KeyError for a field that is missing and ValueError for a value that cannot be used.
+Each raises KeyError for a missing field and UserError for a value that cannot be used.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def _checked(value: Any, name: str, *, blank: bool = False) -> str:
 
 
 def texts(value: Any, name: str, *, number: int | None = None, blank: bool = False) -> list[str]:
-    """A list of strings. Raises: UserError where it is none, is empty, or has not `number` of them."""
+    """A list of strings. Raises: UserError where it is no such list, is empty, or has another length than `number`."""
     if not isinstance(value, list | tuple) or not value or (number is not None and len(value) != number):
         need = "a list with a string or more" if number is None else f"a list of {number} strings"
         raise UserError(f"{name} is {str(value)[:40]!r}: need {need}")
@@ -44,7 +45,7 @@ def texts(value: Any, name: str, *, number: int | None = None, blank: bool = Fal
 
 
 def one_of(record: Fields, name: str, values: Mapping[str, int]) -> int:
-    """The number of a label, which may be a number already. Raises: UserError with the labels that there are."""
+    """The number of a label, which may be a number already. Raises: UserError naming the known labels."""
     label = record[name]
     if isinstance(label, str | int) and not isinstance(label, bool) and str(label) in values:
         return values[str(label)]
@@ -54,7 +55,7 @@ def one_of(record: Fields, name: str, values: Mapping[str, int]) -> int:
 def question(record: Fields, language: str) -> dict[str, Any]:
     """XQuAD and MLQA: all golds, with their offsets. Every question has an answer in both."""
     answers = record["answers"]
-    if isinstance(answers, dict):  # as the hub has them
+    if isinstance(answers, dict):  # the hub's format
         golds, starts = answers["text"], answers["answer_start"]
     elif isinstance(answers, list) and all(isinstance(answer, dict) for answer in answers):
         golds, starts = [a["text"] for a in answers], [a["answer_start"] for a in answers]
@@ -82,7 +83,7 @@ def open_question(record: Fields, language: str) -> dict[str, Any]:
 
 
 def truthful(record: Fields, language: str) -> dict[str, Any]:
-    """TruthfulQA: the choices and the place of the right one; MC2 where it is there."""
+    """TruthfulQA: the choices and the place of the right one; those of MC2 if the record has them."""
     if "mc1_label" in record:
         choices = texts(record["mc1_choices"], "mc1_choices")
         label = one_of(record, "mc1_label", _numbers(len(choices)))
@@ -154,14 +155,14 @@ def story(record: Fields, language: str) -> dict[str, Any]:
 
 
 def four_choices(record: Fields, language: str) -> dict[str, Any]:
-    """MMLU. A choice may be empty: what is scored is its letter."""
+    """MMLU. A choice may be empty, since its letter is scored."""
     name = "instruction" if "instruction" in record else "question"
     names = next((names for names in (OPTIONS, "ABCD") if names[0] in record), None)
     if names is None:
         choices = texts(record["choices"], "choices", number=4, blank=True)
     else:
         choices = [text(record, one, blank=True) for one in names]
-    # Letters first: they are what a message should name.
+    # Letters come first because an error message lists them.
     letters = {"A": 0, "B": 1, "C": 2, "D": 3}
     answer = record["answer"]
     return {

@@ -1,4 +1,4 @@
-"""The files of a download, whether it is a file, a folder or an archive: nothing is unpacked to disk."""
+"""The files of a download: a file, a folder or an archive, which is not unpacked to disk."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from deepsuper.common.errors import UserError
 LIMIT = 1 << 30
 """Bytes of one file, unpacked: twenty times the largest of the official ones, and far below a machine's memory."""
 TAR = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
-# RuntimeError: zipfile raises it for a password and (its subclass NotImplementedError) for unknown packing; IndexError
-# and struct.error: it reads on in a directory that is damaged.
+# zipfile raises RuntimeError for a password, its subclass NotImplementedError for an unknown compression, and
+# IndexError and struct.error for a damaged directory.
 BROKEN = (
     OSError, EOFError, RuntimeError, IndexError, struct.error, zlib.error, lzma.LZMAError, zipfile.BadZipFile,
     tarfile.TarError,
@@ -30,7 +30,7 @@ BROKEN = (
 
 @dataclass(frozen=True)
 class Member:
-    """One file of a source. `name`: its path there, without .gz; `where`: what messages call it."""
+    """One file of a source. `name`: its path there, without .gz; `where`: its name in messages."""
 
     name: str
     where: str
@@ -58,16 +58,16 @@ class Member:
 def members(source: Path) -> Iterator[list[Member]]:
     """The files of a source by name, readable until the context ends.
 
-    Hidden files and what macOS adds (`__MACOSX`, `._name`) are left out. Raises: UserError where it cannot be read.
+    Hidden files and those that macOS adds (`__MACOSX`, `._name`) are left out. Raises: UserError if it cannot be read.
     """
     if not source.exists():
         raise UserError(f"{source}: no such file or folder: name the download, or the folder that it was unpacked to")
     with ExitStack() as stack:
         try:
             mark, found = _files(source, stack)
-        except (*BROKEN, ValueError) as error:  # ValueError: names that are no text, places before the file's begin
-            said = " ".join(str(error).split())  # tarfile's takes five lines
-            raise UserError(f"{source}: cannot be read ({said}): fetch it again") from error
+        except (*BROKEN, ValueError) as error:  # ValueError: bad names, negative offsets
+            message = " ".join(str(error).split())  # tarfile's has five lines
+            raise UserError(f"{source}: cannot be read ({message}): fetch it again") from error
         yield [
             Member(name.removesuffix(".gz"), f"{source}{mark}{name}" if mark else str(source), opener)
             for name, opener in sorted(found.items())
@@ -76,7 +76,7 @@ def members(source: Path) -> Iterator[list[Member]]:
 
 
 def _files(source: Path, stack: ExitStack) -> tuple[str, dict[str, Callable[[], Any]]]:
-    """What stands between a source and its files in messages, and path inside the source -> what opens it."""
+    """The mark between a source and its files in messages, and path inside the source -> a function that opens it."""
     name = source.name.lower()
     if source.is_dir():
         return "/", {p.relative_to(source).as_posix(): partial(p.open, "rb") for p in source.rglob("*") if p.is_file()}
@@ -86,7 +86,7 @@ def _files(source: Path, stack: ExitStack) -> tuple[str, dict[str, Callable[[], 
     if name.endswith(TAR):
         archive = stack.enter_context(tarfile.TarFile.open(source))
         found: dict[str, Callable[[], Any]] = {m.name: partial(archive.extractfile, m) for m in archive if m.isfile()}
-        # tarfile stops at the archive's end mark: the packing's checksum stands behind it, and is only compared there.
+        # tarfile stops at the end mark of the archive. The checksum of the compression follows: read on to check it.
         while archive.fileobj is not None and archive.fileobj.read(1 << 20):
             pass
         return "!", found
