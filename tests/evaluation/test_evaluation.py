@@ -38,6 +38,7 @@ def test_every_benchmark_runs_on_local_rows_and_keeps_every_item(tmp_path, data,
         for key, score in record["scores"].items():
             items = read_items(tmp_path, key, profile)
             assert score["items"] == len(items) == 2 and len(score["data"]["sha256"]) == 64
+            assert score["engine"] == "own"
             assert score["mean"] == pytest.approx(MEASURES[score["metric"]].of(items))
             assert score["low"] <= score["mean"] <= score["high"] and score["stderr"] >= 0.0
             assert items[0]["id"] == f"{key.split('/')[0]}-0"

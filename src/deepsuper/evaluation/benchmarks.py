@@ -57,6 +57,7 @@ class Benchmark:
         to_hub: Makes the hub's row of a local one.
         source: Where it is published.
         download: Where the official download holds the rows.
+        folders: The harness's folders that hold these tasks.
         values: What the fields hold, where their names do not say it.
         also: The measures beside `metric`.
         own: Task -> its whole configuration, where the harness has no such task.
@@ -72,6 +73,7 @@ class Benchmark:
     to_hub: Callable[[dict[str, Any]], dict[str, Any]]
     source: str
     download: Download
+    folders: tuple[str, ...] = ()
     values: str = ""
     also: tuple[str, ...] = ()
     own: Mapping[str, dict[str, Any]] = field(default_factory=dict)
@@ -124,6 +126,7 @@ _TABLE = (
     Benchmark(
         name="xquad",
         tasks=_named("xquad_{}", "en", "zh", "vi", "ar"),
+        folders=("xquad",),
         metric="f1",
         also=_WRITTEN,
         fields=("context", "question", "answers"),
@@ -138,6 +141,7 @@ _TABLE = (
     Benchmark(
         name="mlqa",
         tasks=_named("mlqa_{0}_{0}", "en", "zh", "vi", "ar"),
+        folders=("mlqa",),
         metric="f1",
         also=_WRITTEN,
         fields=("context", "question", "answers"),
@@ -163,6 +167,7 @@ _TABLE = (
     Benchmark(
         name="truthfulqa",
         tasks={"en": "truthfulqa_mc1", **_named("truthfulqa_{}_mc1", "zh", "vi", "ar")},
+        folders=("truthfulqa", "okapi"),
         metric="acc",
         titles={"acc": "MC1"},
         fields=("question", "mc1_choices", "mc1_label"),
@@ -180,6 +185,7 @@ _TABLE = (
     Benchmark(
         name="xnli",
         tasks=_named("xnli_{}", "en", "zh", "vi", "ar"),
+        folders=("xnli",),
         metric="acc",
         fields=("premise", "hypothesis", "label"),
         values="label: 0 entailment, 1 neutral, 2 contradiction",
@@ -199,6 +205,7 @@ _TABLE = (
     Benchmark(
         name="xcopa",
         tasks=_named("xcopa_{}", "zh", "vi"),
+        folders=("xcopa",),
         metric="acc",
         fields=("premise", "choice1", "choice2", "question", "label"),
         values="question: cause or effect; label: 0 (choice1) or 1 (choice2)",
@@ -218,6 +225,7 @@ _TABLE = (
     Benchmark(
         name="xstorycloze",
         tasks=_named("xstorycloze_{}", "en", "zh", "ar"),
+        folders=("xstorycloze",),
         metric="acc",
         fields=("sentences", "endings", "label"),
         values="sentences: a list of four; endings: of two; label: the place of the right one, 0 or 1",
@@ -230,6 +238,7 @@ _TABLE = (
     Benchmark(
         name="mmlu",
         tasks=_named("m_mmlu_{}", "en", "zh", "vi", "ar"),
+        folders=("mmlu", "okapi"),
         metric="acc",
         fields=("question", "choices", "answer"),
         values="choices: a list of four; answer: the place of the right one, 0 to 3, or A to D",

@@ -11,23 +11,21 @@ from typing import Any
 
 from deepsuper.common.errors import UserError
 from deepsuper.config import EvalConfig, ModelConfig
+from deepsuper.evaluation.benchmarks import BENCHMARKS
 from deepsuper.evaluation.scorers import exact_match, mkqa_f1, squad_rules
 from deepsuper.models.load import inside_run, load_for_reading, load_tokenizer
 
 _SQUAD = "transformers.data.metrics.squad_metrics"
 
 
-FOLDERS = ("mlqa", "mmlu", "okapi", "truthfulqa", "xcopa", "xnli", "xquad", "xstorycloze")
-"""Where the harness keeps the tasks of `BENCHMARKS`; the index of all its folders takes 20 times as long to read."""
-
-
 @lru_cache(maxsize=1)
 def task_manager() -> Any:
-    """The harness's index of the tasks in FOLDERS, read once."""
+    """The harness's index of the tasks of `BENCHMARKS`, read once. That of all folders takes 20 times as long to read."""
     from lm_eval import tasks
 
     root = Path(tasks.__file__).parent
-    return tasks.TaskManager(include_path=[root / folder for folder in FOLDERS], include_defaults=False)
+    folders = sorted({folder for benchmark in BENCHMARKS.values() for folder in benchmark.folders})
+    return tasks.TaskManager(include_path=[root / folder for folder in folders], include_defaults=False)
 
 
 def task_file(task: str) -> Path:

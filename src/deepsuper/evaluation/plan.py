@@ -147,7 +147,7 @@ def _gather(config: EvalConfig, benchmark: Benchmark, language: str, path: Path)
     if benchmark.own:
         try:
             written = _write_rows(path, fetch_rows(benchmark, language))
-        except ValueError as error:
+        except UserError as error:
             raise Absent(f"{benchmark.name}/{language} ({_first_line(error)})") from error
         return {"url": benchmark.source, "sha256": written}, path
     return {"hub": benchmark.tasks[benchmark.variants(language)[0]]}, None

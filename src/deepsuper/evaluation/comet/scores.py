@@ -194,7 +194,7 @@ def add_comet(items: Sequence[dict[str, Any]], model: str) -> dict[str, str | No
     rows = [{"src": item["source"], "mt": item["prediction"], "ref": item["gold"]} for item in items]
     try:
         scores = comet_scores(python, model, rows, batch_size=16)
-    except ValueError as error:
+    except UserError as error:
         log.warning("comet: left out: %s", error)
         return None
     for item, score in zip(items, scores, strict=True):
