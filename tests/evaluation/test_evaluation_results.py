@@ -1,4 +1,4 @@
-"""What is kept of an evaluation: what is done, what goes on, what is made anew, what is never replaced."""
+"""The results of an evaluation: what is done, what is resumed, what is computed again, what is never replaced."""
 
 from __future__ import annotations
 
