@@ -20,7 +20,7 @@ _SQUAD = "transformers.data.metrics.squad_metrics"
 
 @lru_cache(maxsize=1)
 def task_manager() -> Any:
-    """The harness's index of the tasks of `BENCHMARKS`, read once. That of all folders takes 20 times as long to read."""
+    """The harness's index of the tasks of `BENCHMARKS`, read once. That of all tasks takes 20 times as long."""
     from lm_eval import tasks
 
     root = Path(tasks.__file__).parent

@@ -17,7 +17,7 @@ from deepsuper.evaluation.items import items_file
 log = logging.getLogger("deepsuper")
 
 OTHER_FOLDER = "choose another --output_dir"
-FIELDS = ("items", "metric", "data", "limit", "asks")
+SCORE_FIELDS = ("items", "metric", "data", "limit", "task_version", "asks")
 """What every score has."""
 Asked = Mapping[str, Any]
 """The model with its options, the hashes of its files, the backend, the profile."""
@@ -74,7 +74,7 @@ class Results:
         try:
             found: dict[str, Any] = json.loads(self.file.read_text(encoding="utf-8"))
             for key, score in found["scores"].items():
-                if absent := [name for name in FIELDS if name not in score]:
+                if absent := [name for name in SCORE_FIELDS if name not in score]:
                     raise KeyError(f"{key} has no {', '.join(absent)}")
             found["asked"]["model"]["name"]
         except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -84,9 +84,9 @@ class Results:
         return found
 
 
-def rows_identity(data: Mapping[str, Any] | None) -> Any:
+def rows_identity(data: Mapping[str, Any]) -> Any:
     """What identifies the rows of a score, wherever they are: their hash, or else their name on the hub."""
-    return data and (data.get("sha256") or {name: value for name, value in data.items() if name != "file"})
+    return data.get("sha256") or {name: value for name, value in data.items() if name != "file"}
 
 
 def identity(asked: Asked) -> dict[str, Any]:

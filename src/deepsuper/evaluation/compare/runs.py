@@ -14,14 +14,13 @@ from typing import Any
 from deepsuper.common.errors import UserError
 from deepsuper.evaluation.items import AGAIN, items_file, read_item_lines
 from deepsuper.evaluation.measures import BESIDE, MEASURES, Item, Numbers, measures_of
+from deepsuper.evaluation.results import SCORE_FIELDS
 
 log = logging.getLogger("deepsuper")
 
 DEPTH = 3
 """How many levels below a given folder results.json may be."""
 
-SCORE_FIELDS = ("items", "metric", "data", "limit", "task_version", "asks")
-"""What every score in results.json has."""
 PART_FIELDS = {"in_language": ("mean", "items"), "empty": ("mean",), "comet": ("mean", "model", "version")}
 """What parts of a score have, if they are there."""
 
