@@ -75,7 +75,7 @@ class Results:
             found: dict[str, Any] = json.loads(self.file.read_text(encoding="utf-8"))
             for key, score in found["scores"].items():
                 if absent := [name for name in SCORE_FIELDS if name not in score]:
-                    raise KeyError(f"{key} has no {', '.join(absent)}")
+                    raise UserError(f"{key} has no {', '.join(absent)}")
             found["asked"]["model"]["name"]
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise UserError(
