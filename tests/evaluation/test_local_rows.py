@@ -8,6 +8,7 @@ import re
 import pytest
 
 from deepsuper.cli import main
+from deepsuper.common.errors import UserError
 from deepsuper.evaluation.benchmarks import BENCHMARKS
 from deepsuper.evaluation.local import read_rows
 from failing import fail
@@ -49,7 +50,7 @@ def test_what_the_hub_does_not_give_is_named_and_left_out_or_with_strict_an_erro
 
 
 def fetch_nothing():
-    raise ValueError("no network")
+    raise UserError("no network")
 
 
 def test_a_missing_field_is_named_with_file_line_and_all_fields(tmp_path):

@@ -125,12 +125,12 @@ def _read_results(file: Path) -> tuple[str, str, Mapping[str, Mapping[str, Any]]
 
 
 def _check_score(key: str, score: Mapping[str, Any]) -> None:
-    """Raises: KeyError or UserError if a score lacks what `deepsuper eval` writes."""
+    """Raises: UserError if a score lacks what `deepsuper eval` writes."""
     needed = [*SCORE_FIELDS, *(["empty"] if "in_language" in score else [])]
     found = [(score, needed), *((score[name], names) for name, names in PART_FIELDS.items() if score.get(name))]
     for part, names in found:
         if missing := [name for name in names if name not in part]:
-            raise KeyError(missing[0])
+            raise UserError(f"has no {missing[0]!r}")
     if score["metric"] not in MEASURES:
         raise UserError(f"{key} has the unknown metric {score['metric']!r}")
     parts = (score, *(score.get(name) for name in ("in_language", "empty", *BESIDE)))
