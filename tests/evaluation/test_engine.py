@@ -10,8 +10,9 @@ from lm_eval.models.huggingface import HFLM
 from transformers import AutoModelForCausalLM, MambaConfig
 
 from deepsuper.evaluation.engine import choices, decoder, prefixes
-from deepsuper.evaluation.engine.choose import PRIVATE_NAMES, engine_class, missing_name, warn_harness_runs
+from deepsuper.evaluation.engine.choose import engine_class
 from deepsuper.evaluation.engine.decoder import Decoder
+from deepsuper.evaluation.engine.private_names import PRIVATE_NAMES, missing_name, warn_harness_runs
 from failing import fail
 from local_rows import evaluate, read_items, write_rows
 from tiny import make_model

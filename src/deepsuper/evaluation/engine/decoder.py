@@ -15,8 +15,8 @@ from deepsuper.common.errors import UserError
 from deepsuper.evaluation.benchmarks import BENCHMARKS
 from deepsuper.evaluation.engine.batching import Generation, PendingAnswer, decode
 from deepsuper.evaluation.engine.choices import ChoiceScore, score_choices, trim
-from deepsuper.evaluation.engine.choose import warn_harness_runs
 from deepsuper.evaluation.engine.prefixes import PrefixCache
+from deepsuper.evaluation.engine.private_names import warn_harness_runs
 
 log = logging.getLogger("deepsuper")
 
