@@ -21,7 +21,6 @@ INTERNAL = {
     ("__init__.py", "AttributeError"): "Python asks a module for names it may not have",
     ("common/lines.py", "json.JSONDecodeError"): "the caller adds the file and raises UserError",
     ("config/objective.py", "ValueError"): "the parser checks the choices before; this is for callers in Python",
-    ("evaluation/compare/runs.py", "KeyError"): "the caller catches it and raises UserError with the file",
     ("evaluation/measures.py", "metric"): "an OSError that was caught before: the caller adds the remedy",
     ("evaluation/plan.py", "Absent"): "the caller collects the missing files and raises UserError for all of them",
     ("data/translate/endpoint.py", "answer"): "the error of another thread, raised again in this one",
