@@ -152,7 +152,7 @@ def test_the_commands_of_the_readme_are_valid(tmp_path, monkeypatch, capsys):
     assert (mine.output_dir, mine.training.learning_rate, small.training.max_steps) == ("runs/mine", 1e-5, 20)
     assert "L_LC = 1 - cos(h_1^en, h_1^tgt)" in capsys.readouterr().out
     assert read["run_layers"][0].criteria == ("entropy", "language", "alignment")
-    assert read["run_lens"][1] == "法国的首都是哪里？"
+    assert read["run_lens"][0].text == "法国的首都是哪里？"
     assert read["run_align"][0].tuned == "runs/demo-zh/deep-supervision"
 
 
