@@ -107,3 +107,18 @@ def test_files_and_functions_stay_readable():
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.FunctionDef):
                 assert node.end_lineno - node.lineno < 50, f"{file.name}: {node.name}"
+
+
+def test_no_two_classes_share_a_name():
+    """Classes, and the names of types such as `Bad = Callable[...]`: one word has one meaning in the whole project."""
+    places: dict[str, list[str]] = {}
+    for name, file in MODULES.items():
+        for node in ast.parse(file.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name, []).append(name)
+            elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Subscript | ast.Attribute | ast.BinOp):
+                names = [target.id for target in node.targets if isinstance(target, ast.Name)]
+                for alias in (one for one in names if one[0].isupper() and not one.isupper()):
+                    places.setdefault(alias, []).append(name)
+    shared = {name: modules for name, modules in places.items() if len(modules) > 1}
+    assert not shared

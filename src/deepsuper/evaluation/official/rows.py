@@ -12,7 +12,7 @@ from typing import Any
 from deepsuper.common.errors import UserError
 from deepsuper.common.lines import is_unicode
 
-Fields = Mapping[str, Any]
+OfficialRecord = Mapping[str, Any]
 """A record as a reader gives it: the names and values of its fields."""
 XNLI_LABELS = {"entailment": 0, "neutral": 1, "contradiction": 2}
 """The hub's numbering."""
@@ -21,7 +21,7 @@ OPTIONS = ("option_a", "option_b", "option_c", "option_d")
 MKQA_CODES = {"zh": "zh_cn"}
 
 
-def text(record: Fields, name: str, *, blank: bool = False) -> str:
+def text(record: OfficialRecord, name: str, *, blank: bool = False) -> str:
     """The field as it is. Raises: UserError where it is no string, empty (unless `blank`) or half a surrogate pair."""
     return _checked(record[name], name, blank=blank)
 
@@ -44,7 +44,7 @@ def texts(value: Any, name: str, *, number: int | None = None, blank: bool = Fal
     return [_checked(one, f"{name}[{n}]", blank=blank) for n, one in enumerate(value)]
 
 
-def one_of(record: Fields, name: str, values: Mapping[str, int]) -> int:
+def one_of(record: OfficialRecord, name: str, values: Mapping[str, int]) -> int:
     """The number of a label, which may be a number already. Raises: UserError naming the known labels."""
     label = record[name]
     if isinstance(label, str | int) and not isinstance(label, bool) and str(label) in values:
@@ -52,7 +52,7 @@ def one_of(record: Fields, name: str, values: Mapping[str, int]) -> int:
     raise UserError(f"{name} is {str(label)[:40]!r}: need one of {', '.join(values)}")
 
 
-def question(record: Fields, language: str) -> dict[str, Any]:
+def question(record: OfficialRecord, language: str) -> dict[str, Any]:
     """XQuAD and MLQA: all golds, with their offsets. Every question has an answer in both."""
     answers = record["answers"]
     if isinstance(answers, dict):  # the hub's format
@@ -69,7 +69,7 @@ def question(record: Fields, language: str) -> dict[str, Any]:
     return {**fields, "answers": golds, "answer_start": starts}
 
 
-def open_question(record: Fields, language: str) -> dict[str, Any]:
+def open_question(record: OfficialRecord, language: str) -> dict[str, Any]:
     """MKQA: every right text and alias, sorted; [""] where nothing is right. As its `read_annotations` does."""
     if "queries" not in record:
         golds = texts(record["answers"], "answers", blank=True)
@@ -82,7 +82,7 @@ def open_question(record: Fields, language: str) -> dict[str, Any]:
     return {"question": text(record["queries"], code), "answers": sorted(set(texts(golds, "answers", blank=True)))}
 
 
-def truthful(record: Fields, language: str) -> dict[str, Any]:
+def truthful(record: OfficialRecord, language: str) -> dict[str, Any]:
     """TruthfulQA: the choices and the place of the right one; those of MC2 if the record has them."""
     if "mc1_label" in record:
         choices = texts(record["mc1_choices"], "mc1_choices")
@@ -100,7 +100,7 @@ def truthful(record: Fields, language: str) -> dict[str, Any]:
     return row
 
 
-def _targets(record: Fields, name: str) -> tuple[list[str], list[int]]:
+def _targets(record: OfficialRecord, name: str) -> tuple[list[str], list[int]]:
     """Choices and labels, from {choice: label}, {choices, labels}, the hub's flat fields or the local ones."""
     targets = record.get(f"{name}_targets")
     if isinstance(targets, dict) and isinstance(targets.get("choices"), list):
@@ -117,7 +117,7 @@ def _targets(record: Fields, name: str) -> tuple[list[str], list[int]]:
     return choices, [one_of({f"{name} label": label}, f"{name} label", _numbers(2)) for label in labels]
 
 
-def entailment(record: Fields, language: str) -> dict[str, Any]:
+def entailment(record: OfficialRecord, language: str) -> dict[str, Any]:
     """XNLI: 0 entailment, 1 neutral, 2 contradiction."""
     if "sentence1" not in record:
         fields = {name: text(record, name) for name in ("premise", "hypothesis")}
@@ -126,7 +126,7 @@ def entailment(record: Fields, language: str) -> dict[str, Any]:
     return {**sides, "label": one_of(record, "gold_label", XNLI_LABELS)}
 
 
-def cause_or_effect(record: Fields, language: str) -> dict[str, Any]:
+def cause_or_effect(record: OfficialRecord, language: str) -> dict[str, Any]:
     """XCOPA."""
     fields = {name: text(record, name) for name in ("premise", "choice1", "choice2", "question")}
     if fields["question"] not in ("cause", "effect"):
@@ -134,7 +134,7 @@ def cause_or_effect(record: Fields, language: str) -> dict[str, Any]:
     return {**fields, "label": one_of(record, "label", _numbers(2))}
 
 
-def story(record: Fields, language: str) -> dict[str, Any]:
+def story(record: OfficialRecord, language: str) -> dict[str, Any]:
     """XStoryCloze: the official columns, or the hub's names of them."""
     if "sentences" in record:
         sentences, endings = (
@@ -154,7 +154,7 @@ def story(record: Fields, language: str) -> dict[str, Any]:
     }
 
 
-def four_choices(record: Fields, language: str) -> dict[str, Any]:
+def four_choices(record: OfficialRecord, language: str) -> dict[str, Any]:
     """MMLU. A choice may be empty, since its letter is scored."""
     name = "instruction" if "instruction" in record else "question"
     names = next((names for names in (OPTIONS, "ABCD") if names[0] in record), None)
@@ -172,7 +172,7 @@ def four_choices(record: Fields, language: str) -> dict[str, Any]:
     }
 
 
-def translation(record: Fields, language: str) -> dict[str, Any]:
+def translation(record: OfficialRecord, language: str) -> dict[str, Any]:
     """FLORES: a sentence and its English original."""
     if "english" in record:
         return {name: text(record, name) for name in ("text", "english")}
