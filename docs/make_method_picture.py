@@ -10,8 +10,8 @@ from drawing import Colors, Drawing, write_themes
 PICTURES = Path(__file__).with_name("pictures")
 BLOCKS, I, J = 12, 3, 7
 """How many blocks are drawn, and after which ones the two English texts are read."""
-LEFT, WIDTH, TOP, HEIGHT, GAP = 204, 250, 50, 25, 7
-CARD_LEFT, CARD_WIDTH = 540, 370
+LEFT, WIDTH, TOP, HEIGHT, GAP = 224, 250, 50, 25, 7
+CARD_LEFT, CARD_WIDTH = 560, 370
 TITLE = "Deep supervision: layer i learns the English question, layer j the English answer, layer L the answer itself"
 
 
@@ -39,7 +39,7 @@ CARDS = (
 
 def draw(colors: Colors) -> Drawing:
     """The picture in one of the two themes."""
-    picture = Drawing(930, 524, TITLE)
+    picture = Drawing(950, 524, TITLE)
     picture.text(LEFT + WIDTH / 2, 28, "the model", color=colors.muted, size=13, anchor="middle")
     picture.text(CARD_LEFT, 28, "what its layers are trained to give", color=colors.muted, size=13)
     _stages(picture, colors)
