@@ -291,7 +291,7 @@ NAMED = "need its options by name, got"
         ("model: llama", f"model: {NAMED} llama: --model.name llama, or model: {{name: llama}} in a recipe"),
         ("--objective tft", f"objective: {NAMED} tft: --objective.method tft, or objective: {{method: tft}} in a"),
         ("lora: true", "lora: need its options by name (--lora.OPTION VALUE, or lora: {OPTION: VALUE}), got True"),
-        ("--data.train.pth x", "data.train: there is no option 'pth' (see deepsuper show --help)"),
+        ("--data.train.pth x", "data.train: there is no option 'pth': did you mean path? (see deepsuper show --help)"),
         ("--learning_rate 1", "arguments: --learning_rate 1: did you mean --training.learning_rate? (see deepsuper"),
     ],
 )

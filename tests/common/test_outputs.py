@@ -133,7 +133,7 @@ def test_a_file_that_is_read_is_known_by_any_of_its_names(tmp_path):
     for name in ("rows.jsonl", "link.jsonl", "deep/../rows.jsonl"):
         with pytest.raises(ValueError, match="would overwrite a file that is read: choose another output"):
             check_not_read("output", [tmp_path / name], read)
-    with pytest.raises(ValueError, match=r"rows\.jsonl\.partial: would be"):
+    with pytest.raises(ValueError, match=r"rows\.jsonl\.partial: would overwrite"):
         check_not_read("output", [tmp_path / "rows.jsonl"], [tmp_path / "rows.jsonl.partial"])
 
 

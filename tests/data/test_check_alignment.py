@@ -132,7 +132,7 @@ def test_a_file_whose_sides_are_shuffled_has_an_error_as_a_whole(tmp_path, capsy
     (fault,) = file["faults"]
     assert re.match(r"in about \d+% of the rows the two sides do not belong together.*`deepsuper data join`", fault)
     for text in (capsys.readouterr().out, Path("runs/check/report.html").read_text(encoding="utf-8")):
-        assert f"error: {fault}" in text.replace("&#x27;", "'")
+        assert f"error: {fault}" in text.replace("&#39;", "'")
 
 
 @pytest.mark.slow

@@ -321,7 +321,7 @@ SMALL = ["zh.jsonl", "vi.jsonl", "mix.yaml"]
 def test_a_mix_never_writes_over_its_sources_its_recipe_or_what_lies_there(recipe, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     before = {name: (tmp_path / name).read_bytes() for name in SMALL}
-    assert f"{tmp_path}/zh.jsonl: would be written over a file" in fail(
+    assert f"{tmp_path}/zh.jsonl: would overwrite a file that is read" in fail(
         capsys, "data", "mix", str(recipe), "--output_dir", str(tmp_path)
     )
     (tmp_path / "zh.jsonl").rename(tmp_path / "own.jsonl")

@@ -235,7 +235,7 @@ def test_the_rows_are_never_written_over_a_file_that_is_read(run, tmp_path, monk
     rows.rename(tmp_path / "a.skipped.jsonl")
     train = f"[{{language: zh, path: {tmp_path}/a.skipped.jsonl}}]"
     said = fail(capsys, "data", "sdrrl", str(recipe), "--data.train", train, "--output", str(tmp_path / "a.jsonl"))
-    assert "a.skipped.jsonl: would be written over" in said
+    assert "a.skipped.jsonl: would overwrite" in said
 
 
 def test_only_rows_of_a_synthesis_are_written_over(run, tmp_path, monkeypatch, capsys):

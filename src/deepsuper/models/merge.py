@@ -19,13 +19,13 @@ def merge_adapter(config: MergeConfig) -> Path:
     Raises: UserError where the adapter folder holds no adapter, or `output` exists or cannot be written.
     """
     adapter, output = Path(config.adapter), Path(config.output)
+    if output.exists():
+        raise UserError(f"{output}: exists: choose another folder")
+    check_folder("output", output)
     source = replace(config.model, name=config.adapter)
     base = base_of(source)
     if base is None:
         raise UserError(f"{adapter}: no adapter_config.json: need the adapter folder of a LoRA run")
-    if output.exists():
-        raise UserError(f"{output}: exists: choose another folder")
-    check_folder("output", output)
     save_folder(load_merged(source), load_tokenizer(base), output)
     write_merged_card(adapter, output, base.name)
     return output
