@@ -45,6 +45,7 @@ def test_every_option_of_the_cli_page_has_a_meaning():
     assert not re.findall(rf"{name}(?:  +|\n +){kind}", page, re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_the_drawn_pages_are_what_the_source_gives():
     for path, text in make_architecture.outputs().items():
         assert text == path.read_text(encoding="utf-8"), f"{path.name}: run python docs/make_architecture.py"
@@ -117,6 +118,7 @@ def test_the_readme_is_short():
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) < 150
 
 
+@pytest.mark.slow
 def test_the_commands_of_the_readme_are_valid(tmp_path, monkeypatch, capsys):
     """With the README's own recipe and row; what takes long is only called, not done."""
     for name, language in (("mine.yaml", "yaml"), ("rows.jsonl", "json")):

@@ -71,6 +71,7 @@ def no_work(monkeypatch):
     monkeypatch.setattr("deepsuper.models.merge.load_merged", None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bad", BAD)
 @pytest.mark.parametrize("command", FOLDERS)
 def test_a_bad_folder_ends_in_one_line_before_the_work(place, no_work, capsys, command, bad):

@@ -105,6 +105,7 @@ def test_every_row_of_the_papers_tables_has_a_recipe():
     assert names == main | ablation and len(ablation) == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", [p for p in RECIPES if p not in PAPER], ids=lambda p: p.stem)
 def test_every_row_of_a_small_recipe_fits_in_an_empty_folder(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -126,6 +126,7 @@ def test_duplicates_are_found_exactly_nearly_and_by_question():
     assert checked(near, similarity=0.99) == set()
 
 
+@pytest.mark.slow
 def test_one_of_the_rows_that_repeat_each_other_stays_though_the_first_has_a_fault(tmp_path):
     rows = [good_row(n) for n in range(40)]
     faulty = {**rows[3], "id": "faulty", "output_en": "n/a"}
@@ -176,6 +177,7 @@ def test_the_language_of_a_file_is_told_from_its_texts(tmp_path):
         read_source(short, None)
 
 
+@pytest.mark.slow
 @needs_shared
 @pytest.mark.parametrize("language", ["zh", "vi", "ar"])
 def test_every_row_made_of_xquad_is_named(language):

@@ -83,6 +83,7 @@ def test_the_index_finds_a_shared_run_if_and_only_if_there_is_one(item, text, le
     assert bool(list(index.find([text]))) == (shared or whole)
 
 
+@pytest.mark.slow
 def test_rows_with_another_target_side_get_a_low_score(tmp_path):
     rng = random.Random(0)
     numbers = list(range(900))
@@ -153,6 +154,7 @@ def test_mispaired_rows_of_real_files_are_flagged_and_others_are_not(name):
         assert low[places].mean() > 0.5 and low.sum() - low[places].sum() <= 4
 
 
+@pytest.mark.slow
 @needs_shared
 def test_an_answer_of_another_row_under_a_right_prompt_is_flagged():
     with gzip.open(SHARED / "data" / "parallel" / "alpaca.vi.jsonl.gz") as lines:
@@ -165,6 +167,7 @@ def test_an_answer_of_another_row_under_a_right_prompt_is_flagged():
     assert low[places].mean() > 0.75 and low.sum() - low[places].sum() <= 1 and not found.faults
 
 
+@pytest.mark.slow
 def test_a_file_too_small_to_be_scored_says_so(tmp_path):
     for count, language, told in ((29, "zh", True), (30, "zh", False), (499, "xx", True)):
         path = write_lines(tmp_path / "rows.jsonl", [good_row(n) for n in range(count)])

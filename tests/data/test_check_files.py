@@ -47,6 +47,7 @@ def original(record: dict[str, str]) -> bytes:
     return record["line"].encode() if "line" in record else base64.b64decode(record["line_base64"])
 
 
+@pytest.mark.slow
 @given(LINES, st.sampled_from([b"\n", b"\r\n"]), st.booleans(), st.booleans())
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_kept_and_removed_lines_are_the_input(tmp_path, lines, ending, last, packed):
@@ -78,6 +79,7 @@ def test_kept_and_removed_lines_are_the_input(tmp_path, lines, ending, last, pac
     )
 
 
+@pytest.mark.slow
 @given(st.text(max_size=200), st.text(max_size=200), st.sampled_from(["zh", "vi", "ar", "xx"]))
 @settings(max_examples=150, deadline=None)
 def test_no_text_breaks_a_check(english, target, language):
@@ -87,6 +89,7 @@ def test_no_text_breaks_a_check(english, target, language):
     assert all(len(finding.detail) < 400 and "\n" not in finding.detail for finding in found)
 
 
+@pytest.mark.slow
 def test_a_very_long_text_is_checked_in_bounded_time():
     long = {**good_row(1), "output": "很长。" * 300_000, "output_en": "A long word. " * 200_000}
     row = Row(**long, language="zh", where=Place("f", 1))
@@ -100,6 +103,7 @@ def test_a_truncated_archive_is_refused_by_name_and_nothing_is_written(tmp_path,
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("line", "words"),
     [
@@ -133,6 +137,7 @@ def test_a_mistake_ends_in_one_line(tmp_path, monkeypatch, capsys, line, words):
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.slow
 def test_a_line_that_is_too_long_is_a_finding(tmp_path):
     path = write_lines(
         tmp_path / "rows.jsonl", [good_row(0), b"x" * (MAX_LINE + 1), good_row(2), b"y" * (MAX_LINE + 1)]
@@ -155,6 +160,7 @@ def test_a_missing_package_is_named_with_the_extra_that_has_it(tmp_path, monkeyp
     assert words in fail(capsys, "data", "translate", path, "--lang", "vi", "--output", output, "--model", "nowhere")
 
 
+@pytest.mark.slow
 def test_the_command_writes_a_report_and_both_files(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     rows = [good_row(n) for n in range(40)]
@@ -183,6 +189,7 @@ def test_the_command_writes_a_report_and_both_files(tmp_path, monkeypatch, capsy
     assert "kept 39 lines" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_several_processes_find_what_one_finds(tmp_path, monkeypatch):
     monkeypatch.setattr("deepsuper.data.check.run.MANY", 10)
     rows = [good_row(n) for n in range(30)]
@@ -228,6 +235,7 @@ def test_an_empty_file_has_a_report(tmp_path):
     assert "0 rows" in make_page([one], CONFIG)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium on the PATH (Debian: chromium)")
 def test_the_page_is_legible_and_runs_nothing(tmp_path):
     from playwright.sync_api import sync_playwright

@@ -42,6 +42,7 @@ def quality(pairing, english, target) -> tuple[float, float]:
     return right / max(1, len(pairing.pairs)), right / possible
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("dropped_en", "dropped_tgt", "swapped"), [(0, 0.1, 0.02), (0.1, 0.1, 0.02), (0.5, 0, 0)])
 def test_rows_without_ids_are_paired_though_some_are_gone_and_some_have_moved(
     tmp_path, dropped_en, dropped_tgt, swapped
@@ -68,6 +69,7 @@ def test_rows_in_order_are_paired_by_order(tmp_path):
     assert not aside and pairing.low == 0 and rows[6]["id"] == "en-7"
 
 
+@pytest.mark.slow
 def test_an_order_that_slips_is_refused_with_the_first_place(tmp_path):
     english, target = make_sides(800)
     slipped = [*english[:300], *english[301:]], [*target[:600], *target[601:]]
@@ -85,6 +87,7 @@ def test_two_rows_in_each_other_s_place_are_no_slip_but_score_low(tmp_path):
     assert len(pairing.pairs) == 600 and 1 <= pairing.low <= 3
 
 
+@pytest.mark.slow
 def test_a_shuffled_file_is_refused(tmp_path):
     english, target = make_sides(600)
     random.Random(0).shuffle(target)
@@ -111,6 +114,7 @@ def test_ids_pair_rows_in_any_order_and_keep_their_names(tmp_path):
     assert [row["id"] for row in rows] == [record["id"] for record in english] and not aside
 
 
+@pytest.mark.slow
 def test_ids_that_number_the_rows_of_two_different_files_are_not_believed(tmp_path):
     english, target = make_sides(600)
     target = target[:100] + target[140:]
@@ -156,6 +160,7 @@ def texts_of(record):
     return [record.get(name) for name in ("instruction", "output")] if isinstance(record, dict) else record
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     english=st.lists(RECORD, min_size=1, max_size=7),
@@ -270,6 +275,7 @@ def fail(capsys, *line: str) -> str:
     return capsys.readouterr().err.strip().splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_mistakes_end_in_one_line(tmp_path, capsys):
     english, target = make_sides(30)
     en, tgt = sides(tmp_path, english, target)
@@ -299,6 +305,7 @@ def test_mistakes_end_in_one_line(tmp_path, capsys):
     assert not (tmp_path / "o.jsonl").exists()
 
 
+@pytest.mark.slow
 def test_only_the_files_of_an_earlier_join_are_written_over(tmp_path, capsys):
     english, target = make_sides(60)
     en, tgt = sides(tmp_path, english, target)
@@ -324,6 +331,7 @@ def test_an_element_of_an_array_goes_aside_whole(tmp_path):
     assert row["text"] == bad
 
 
+@pytest.mark.slow
 def test_the_command_says_how_many_how_and_how_sure(tmp_path, capsys):
     english, target = make_sides(600)
     en, tgt = sides(tmp_path, english, target[:250] + target[260:])
@@ -333,6 +341,7 @@ def test_the_command_says_how_many_how_and_how_sure(tmp_path, capsys):
     assert "precision 100" in printed and "set aside: 10 English rows" in printed and "set aside: 0 xx rows" in printed
 
 
+@pytest.mark.slow
 @needs_shared
 @pytest.mark.parametrize("language", ["zh", "vi"])
 def test_real_rows_are_paired_without_their_ids(tmp_path, language):

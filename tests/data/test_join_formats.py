@@ -152,6 +152,7 @@ BAD = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("problem", BAD)
 def test_a_bad_row_keeps_its_place_with_its_reason(tmp_path, problem):
     bad = BAD[problem] if isinstance(BAD[problem], bytes) else BAD[problem].encode()

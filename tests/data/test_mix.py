@@ -195,6 +195,7 @@ LINES = st.one_of(
 )
 
 
+@pytest.mark.slow
 @in_folders
 @given(st.lists(LINES, max_size=12), st.sampled_from([b"\n", b"\r\n"]), st.booleans())
 def test_whatever_a_file_holds_each_line_is_out_or_skipped_or_blank(tmp_path_factory, lines, end, packed):
@@ -228,6 +229,7 @@ def test_a_broken_real_file_is_refused_by_name_or_accounted_for(tmp_path, seed):
     assert counts["rows_out"] + len(read(tmp_path / "out" / "skipped.jsonl")) == counts["rows_in"]
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_file(tmp_path, monkeypatch):
     monkeypatch.setattr(run_module, "BUCKET_SIZE", 100_000)
     monkeypatch.setattr(buckets_module, "BUFFER", 100_000)
@@ -267,6 +269,7 @@ def recipe(tmp_path):
     return path
 
 
+@pytest.mark.slow
 def test_training_reads_the_mix_with_one_option(recipe, tmp_path, capsys):
     main(["data", "mix", str(recipe), "--rows", "20", "--seed", "3"])
     made = make_run(tmp_path)
@@ -282,6 +285,7 @@ def test_training_reads_the_mix_with_one_option(recipe, tmp_path, capsys):
     assert said["files"]["zh.jsonl"]["rows"] == 16 and len(said["sources"][0]["sha256"]) == 64
 
 
+@pytest.mark.slow
 def test_print_config_is_a_recipe(recipe, tmp_path, capsys):
     with pytest.raises(SystemExit):
         main(["data", "mix", str(recipe), "--temperature", "2", "--print_config"])
@@ -292,6 +296,7 @@ def test_print_config_is_a_recipe(recipe, tmp_path, capsys):
     assert written["temperature"] == 2.0 and [s["weight"] for s in written["sources"]] == [1.0, 0.5]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("option", "value", "words"),
     [
@@ -318,6 +323,7 @@ def test_every_value_out_of_range_ends_in_one_line(recipe, tmp_path, capsys, opt
 SMALL = ["zh.jsonl", "vi.jsonl", "mix.yaml"]
 
 
+@pytest.mark.slow
 def test_a_mix_never_writes_over_its_sources_its_recipe_or_what_lies_there(recipe, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     before = {name: (tmp_path / name).read_bytes() for name in SMALL}
@@ -373,6 +379,7 @@ def test_a_mix_without_a_good_row_says_what_is_wrong_and_keeps_the_account(tmp_p
     assert not read(out / "skipped.jsonl") and len(read(out / "zh.jsonl")) == 3
 
 
+@pytest.mark.slow
 def test_a_mix_is_not_written_over(recipe, capsys):
     main(["data", "mix", str(recipe)])
     assert "holds a mix or a run already" in fail(capsys, "data", "mix", str(recipe))

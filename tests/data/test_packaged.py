@@ -58,6 +58,7 @@ def test_a_name_stands_for_the_file_and_every_other_path_for_itself():
             rows_path(name, "path")
 
 
+@pytest.mark.slow
 def test_every_data_command_reads_packaged_rows_by_name(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     main(["data", "join", "--en", HELD_OUT, "--tgt", HELD_OUT, "--lang", "zh", "--output", "joined.jsonl"])

@@ -196,6 +196,7 @@ def test_mixing_follows_the_seed(tmp_path):
     assert mix[0] == mix[1] != mix[2] and len(mix[0]) == 10
 
 
+@pytest.mark.slow
 @needs_shared
 @pytest.mark.parametrize("name", ["alpaca.zh.jsonl.gz", "alpaca.ar.small.jsonl", "arc_qa.vi.jsonl.gz"])
 def test_the_real_parallel_files_hold_no_bad_row(name):

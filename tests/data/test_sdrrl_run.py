@@ -45,6 +45,7 @@ def rows_of(run):
     return load_corpus(run.data.train, run.data, kind="parallel").rows
 
 
+@pytest.mark.slow
 def test_answers_outlive_a_killed_run(run, monkeypatch, tmp_path):
     rows, calls, write = rows_of(run), [], distil_module.write
 
@@ -71,6 +72,7 @@ def test_answers_outlive_a_killed_run(run, monkeypatch, tmp_path):
     assert resumed.counts["own"] and resumed.counts["cut"] and sum(resumed.counts.values()) == 24
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", [{"temperature": 0.0}, {"max_answer": 4}, {"batch_size": 4}])
 def test_what_answers_depend_on_is_in_the_name_of_their_file(run, change, tmp_path):
     for parts in (run.data.sdrrl, replace(run.data.sdrrl, **change)):
@@ -99,6 +101,7 @@ def test_only_the_answers_of_synthesised_rows_are_predicted():
     assert set(objective.terms) == {"tft"} and objective.terms["tft"].layer == 4
 
 
+@pytest.mark.slow
 def test_a_run_trains_on_its_rows_and_says_how_many_of_each_part(run, tmp_path):
     out = train(run)
     made = synthesised_for_run(out)
@@ -115,6 +118,7 @@ def test_a_run_trains_on_its_rows_and_says_how_many_of_each_part(run, tmp_path):
     assert sum(english[n] != gold[n] for n in gold) == counts["sdrrl_answers_own"]
 
 
+@pytest.mark.slow
 def test_a_resumed_run_keeps_its_rows(run, tmp_path, monkeypatch):
     run = replace(run, training=replace(run.training, max_steps=4, save_every=2))
     whole = losses(train(run))
@@ -130,6 +134,7 @@ def test_a_resumed_run_keeps_its_rows(run, tmp_path, monkeypatch):
         train(again, resume=True)
 
 
+@pytest.mark.processes
 def test_two_processes_train_on_the_rows_that_one_of_them_makes(run, tmp_path):
     training = replace(run.training, micro_batch_size=2, max_steps=3)
     run = replace(run, training=training)
@@ -187,6 +192,7 @@ def test_half_a_surrogate_pair_in_a_sentence_is_named_with_its_line(tmp_path):
         completion_rows("zh", SdrrlConfig(sentences=str(path)))
 
 
+@pytest.mark.slow
 def test_the_command_shows_each_part_and_writes_every_row(run, tmp_path, capsys):
     recipe, output = tmp_path / "recipe.yaml", tmp_path / "deep" / "rows.jsonl"
     recipe.write_text(dump(run))
@@ -213,6 +219,7 @@ def test_the_command_shows_each_part_and_writes_every_row(run, tmp_path, capsys)
     assert "need sdrrl, got tft" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_rows_are_never_written_over_a_file_that_is_read(run, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("deepsuper.data.sdrrl.run.synthesise", None)
     recipe, rows, sentences, held = (tmp_path / f"{name}.jsonl" for name in ("recipe", "rows", "sentences", "held"))
@@ -238,6 +245,7 @@ def test_the_rows_are_never_written_over_a_file_that_is_read(run, tmp_path, monk
     assert "a.skipped.jsonl: would overwrite" in said
 
 
+@pytest.mark.slow
 def test_only_rows_of_a_synthesis_are_written_over(run, tmp_path, monkeypatch, capsys):
     recipe, output, skipped = tmp_path / "recipe.yaml", tmp_path / "a.jsonl", tmp_path / "a.skipped.jsonl"
     recipe.write_text(dump(run))

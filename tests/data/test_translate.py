@@ -42,6 +42,7 @@ def run(
     return done, out, aside
 
 
+@pytest.mark.slow
 def test_a_row_is_completed_field_by_field(tmp_path):
     path = write_questions(tmp_path / "en.jsonl", ["  Who?\n\nWhy? "], more=[1])
     with chat_server(translated) as server:
@@ -82,6 +83,7 @@ ONCE = {
 """What goes wrong the first time that a text is asked for."""
 
 
+@pytest.mark.slow
 def test_whatever_goes_wrong_once_is_tried_again(tmp_path):
     path = write_questions(tmp_path / "en.jsonl", list(ONCE))
     with chat_server(lambda text, before: translated(text) if before else ONCE[text]) as server:
@@ -106,6 +108,7 @@ FOREVER = {
 }
 
 
+@pytest.mark.slow
 def test_whatever_goes_wrong_for_ever_goes_aside_with_its_reason(tmp_path):
     path = write_questions(tmp_path / "en.jsonl", ["fine", *FOREVER])
     with path.open("a") as file:
@@ -123,6 +126,7 @@ def test_whatever_goes_wrong_for_ever_goes_aside_with_its_reason(tmp_path):
     assert by_line[f"{path}:13"].startswith("not JSON")
 
 
+@pytest.mark.slow
 def test_a_second_run_asks_nothing_but_what_failed(tmp_path):
     path = write_questions(tmp_path / "en.jsonl", [f"text {n}" for n in range(20)] + ["bad"])
     with chat_server(lambda text, before: say("") if text == "bad" and before < 3 else translated(text)) as server:
@@ -238,6 +242,7 @@ def test_what_hangs_is_not_waited_for_when_the_run_ends(tmp_path, how):
     )
 
 
+@pytest.mark.slow
 def test_a_run_that_was_ended_asks_nothing_more(tmp_path):
     path = write_questions(tmp_path / "en.jsonl", [f"text {n}" for n in range(9)])
     no, busy = Reply(b'{"error": {"message": "no"}}', 401), Reply(b"", 503)
@@ -250,6 +255,7 @@ def test_a_run_that_was_ended_asks_nothing_more(tmp_path):
         assert sum(server.asked.values()) == asked
 
 
+@pytest.mark.slow
 def test_requests_leave_no_lines_on_standard_error(tmp_path, capsys, caplog):
     caplog.set_level(logging.INFO)
     path = write_questions(tmp_path / "en.jsonl", ["one", "two"])

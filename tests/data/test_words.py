@@ -150,6 +150,7 @@ def test_the_judged_sample_is_of_the_words_that_the_texts_have_now(language):
             assert words == f"{record['english'][i]} ~ {record['target'][j]}"
 
 
+@pytest.mark.slow
 @needs_shared
 @pytest.mark.parametrize("language", ["zh", "vi"])
 def test_shuffled_rows_are_told_from_true_ones_though_they_were_learnt_from(language):

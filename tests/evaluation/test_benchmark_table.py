@@ -7,6 +7,8 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from deepsuper.cli import main
 from deepsuper.evaluation import benchmarks
 from deepsuper.evaluation.benchmarks import BENCHMARKS
@@ -21,6 +23,7 @@ def test_no_other_file_of_the_evaluation_names_a_benchmark():
         assert not texts & set(BENCHMARKS), f"{file.name} names {sorted(texts & set(BENCHMARKS))}"
 
 
+@pytest.mark.slow
 def test_a_new_row_is_a_new_benchmark_everywhere(tmp_path, monkeypatch, capsys):
     row = replace(BENCHMARKS["truthfulqa"], name="mine", titles={"acc": "my accuracy"}, corrections={})
     data = write_rows(tmp_path / "data")

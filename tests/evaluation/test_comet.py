@@ -229,6 +229,7 @@ def beside(*arguments: object) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 @real_comet
 def test_scores_are_those_of_unbabel_comet(tiny_comet, tmp_path, monkeypatch, capfd):
     asked, answered = tmp_path / "rows.json", tmp_path / "scores.json"
@@ -242,6 +243,7 @@ def test_scores_are_those_of_unbabel_comet(tiny_comet, tmp_path, monkeypatch, ca
     assert right[0] != right[1]
 
 
+@pytest.mark.slow
 @real_comet
 def test_half_a_surrogate_pair_scores_as_the_replacement_character(tiny_comet):
     # The tokenizer takes no lone surrogate: passed on as it is, it would end the run.
@@ -250,6 +252,7 @@ def test_half_a_surrogate_pair_scores_as_the_replacement_character(tiny_comet):
     assert half == replaced != other
 
 
+@pytest.mark.slow
 @real_comet
 def test_a_model_that_cannot_be_fetched_is_one_line_with_the_remedy(monkeypatch, tmp_path):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")

@@ -71,6 +71,7 @@ def test_few_values_at_a_time_or_all_give_one_interval(monkeypatch):
     assert len(pieces) == 300 and pieces.tolist() == whole.tolist()
 
 
+@pytest.mark.slow
 def test_the_paired_interval_covers_the_truth_as_often_as_it_says():
     rng = np.random.default_rng(3)
     held = 0
@@ -120,6 +121,7 @@ def test_holm_by_hand():
     assert corrected([], "holm") == []
 
 
+@pytest.mark.slow
 def test_nothing_is_found_among_forty_columns_without_a_difference(tmp_path):
     rng = np.random.default_rng(4)
     keys = [f"{benchmark}/l{n}" for n in range(20) for benchmark in ("xnli", "xquad")]

@@ -92,6 +92,7 @@ HTML_TAGS = set(
 )
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(names, names.map(lambda name: name + "2"))
 def test_every_format_holds_every_name_and_score(name, other):
@@ -178,6 +179,7 @@ def test_the_page_allows_nothing_but_its_own_style():
     assert page.count("<style>") == page.count("</style>") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium on the PATH (Debian: chromium)")
 def test_the_page_runs_nothing_and_fits_a_dark_phone(tmp_path):
     from playwright.sync_api import sync_playwright

@@ -15,6 +15,7 @@ from result_folders import made_up, numbered, write_run
 # The command
 
 
+@pytest.mark.slow
 def test_the_command_writes_what_it_says_and_a_picture(tmp_path, capsys):
     folders = [str(write_run(tmp_path / f"m{n}", made_up(n), model=f"x/m{n}")) for n in range(2)]
     config = CompareConfig(

@@ -124,6 +124,7 @@ def test_answers_are_those_of_the_harness(family, batch_size, monkeypatch):
     assert whole != shorter
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [{"use_cache": False}, {"repetition_penalty": 1.3}, {"eos_token_id": list(range(4, 97, 8))}],
@@ -163,6 +164,7 @@ def test_prompts_of_one_token_are_answered():
     assert ours.generate_until(requests, disable_tqdm=True) == theirs.generate_until(requests, disable_tqdm=True)
 
 
+@pytest.mark.slow
 def test_beams_are_searched_by_the_harness():
     theirs, ours = both("llama", 2)
     requests = asked("generate_until", *((q, {"until": [], "max_gen_toks": 40, "num_beams": 3}) for q in QUESTIONS))
@@ -170,6 +172,7 @@ def test_beams_are_searched_by_the_harness():
     assert ours.generate_until(requests, disable_tqdm=True) == expected
 
 
+@pytest.mark.slow
 def test_a_long_answer_holds_up_no_batch(monkeypatch):
     questions = [f"{n} {n}" for n in range(24)]
 

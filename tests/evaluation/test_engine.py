@@ -44,6 +44,7 @@ def test_auto_is_own_but_on_cuda():
     assert engine_class("harness", model) is engine_class("auto", OnCuda) is HFLM
 
 
+@pytest.mark.slow
 def test_both_engines_give_the_same_items_and_a_score_says_which_it_was(tmp_path, data, monkeypatch):
     scores, items = {}, {}
     for engine in ("own", "harness"):
@@ -79,6 +80,7 @@ def test_without_a_private_name_the_harness_runs_and_one_line_says_so(monkeypatc
     assert line.startswith(f"engine own: not possible here ({place.replace(' ', '.')} is missing): the harness's")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", FEW)
 def test_an_evaluation_without_a_private_name_has_the_same_scores(tmp_path, data, monkeypatch, caplog, place):
     own = evaluate(tmp_path, data, *ASKED)["scores"]
@@ -96,6 +98,7 @@ def raises(error: Exception):
     return changed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("module", "name", "change"),
     [

@@ -45,6 +45,7 @@ def test_every_benchmark_runs_on_local_rows_and_keeps_every_item(tmp_path, data,
     assert "score in percent" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_accuracy_and_mc1_equal_a_direct_computation(tmp_path, data):
     rows = [
         {**ROWS["truthfulqa"], "question": f"is it {word}", "mc1_label": n} for n, word in enumerate(("so", "no", "a"))
@@ -76,6 +77,7 @@ def test_accuracy_and_mc1_equal_a_direct_computation(tmp_path, data):
     assert all(question in item["prompt"] for (question, _), item in zip(asked, items, strict=True))
 
 
+@pytest.mark.slow
 def test_one_model_is_let_go_before_the_next_is_loaded(tmp_path, data, monkeypatch):
     from lm_eval.models.dummy import DummyLM
 
@@ -121,6 +123,7 @@ def test_several_processes_are_refused(tmp_path, data, monkeypatch, capsys):
     assert "eval runs in one process" in fail(capsys, *line)
 
 
+@pytest.mark.slow
 def test_other_backends_of_the_harness_run_by_name(tmp_path, data):
     line = ["eval", "anything", "--backend", "dummy", "--data_dir", str(data), "--output_dir", str(tmp_path / "out")]
     main([*line, "--comet_model", "none", "--langs", "zh,en", "--benchmarks", "xquad,mkqa,flores,xnli"])

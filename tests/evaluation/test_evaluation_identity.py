@@ -27,6 +27,7 @@ def data(tmp_path):
     return write_rows(tmp_path / "data")
 
 
+@pytest.mark.slow
 def test_how_a_task_asks_is_told_without_an_address_of_this_process(tmp_path, data):
     languages = tuple({file_language(v) for b in BENCHMARKS.values() for v in b.tasks})
     config = EvalConfig((), ModelConfig(""), languages, tuple(BENCHMARKS), PROFILES, data_dir=str(data))
@@ -38,6 +39,7 @@ def test_how_a_task_asks_is_told_without_an_address_of_this_process(tmp_path, da
     assert len({texts["xcopa/zh", "paper"], texts["xcopa/vi", "paper"]}) == 2
 
 
+@pytest.mark.slow
 def test_the_hubs_rows_have_a_hash_and_are_asked_anew_where_they_changed(tmp_path, monkeypatch):
     def served(label: int) -> None:
         rows = datasets.Dataset.from_list([{**ROWS["xnli"], "label": label}] * 2)
@@ -62,6 +64,7 @@ def test_the_hubs_rows_have_a_hash_and_are_asked_anew_where_they_changed(tmp_pat
     assert [run()["mean"], first["mean"], second["mean"]].count(1.0) == 1
 
 
+@pytest.mark.slow
 def test_a_limit_beyond_the_rows_is_none(tmp_path, data, monkeypatch):
     whole = evaluate(tmp_path, data, "--benchmarks", "xcopa", "--limit", "600")
     assert whole["scores"]["xcopa/zh"]["limit"] is None
@@ -70,6 +73,7 @@ def test_a_limit_beyond_the_rows_is_none(tmp_path, data, monkeypatch):
         assert evaluate(tmp_path, data, "--benchmarks", "xcopa", "--limit", limit) == whole
 
 
+@pytest.mark.slow
 def test_rows_that_did_not_change_are_not_written_again(tmp_path, data):
     evaluate(tmp_path, data, "--benchmarks", "xcopa")
     file = tmp_path / "out" / ".tasks" / "xcopa.zh.jsonl"

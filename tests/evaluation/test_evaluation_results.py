@@ -31,6 +31,7 @@ def data(tmp_path):
     return write_rows(tmp_path / "data")
 
 
+@pytest.mark.slow
 def test_what_is_done_is_not_run_again(tmp_path, data, monkeypatch, capsys):
     first = evaluate(tmp_path, data, "--benchmarks", "xcopa")
     both = evaluate(tmp_path, data, "--benchmarks", "xcopa,xnli")
@@ -44,6 +45,7 @@ def test_what_is_done_is_not_run_again(tmp_path, data, monkeypatch, capsys):
         evaluate(tmp_path, data, "--benchmarks", "xnli")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["prompt", "scoring"])
 def test_a_changed_prompt_or_score_is_evaluated_anew_and_the_rest_keeps_its_own_versions(
     tmp_path, data, monkeypatch, change
@@ -65,6 +67,7 @@ def test_a_changed_prompt_or_score_is_evaluated_anew_and_the_rest_keeps_its_own_
         assert read_items(tmp_path, "xcopa/zh", "corrected")[0]["prompt"] == "It rained. so"
 
 
+@pytest.mark.slow
 def test_results_of_another_model_or_of_more_items_are_not_replaced(tmp_path, data, monkeypatch, capsys):
     def line(model: str, *options: str) -> list[str]:
         start = ["eval", model, "--backend", "dummy", "--data_dir", str(data), "--output_dir", str(tmp_path / "out")]
@@ -89,6 +92,7 @@ class Stopped(Exception):
     """Stands for a power cut."""
 
 
+@pytest.mark.slow
 def test_an_interrupted_benchmark_goes_on_behind_its_last_answer(tmp_path, data, monkeypatch):
     from deepsuper.evaluation.engine import decoder
 
@@ -112,6 +116,7 @@ def test_an_interrupted_benchmark_goes_on_behind_its_last_answer(tmp_path, data,
     assert len(passes) == 4 + 5  # of 8 batches, 3 were kept
 
 
+@pytest.mark.slow
 def test_the_profiles_share_the_answers_to_what_they_ask_alike(tmp_path, data, monkeypatch):
     evaluate(tmp_path, data, "--benchmarks", "xquad")
     monkeypatch.setattr("deepsuper.evaluation.engine.decoder.decode", lambda *_: pytest.fail("asked again"))
@@ -127,6 +132,7 @@ def test_a_model_trained_anew_is_evaluated_anew(tmp_path, data):
     assert first["asked"]["files"].keys() == second["asked"]["files"].keys() == {"model.safetensors"}
 
 
+@pytest.mark.slow
 def test_translations_get_their_comet_when_it_is_at_hand(tmp_path, data, monkeypatch):
     from deepsuper.evaluation.comet import scores as comet
 
@@ -148,6 +154,7 @@ def test_translations_get_their_comet_when_it_is_at_hand(tmp_path, data, monkeyp
     assert run("a/model")["comet"] == run("none")["comet"] == scored
 
 
+@pytest.mark.slow
 def test_translations_get_their_spbleu_when_its_tokenizer_is_at_hand(tmp_path, data, monkeypatch):
     def interval(*_, **__):
         raise OSError("no network")
@@ -225,6 +232,7 @@ def test_what_is_done_is_known_under_another_spelling_of_its_paths(tmp_path, dat
     assert json.loads((tmp_path / "out" / "base-llama" / "paper" / "results.json").read_text()) == first
 
 
+@pytest.mark.slow
 def test_scores_of_other_weights_are_named_before_they_go(tmp_path, data, caplog):
     evaluate(tmp_path, data, "--benchmarks", "xcopa,mmlu")
     make_model("llama", seed=7).save_pretrained(Path(make_run(tmp_path).model.name))
@@ -268,6 +276,7 @@ with alone_in(pathlib.Path(sys.argv[1]), "output_dir"):
 """
 
 
+@pytest.mark.slow
 def test_a_model_is_evaluated_by_one_run_at_a_time_and_a_killed_run_locks_nothing(tmp_path, data, capsys):
     folder = tmp_path / "out" / "base-llama"
     line = ("eval", make_run(tmp_path).model.name, "--data_dir", str(data), "--output_dir", str(tmp_path / "out"))
@@ -285,6 +294,7 @@ def test_a_model_is_evaluated_by_one_run_at_a_time_and_a_killed_run_locks_nothin
     assert evaluate(tmp_path, data, "--benchmarks", "xcopa")["scores"]
 
 
+@pytest.mark.slow
 def test_runs_of_several_models_take_turns_at_what_the_harness_reads(tmp_path, data):
     released = []
 
@@ -304,6 +314,7 @@ def test_runs_of_several_models_take_turns_at_what_the_harness_reads(tmp_path, d
     assert released == ["at the end"], "rows were written while another run was at work there"
 
 
+@pytest.mark.slow
 def test_the_table_has_what_was_asked_in_that_order_and_then_what_was_there(tmp_path, data, capsys):
     evaluate(tmp_path, data, "--benchmarks", "xnli")
     evaluate(tmp_path, data, "--benchmarks", "xcopa")

@@ -21,6 +21,7 @@ def data(tmp_path):
     return write_rows(tmp_path / "data")
 
 
+@pytest.mark.slow
 def test_an_absent_file_is_named_and_left_out_or_with_strict_an_error(tmp_path, data, caplog, capsys):
     (data / "xnli" / "zh.jsonl").unlink()
     record = evaluate(tmp_path, data, "--benchmarks", "xcopa,xnli")
@@ -30,6 +31,7 @@ def test_an_absent_file_is_named_and_left_out_or_with_strict_an_error(tmp_path, 
     assert "xnli/zh.jsonl" in fail(capsys, "eval", name, *line, "--strict")
 
 
+@pytest.mark.slow
 def test_what_the_hub_does_not_give_is_named_and_left_out_or_with_strict_an_error(
     tmp_path, monkeypatch, caplog, capsys
 ):

@@ -323,6 +323,7 @@ REAL = [
 ]
 
 
+@pytest.mark.slow
 @needs_shared
 @pytest.mark.parametrize(("benchmark", "source", "counts"), REAL)
 def test_real_files_are_converted_whole(tmp_path, caplog, benchmark, source, counts):

@@ -42,6 +42,7 @@ def test_tuning_that_brings_sides_together_shows_in_every_measure():
     )
 
 
+@pytest.mark.slow
 def test_tsne_keeps_two_clouds_apart_and_one_together():
     one, far = rng.normal(size=(40, 12)).astype(np.float32), rng.normal(size=(40, 12)).astype(np.float32) + 9.0
     apart, together = tsne(one, far, 0), tsne(one, one + 1e-3, 0)
@@ -50,6 +51,7 @@ def test_tsne_keeps_two_clouds_apart_and_one_together():
     np.testing.assert_array_equal(apart, tsne(one, far, 0))
 
 
+@pytest.mark.slow
 def test_the_command_compares_base_and_tuned(tmp_path, parallel, capsys):
     config = make_run(tmp_path)
     tuned = tmp_path / "run" / "model"  # a run folder stands for its model
@@ -71,6 +73,7 @@ def test_the_command_compares_base_and_tuned(tmp_path, parallel, capsys):
     assert all((out / name).read_bytes().startswith(b"\x89PNG") for name in ("align.png", "tsne.png"))
 
 
+@pytest.mark.slow
 def test_a_model_against_itself_changes_nothing(tmp_path, parallel):
     name = make_run(tmp_path).model.name
     main(["align", name, name, "--lang", "xx", "--data", str(parallel), "--output_dir", str(tmp_path / "out")])

@@ -112,6 +112,7 @@ def text_file(tmp_path):
     return path
 
 
+@pytest.mark.slow
 def test_the_command_writes_numbers_picture_and_recipe_lines(tmp_path, text_file, capsys):
     config = make_run(tmp_path)
     line = [
@@ -154,6 +155,7 @@ def test_a_mistake_ends_in_one_line(tmp_path, capsys, monkeypatch, options, word
     assert words in fail(capsys, "layers", make_run(tmp_path).model.name, *options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -182,6 +184,7 @@ def test_a_model_without_decoder_blocks_is_named(tmp_path, capsys, text_file, mo
     assert "no decoder layers found in LlamaRMSNorm" in fail(capsys, *line)
 
 
+@pytest.mark.slow
 def test_a_run_measures_its_layers_records_them_and_resumes_with_the_same(tmp_path, monkeypatch, caplog):
     config = make_run(
         tmp_path, method="dft-logits", layer_lc=None, layer_et=None, layers="auto", save_every=2, language="xx"
@@ -200,6 +203,7 @@ def test_a_run_measures_its_layers_records_them_and_resumes_with_the_same(tmp_pa
     train(config, resume=True)
 
 
+@pytest.mark.slow
 def test_a_run_without_two_drops_says_so_and_uses_the_papers_shares(tmp_path, caplog):
     train(
         make_run(tmp_path, method="lc-logits", layer_lc=None, layer_et=None, layers="auto", max_steps=1, language="xx")

@@ -101,6 +101,7 @@ def page(browser, tmp_path):
     opened.close()
 
 
+@pytest.mark.slow
 @needs_chromium
 def test_the_cells_of_the_page_are_the_numbers(page):
     data = as_data([made_up("base model", 0.0), made_up("tuned model", 0.5)])
@@ -140,6 +141,7 @@ def test_arabic_runs_from_right_to_left_and_byte_pieces_as_they_are(page):
     assert byte.text_content() == "<0xE4><0xBD>" and "mono" in byte.evaluate("e => getComputedStyle(e).fontFamily")
 
 
+@pytest.mark.slow
 @needs_chromium
 def test_keys_walk_through_the_cells_and_switch_views(page):
     def focused():

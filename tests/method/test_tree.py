@@ -221,6 +221,7 @@ def test_hooks_leave_generation_alone() -> None:
     torch.testing.assert_close(model(input_ids=ids).logits, before)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:flex_attention called without torch.compile")
 @pytest.mark.parametrize("family", ["llama", "gemma3"])
 def test_flex_attention_masks_the_same_tree(family: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 import yaml
 
 from deepsuper.config import LoraConfig, MergeConfig, ModelConfig
@@ -33,6 +34,7 @@ def test_the_metadata_read_back_as_they_were(tmp_path):
     assert body.startswith("\n# my: model #1, tuned with")
 
 
+@pytest.mark.slow
 def test_a_merged_model_has_the_card_of_a_whole_one(tmp_path):
     run = replace(make_run(tmp_path, max_steps=1), lora=LoraConfig(r=2, merge=True))
     out = train(run)

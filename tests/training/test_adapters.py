@@ -18,6 +18,7 @@ from deepsuper.training.run import train
 from runs import make_run
 
 
+@pytest.mark.slow
 def test_a_lora_run_leaves_an_adapter_that_merges(tmp_path):
     run = replace(make_run(tmp_path, learning_rate=1e-2), lora=LoraConfig(r=4, alpha=8, merge=True))
     out = train(run)
@@ -33,6 +34,7 @@ def test_a_lora_run_leaves_an_adapter_that_merges(tmp_path):
         merge_adapter(MergeConfig(str(out / "adapter"), str(tmp_path / "merged")))
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Setting `save_embedding_layers`")
 @pytest.mark.parametrize("family", ["llama", "gemma3"])
 def test_an_adapter_trains_the_embedding_only_where_it_is_not_the_output_embeddings_too(tmp_path, family):
@@ -48,6 +50,7 @@ def test_an_adapter_trains_the_embedding_only_where_it_is_not_the_output_embeddi
     assert changed == ["model.embed_tokens.weight"]
 
 
+@pytest.mark.slow
 def test_an_adapter_is_merged_into_the_revision_and_dtype_it_was_trained_on(tmp_path, monkeypatch):
     run = replace(make_run(tmp_path, max_steps=1), lora=LoraConfig(r=4, merge=True))
     run = replace(run, model=replace(run.model, revision="v1", dtype="bfloat16"))

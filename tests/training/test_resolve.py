@@ -19,6 +19,7 @@ assert not loaded, loaded
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["dft-logits", "sdrrl"])
 def test_show_loads_neither_torch_nor_transformers(tmp_path, method):
     layers = {} if method == "dft-logits" else {"layer_lc": None, "layer_et": None}

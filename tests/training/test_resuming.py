@@ -60,6 +60,7 @@ def test_a_killed_run_resumes_to_the_same_losses(tmp_path, method):
     assert torch.allclose(a.lm_head.weight, b.lm_head.weight, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("length", [{"max_steps": 4, "save_every": 3}, {"epochs": 1.0, "save_every": 4}])
 @pytest.mark.parametrize("lost", [0, 1, 2], ids=["nothing", "the last evaluation", "all records of the end"])
 def test_a_run_killed_after_its_last_step_takes_no_other(tmp_path, length, lost):
@@ -130,6 +131,7 @@ def test_two_processes_measure_their_layers_once(tmp_path):
     assert f"theta_1:{chosen['layer_et']}, W_out" in said and (Path(run.output_dir) / "model").exists()
 
 
+@pytest.mark.slow
 def test_a_lora_run_resumes_to_the_same_losses(tmp_path):
     run = replace(make_run(tmp_path, save_every=2, learning_rate=1e-2), lora=LoraConfig(r=4))
     whole = train(run)
@@ -145,6 +147,7 @@ def test_a_lora_run_resumes_to_the_same_losses(tmp_path):
     close(before, losses(train(run, resume=True)))
 
 
+@pytest.mark.slow
 def test_a_run_never_writes_over_another(tmp_path):
     run = make_run(tmp_path, max_steps=1)
     with pytest.raises(ValueError, match="no run to resume"):
@@ -157,6 +160,7 @@ def test_a_run_never_writes_over_another(tmp_path):
         train(other, resume=True)
 
 
+@pytest.mark.slow
 def test_a_start_that_fails_leaves_the_folder_free(tmp_path):
     model = GPT2Config(vocab_size=97, n_embd=32, n_layer=4, n_head=4, n_positions=512, bos_token_id=1)
     AutoModelForCausalLM.from_config(model).save_pretrained(tmp_path / "base-gpt2")
@@ -171,6 +175,7 @@ def test_a_start_that_fails_leaves_the_folder_free(tmp_path):
     train(replace(run, objective=replace(run.objective, alignment="positional")))
 
 
+@pytest.mark.slow
 def test_a_run_without_a_checkpoint_starts_over_and_says_so(tmp_path, caplog):
     run = make_run(tmp_path, max_steps=1, save_every=0)
     out = RunFolder(train(run))
@@ -180,6 +185,7 @@ def test_a_run_without_a_checkpoint_starts_over_and_says_so(tmp_path, caplog):
     assert losses(out.path) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changed", ["rows.jsonl", "base-llama/model.safetensors"])
 def test_a_run_is_not_resumed_on_other_data_or_another_base_model(tmp_path, monkeypatch, changed):
     run = make_run(tmp_path, max_steps=2, save_every=1)

@@ -21,6 +21,7 @@ from runs import centered, close, free_of_layers, losses, make_records, make_run
 METHODS = ["sft", "tft", "dft-logits", "dft-feature"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_a_run_leaves_an_ordinary_model_folder_with_its_papers(tmp_path, method):
     run = free_of_layers(make_run(tmp_path, log_every=2), method)
@@ -49,6 +50,7 @@ def test_a_run_leaves_an_ordinary_model_folder_with_its_papers(tmp_path, method)
     }
 
 
+@pytest.mark.slow
 def test_the_logged_loss_is_the_sum_of_its_terms(tmp_path):
     from deepsuper.config import WeightConfig
 
@@ -57,6 +59,7 @@ def test_the_logged_loss_is_the_sum_of_its_terms(tmp_path):
         assert r["loss"] == pytest.approx(r["loss_tft"] + 0.5 * r["loss_lc"] + 2.0 * r["loss_et"], rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["dft-logits", "dft-feature"])
 def test_accumulated_micro_batches_train_as_one_batch(tmp_path, method):
     runs = []
@@ -68,6 +71,7 @@ def test_accumulated_micro_batches_train_as_one_batch(tmp_path, method):
         close(whole, cut)
 
 
+@pytest.mark.slow
 def test_the_held_out_loss_does_not_depend_on_the_micro_batch(tmp_path):
     evaluated = []
     for micro, rows in ((4, 22), (2, 22)):
@@ -76,6 +80,7 @@ def test_the_held_out_loss_does_not_depend_on_the_micro_batch(tmp_path):
     close(*evaluated, tolerance=1e-5)
 
 
+@pytest.mark.slow
 def test_a_row_without_negatives_is_left_out_of_the_contrastive_mean(tmp_path):
     """Of 5 rows the last is alone in its micro-batch; those before it have the same negatives without it."""
     held_out = []
@@ -89,6 +94,7 @@ def test_a_row_without_negatives_is_left_out_of_the_contrastive_mean(tmp_path):
         assert five == pytest.approx(four, rel=1e-4) and four > 0
 
 
+@pytest.mark.slow
 def test_gradient_norms_are_logged_when_asked(tmp_path):
     out = train(make_run(tmp_path, grad_norms_every=3))
     with_norms = [r["step"] for r in losses(out, "grad_norm_")]
@@ -96,6 +102,7 @@ def test_gradient_norms_are_logged_when_asked(tmp_path):
     assert set(losses(out, "grad_norm_")[0]) == {"step", "grad_norm_tft", "grad_norm_lc", "grad_norm_et"}
 
 
+@pytest.mark.slow
 def test_a_logged_gradient_norm_is_of_one_step_however_rarely_it_is_logged(tmp_path):
     """The root of the mean square over the measured steps; and none is lost in a checkpoint between two logs."""
     each = losses(train(make_run(tmp_path, grad_norms_every=1)), "grad_norm_")
@@ -109,12 +116,14 @@ def test_a_logged_gradient_norm_is_of_one_step_however_rarely_it_is_logged(tmp_p
     close([logged], losses(train(rare, resume=True), "grad_norm_"))
 
 
+@pytest.mark.slow
 def test_checkpointing_changes_no_loss(tmp_path):
     plain = losses(train(make_run(tmp_path)))
     run = make_run(tmp_path, gradient_checkpointing=True)
     close(plain, losses(train(replace(run, output_dir=str(tmp_path / "again")))))
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_not_a_number_stops_the_run_naming_step_and_term(tmp_path, monkeypatch):
     from deepsuper.method import supervised
 
@@ -129,6 +138,7 @@ def test_a_loss_that_is_not_a_number_stops_the_run_naming_step_and_term(tmp_path
         train(make_run(tmp_path, method="dft-feature"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("log_every", [2, 4])
 def test_every_step_is_logged_whatever_log_every_leaves_over(tmp_path, log_every):
     each = {r["step"]: r["loss_tft"] for r in losses(train(make_run(tmp_path, max_steps=5)))}
@@ -140,6 +150,7 @@ def test_every_step_is_logged_whatever_log_every_leaves_over(tmp_path, log_every
         assert r["loss_tft"] == pytest.approx(sum(each[n] for n in steps) / len(steps), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_a_held_out_loss_that_is_not_a_number_stops_the_run_naming_step_and_term(tmp_path, monkeypatch):
     from deepsuper.method import supervised
 
@@ -153,6 +164,7 @@ def test_a_held_out_loss_that_is_not_a_number_stops_the_run_naming_step_and_term
     assert not RunFolder(Path(run.output_dir)).model.exists()
 
 
+@pytest.mark.slow
 def test_a_gradient_that_is_not_a_number_in_the_last_step_stops_the_run(tmp_path, monkeypatch):
     run = make_run(tmp_path, max_steps=1, log_every=4)
     run = replace(run, data=replace(run.data, held_out=[]))
@@ -172,6 +184,7 @@ def test_a_gradient_that_is_not_a_number_in_the_last_step_stops_the_run(tmp_path
     assert not RunFolder(Path(run.output_dir)).model.exists()
 
 
+@pytest.mark.slow
 def test_each_term_goes_to_the_tracker_that_is_asked_for(tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -188,6 +201,7 @@ def test_each_term_goes_to_the_tracker_that_is_asked_for(tmp_path):
     assert "eval/loss_lc" in reader.Tags()["scalars"]
 
 
+@pytest.mark.slow
 def test_the_manifest_names_what_came_from_the_hub(tmp_path, monkeypatch, caplog):
     """The commit of a model, as the hub's cache has it, and the fingerprint of a data set, which its files change."""
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))

@@ -8,6 +8,7 @@ import re
 import sys
 from argparse import ArgumentError
 from collections.abc import Sequence
+from functools import cache
 
 from jsonargparse import ArgumentParser, Namespace
 
@@ -57,12 +58,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(_fail("interrupted; train continues with --resume, eval and data translate when run again", 130))
 
 
-def make_parser() -> ArgumentParser:
-    """The parser of all commands. It raises ArgumentError; see `messages.explain`."""
+@cache
+def make_parser(asked: tuple[str, ...] | None = None) -> ArgumentParser:
+    """The parser of all commands. It raises ArgumentError; see `messages.explain`. `asked`: see `add_commands`."""
     parser = ArgumentParser(
         prog="deepsuper", description=DESCRIPTION, epilog=EPILOG, allow_abbrev=False, exit_on_error=False
     )
-    add_commands(parser, COMMANDS)
+    add_commands(parser, COMMANDS, asked)
     return parser
 
 
@@ -75,12 +77,12 @@ def _parse(given: Sequence[str]) -> Namespace:
     """The values of a command line. Raises: UserError in one line where it cannot be read."""
     line = _with_config(list(given))
     check_recipes(line)
+    path = list(path_of(line, COMMANDS))
     try:
-        parsed: Namespace = make_parser().parse_args(line)
+        parsed: Namespace = make_parser(tuple(name for name, _ in path)).parse_args(line)
         expand_home(parsed)
         return parsed
     except ArgumentError as error:
-        path = list(path_of(line, COMMANDS))
         message = explain(str(error), option_names(path[-1][1].parser()) if path else ())
     if ": need " not in message:
         message += f" (see {' '.join(['deepsuper', *(name for name, _ in path)])} --help)"

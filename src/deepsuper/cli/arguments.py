@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence, Set
 from dataclasses import is_dataclass
-from functools import partial
+from functools import cache, partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar, get_origin, get_type_hints
@@ -50,8 +50,14 @@ def from_values(config: type[Config], parsed: Namespace) -> Config:
     """The configuration with the values that its `class_parser` parsed."""
     _check_groups(config, parsed)
     fields = {name: parsed[name] for name in config.__dataclass_fields__}  # type: ignore[attr-defined]
-    instantiated = class_parser(config, "").instantiate(Namespace(**fields))  # type: ignore[no-untyped-call]
+    instantiated = _instantiator(config).instantiate(Namespace(**fields))  # type: ignore[no-untyped-call]
     return config(**{name: instantiated[name] for name in fields})
+
+
+@cache
+def _instantiator(config: type[Any]) -> ArgumentParser:
+    """The parser that makes a configuration from parsed values."""
+    return class_parser(config, "")
 
 
 def _check_groups(config: type[Any], values: Namespace, prefix: str = "") -> None:

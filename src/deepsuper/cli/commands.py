@@ -26,14 +26,19 @@ class Command:
 Commands = Mapping[str, Command]
 
 
-def add_commands(parser: ArgumentParser, commands: Commands) -> None:
-    """Adds the commands, and the commands of each, to a parser."""
+def add_commands(parser: ArgumentParser, commands: Commands, asked: Sequence[str] | None = None) -> None:
+    """Adds the commands, and the commands of each, to a parser.
+
+    `asked`: the names of the one command that is run, such as data, check. Only it gets its options, since making the
+    options of all commands takes most of the time of a start. Without it every command gets them.
+    """
     group = parser.add_subcommands(dest="command", required=True)
     for name, command in commands.items():
-        made = command.parser()
+        wanted = asked is None or list(asked[:1]) == [name]
+        made = command.parser() if wanted else ArgumentParser()
         group.add_subcommand(name, made, help=command.help)
-        if command.commands:  # only after `made` is part of its parent, as jsonargparse demands
-            add_commands(made, command.commands)
+        if wanted and command.commands:  # only after `made` is part of its parent, as jsonargparse demands
+            add_commands(made, command.commands, None if asked is None else asked[1:])
 
 
 def run_command(parsed: Namespace, line: list[str], commands: Commands) -> None:
