@@ -29,6 +29,7 @@ def recipe(tmp_path):
     return path
 
 
+@pytest.mark.slow
 def test_a_recipe_trains_with_overrides_and_then_resumes_nothing(recipe, tmp_path, capsys):
     main(["train", str(recipe), "--training.learning_rate", "5e-4", "--objective.method", "lc-logits",
           "--objective.layer_et", "null"])  # fmt: skip
@@ -336,6 +337,7 @@ def test_an_error_begins_a_line_of_its_own_below_an_open_bar(recipe, capsys, mon
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.slow
 def test_a_lora_run_is_merged_by_one_command(tmp_path, capsys):
     path = tmp_path / "recipe.yaml"
     path.write_text(dump(replace(make_run(tmp_path, max_steps=2), lora=LoraConfig(r=2))))

@@ -139,6 +139,7 @@ def test_one_of_the_rows_that_repeat_each_other_stays_though_the_first_has_a_fau
     assert kept == [*(f"row-{n}" for n in range(40) if n != 3), "copy-0"]
 
 
+@pytest.mark.slow
 def test_of_rows_with_the_same_id_the_first_without_a_fault_stays(tmp_path):
     rows = [good_row(n) for n in range(40)]
     rows[3] = {**good_row(3), "instruction": good_row(3)["instruction_en"]}  # not translated

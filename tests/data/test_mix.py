@@ -111,6 +111,7 @@ def test_every_choice_of_rows_is_as_likely():
     assert len(counts) == 12 and chisquare(list(counts.values())).pvalue > 0.001
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_every_order_is_as_likely_however_many_buckets(tmp_path, count):
     def order(seed: int) -> bytes:

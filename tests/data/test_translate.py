@@ -139,6 +139,7 @@ def test_a_second_run_asks_nothing_but_what_failed(tmp_path):
         assert sum(server.asked.values()) == 24 + 21
 
 
+@pytest.mark.slow
 def test_at_most_so_many_questions_wait_at_a_time(tmp_path, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "secret-of-mine")
     path = write_questions(tmp_path / "en.jsonl", [f"text {n}" for n in range(30)])
@@ -170,6 +171,7 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path):
     assert twice <= 4, "more than what was in flight was asked again"
 
 
+@pytest.mark.slow
 def test_an_endpoint_that_is_gone_ends_the_run_and_what_is_done_is_kept(tmp_path):
     path = write_questions(tmp_path / "en.jsonl", [f"text {n:02}" for n in range(60)])
     gone = Reply(b"", 503)
@@ -187,6 +189,7 @@ def test_an_endpoint_that_is_gone_ends_the_run_and_what_is_done_is_kept(tmp_path
             run(nobody, write_questions(tmp_path / "few.jsonl", ["one"]), http_retries=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [401, 403, 404])
 def test_a_wrong_key_or_model_ends_the_run_at_once(tmp_path, status):
     path = write_questions(tmp_path / "en.jsonl", [f"text {n}" for n in range(30)])

@@ -95,6 +95,7 @@ def config(model: str, folder: Path, **options: Any) -> TranslateConfig:
 FAMILIES = [("marian", False), ("nllb", False), ("t5", False), ("llama", False), ("llama", True)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("family", "chat"), FAMILIES)
 def test_texts_in_batches_are_translated_as_each_alone(tmp_path, family, chat):
     # A Marian model of smaller weights says the same of everything, one of larger ones often nothing.

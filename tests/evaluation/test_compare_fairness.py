@@ -7,6 +7,8 @@ import io
 import json
 from pathlib import Path
 
+import pytest
+
 from deepsuper.evaluation.compare.grids import APART, MISSING, grids
 from deepsuper.evaluation.compare.layout import Column
 from deepsuper.evaluation.compare.pictures import draw_differences
@@ -127,6 +129,7 @@ def test_a_row_without_all_columns_of_the_average_has_none(tmp_path):
     assert grids(comparison)[0].rows[2][-1].text == MISSING
 
 
+@pytest.mark.slow
 def test_the_picture_names_every_baseline(tmp_path, monkeypatch):
     evaluated(tmp_path, "paper", 0.0, 0.1)
     evaluated(tmp_path, "corrected", 0.0, 0.1)

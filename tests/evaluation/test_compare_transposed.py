@@ -25,6 +25,7 @@ def comparison(tmp_path) -> Comparison:
     return compared(*folders, paper="llama-2-7b")
 
 
+@pytest.mark.slow
 def test_every_score_keeps_its_run_its_benchmark_its_language_and_its_signs(comparison):
     by_rows, by_columns = grids(comparison), grids(replace(comparison, transposed=True))
     assert [grid.title for grid in by_rows] == [grid.title for grid in by_columns]
@@ -56,6 +57,7 @@ def transposed_cells(grid: Grid) -> dict[tuple[str, ...], object]:
     return found
 
 
+@pytest.mark.slow
 def test_rules_stand_between_benchmarks_and_between_answers(comparison):
     turned = grids(replace(comparison, transposed=True))
     scores = next(grid for grid in turned if grid.title == "Understanding: scores in percent")
@@ -65,6 +67,7 @@ def test_rules_stand_between_benchmarks_and_between_answers(comparison):
     assert spoken.rules == tuple(range(3, len(spoken.rows), 3))
 
 
+@pytest.mark.slow
 def test_formats_name_the_columns_by_run_and_the_notes_speak_of_rows(comparison):
     turned = replace(comparison, transposed=True)
     lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in as_markdown(turned).splitlines()]

@@ -139,6 +139,7 @@ def test_what_a_model_folder_says_of_generation_changes_the_answers_as_in_the_ha
     assert len(set(map(len, expected))) > 1 or "eos_token_id" not in change
 
 
+@pytest.mark.slow
 def test_no_row_is_longer_than_the_model_can_read(monkeypatch):
     theirs, ours = both("llama", 5, max_length=64)
     options = {"until": ["e"], "max_gen_toks": 30}

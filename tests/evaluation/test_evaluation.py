@@ -164,6 +164,7 @@ def test_what_the_corrected_profile_asks(tmp_path, data):
     assert story["choices"] == ["good end", "bad end"]
 
 
+@pytest.mark.slow
 def test_the_corrected_profile_scores_by_the_official_rules_and_every_answer(tmp_path, data, monkeypatch):
     from lm_eval.models.dummy import DummyLM
 

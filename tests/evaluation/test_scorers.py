@@ -157,6 +157,7 @@ def test_a_score_says_of_how_many_answers_the_language_can_be_told_and_how_many_
 ODD = st.text(st.sampled_from('\ud800\u2028\u2029\x85\x00\x1b\x7f\t"\\\n\r\u202e\u2066\u200f\ufeff</script>ب猫'))
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(
     st.lists(

@@ -120,6 +120,7 @@ def test_the_cells_of_the_page_are_the_numbers(page):
             assert numbers == [f"{p:.4f}" for _, p, _ in want["top"]]
 
 
+@pytest.mark.slow
 @needs_chromium
 def test_nothing_in_a_token_runs_and_nothing_is_fetched(page):
     assert page.title() == "Logit lens" and page.locator("img").count() == 0
