@@ -8,7 +8,7 @@ from dataclasses import is_dataclass
 from functools import cache, partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, TypeVar, get_origin, get_type_hints
+from typing import Any, TypeVar, cast, get_origin, get_type_hints
 
 from jsonargparse import ArgumentParser, Namespace, set_parsing_settings
 
@@ -50,7 +50,8 @@ def from_values(config: type[Config], parsed: Namespace) -> Config:
     """The configuration with the values that its `class_parser` parsed."""
     _check_groups(config, parsed)
     fields = {name: parsed[name] for name in config.__dataclass_fields__}  # type: ignore[attr-defined]
-    instantiated = _instantiator(config).instantiate(Namespace(**fields))  # type: ignore[no-untyped-call]
+    parser: ArgumentParser = _instantiator(cast(Any, config))  # mypy takes no type of a type variable for hashable
+    instantiated = parser.instantiate(Namespace(**fields))  # type: ignore[no-untyped-call]
     return config(**{name: instantiated[name] for name in fields})
 
 
