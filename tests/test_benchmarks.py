@@ -112,6 +112,6 @@ def test_mix_states_speed_and_memory_against_reading(tmp_path):
     assert re.findall(r"^(\w+) .* MiB .* rows/s .* x reading$", out, re.M) == ["read", "parse", "mix"]
 
 
-@pytest.mark.parametrize("name", ["doctor.py", "join.py", "mix.py", "word_alignment.py"])
+@pytest.mark.parametrize("name", ["data_check.py", "join.py", "mix.py", "word_alignment.py"])
 def test_a_script_has_a_help_page(name):
     assert "usage:" in run(name, "--help")

@@ -200,7 +200,7 @@ def test_the_page_of_data_names_every_reason():
 
 
 def test_the_verdicts_are_whole():
-    folder = Path(__file__).parents[2] / "benchmarks" / "doctor"
+    folder = Path(__file__).parents[2] / "benchmarks" / "data_check"
     read = [json.loads(line) for line in (folder / "verdicts.jsonl").read_text(encoding="utf-8").splitlines()]
     sizes = json.loads((folder / "strata.json").read_text(encoding="utf-8"))
     assert {v["stratum"] for v in read} == set(sizes) and len({(v["id"], v["file"]) for v in read}) == len(read)

@@ -56,7 +56,7 @@ class Supervised(nn.Module):
     ) -> dict[str, torch.Tensor]:
         """The mean of each term over its predicted tokens or rows, or its sum divided by `counts[name]`. Eq. 2, 4-7.
 
-        `counts` are those of the whole global batch, if this batch is one micro-batch of it. `grad_norms` is told the
+        `counts` are those of the whole global batch, if this batch is one micro-batch of it. `grad_norms` receives the
         loss of each term and the state that it supervises.
         """
         check_made_for(batch, self.objective)

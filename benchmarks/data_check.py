@@ -1,12 +1,12 @@
 """What `deepsuper data check` finds in real files, how often it is right, and which shuffled rows it catches.
 
-    deepsuper data check FILE... --data_dir data && python benchmarks/doctor.py report runs/check/report.json
-    python benchmarks/doctor.py shuffled FILE...
-    python benchmarks/doctor.py sample FILE... --output benchmarks/doctor/unread.jsonl
-    python benchmarks/doctor.py verdicts
+    deepsuper data check FILE... --data_dir data && python benchmarks/data_check.py report runs/check/report.json
+    python benchmarks/data_check.py shuffled FILE...
+    python benchmarks/data_check.py sample FILE... --output benchmarks/data_check/unread.jsonl
+    python benchmarks/data_check.py verdicts
 
 `sample` draws rows with a finding and rows without one, to be read one by one; the verdicts stand in
-doctor/verdicts.jsonl, by the standard in doctor/README.md. `verdicts` makes precision and recall of them.
+data_check/verdicts.jsonl, by the standard in data_check/README.md. `verdicts` makes precision and recall of them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from deepsuper.data.check.run import check_file
 from deepsuper.data.check.table import REASONS
 from deepsuper.data.rows import TARGET_FIELDS, Row
 
-VERDICTS = Path(__file__).with_name("doctor")
+VERDICTS = Path(__file__).with_name("data_check")
 
 
 def report(args: argparse.Namespace) -> None:
