@@ -14,7 +14,7 @@ from rich.console import Console
 from deepsuper.cli import main
 from deepsuper.inside.logit_lens import Cell, View, read_text
 from deepsuper.inside.logit_lens.page import as_data, make_page, write_page
-from deepsuper.inside.logit_lens.terminal import print_view
+from deepsuper.inside.logit_lens.report import print_view
 from failing import fail
 from runs import make_run
 from tiny import make_model, make_tokenizer

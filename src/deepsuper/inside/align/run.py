@@ -8,16 +8,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from deepsuper.common.errors import UserError
 from deepsuper.common.outputs import check_folder
-from deepsuper.common.ranges import check_ranges
 from deepsuper.config import AlignConfig, ModelConfig
 from deepsuper.data.texts import Texts, load_texts
+from deepsuper.inside.align.check import check_align
 from deepsuper.inside.align.measure import ModelAlignment, align_model, tuning
 from deepsuper.inside.align.report import print_report, write_report
-from deepsuper.inside.check import sentence_ranges
 from deepsuper.inside.states import EncodedText, encode_texts, pooled_states
-from deepsuper.models.load import inside_run, load_config, load_for_reading, load_tokenizer, num_layers
+from deepsuper.models.load import inside_run, load_for_reading, load_tokenizer
 
 log = logging.getLogger("deepsuper")
 
@@ -48,20 +46,6 @@ def run_align(config: AlignConfig, output_dir: Path) -> list[ModelAlignment]:
     write_report(aligned, changes, config, texts, output_dir)
     log.info("align.json, align.png and tsne.png: %s", output_dir)
     return aligned
-
-
-def check_align(config: AlignConfig, texts: Texts, sources: list[ModelConfig]) -> None:
-    """Raises: UserError naming the first option out of range."""
-    check_ranges(sentence_ranges(config))
-    if len(texts.target) < 4:
-        raise UserError(f"{texts.source}: need at least 4 sentences to compare, got {len(texts.target)}")
-    depths = [num_layers(load_config(source)) for source in sources]
-    if len(set(depths)) > 1:
-        raise UserError(f"tuned {config.tuned!r}: has {depths[1]} layers, {config.model.name!r} has {depths[0]}")
-    for name in ("layer", "layer_et"):
-        layer = getattr(config, name)
-        if layer is not None and not 0 <= layer <= depths[0]:
-            raise UserError(f"{name}: need 0 <= {name} <= {depths[0]}, got {layer}")
 
 
 def _encode(source: ModelConfig, texts: Texts, config: AlignConfig) -> tuple[list[EncodedText], list[EncodedText]]:

@@ -9,28 +9,14 @@ from pathlib import Path
 from rich.console import Console
 
 from deepsuper.common.outputs import check_folder
-from deepsuper.common.ranges import check_ranges
 from deepsuper.config import LayersConfig
 from deepsuper.data.texts import Texts, load_texts
-from deepsuper.inside.check import sentence_ranges
+from deepsuper.inside.layers.check import check_layers
 from deepsuper.inside.layers.report import print_report, write_report
 from deepsuper.inside.layers.select import LayersReport, encode_sentences, select_layers
 from deepsuper.models.load import inside_run, load_for_reading, load_tokenizer
 
 log = logging.getLogger("deepsuper")
-CRITERIA = ("entropy", "language", "alignment")
-
-
-def check_layers(config: LayersConfig) -> None:
-    """Raises: UserError naming the first option out of range, before a weight is loaded."""
-    criteria, known = config.criteria, ",".join(CRITERIA)
-    check_ranges(sentence_ranges(config))
-    check_ranges(
-        [
-            ("criteria", ",".join(criteria), f"some of {known}", set(criteria) <= set(CRITERIA)),
-            ("resamples", config.resamples, "0 <= resamples <= 10000", 0 <= config.resamples <= 10_000),
-        ]
-    )
 
 
 def read_texts(config: LayersConfig) -> Texts:

@@ -10,11 +10,10 @@ from typing import Any
 from rich.console import Console
 
 from deepsuper.common.errors import UserError
-from deepsuper.common.outputs import check_file
-from deepsuper.common.ranges import check_ranges
 from deepsuper.config import LensConfig, ModelConfig
+from deepsuper.inside.logit_lens.check import check_lens, check_same_tokens
 from deepsuper.inside.logit_lens.page import write_page
-from deepsuper.inside.logit_lens.terminal import print_view
+from deepsuper.inside.logit_lens.report import print_view
 from deepsuper.inside.logit_lens.view import View, encode, read_text
 from deepsuper.models.load import inside_run, load_for_reading, load_tokenizer
 
@@ -26,17 +25,12 @@ def run_lens(config: LensConfig) -> list[View]:
 
     Raises: UserError for a text without tokens, or models that split it into different ones, before a weight is loaded.
     """
-    check_file("html", Path(config.html))
-    check_ranges([("top", config.top, "1 <= top <= 100", 1 <= config.top <= 100)])
+    check_lens(config)
     sources = [config.model, *([replace(config.model, name=config.tuned)] if config.tuned is not None else [])]
     sources = [inside_run(source) for source in sources]
     tokenizers = [load_tokenizer(source) for source in sources]
     ids = [encode(tokenizer, config.text, config.max_length) for tokenizer in tokenizers]
-    if any(other != ids[0] for other in ids):
-        raise UserError(
-            f"tuned {config.tuned!r}: splits the text into {len(ids[1])} other tokens than {config.model.name!r}: "
-            "need a model with the same tokenizer"
-        )
+    check_same_tokens(config, ids)
     views = [_read(source, tokenizer, config) for source, tokenizer in zip(sources, tokenizers, strict=True)]
     if len({len(view.cells) for view in views}) > 1:
         depths = " and ".join(str(len(view.cells) - 1) for view in views)

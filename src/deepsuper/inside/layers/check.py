@@ -1,0 +1,21 @@
+"""What `deepsuper layers` refuses before any weight is loaded."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from deepsuper.common.ranges import check_ranges
+from deepsuper.config import Criterion, LayersConfig
+from deepsuper.inside.check import sentence_ranges
+
+
+def check_layers(config: LayersConfig) -> None:
+    """Raises: UserError naming the first option out of range, before a weight is loaded."""
+    criteria, known = config.criteria, get_args(Criterion)
+    check_ranges(sentence_ranges(config))
+    check_ranges(
+        [
+            ("criteria", ",".join(criteria), f"some of {','.join(known)}", set(criteria) <= set(known)),
+            ("resamples", config.resamples, "0 <= resamples <= 10000", 0 <= config.resamples <= 10_000),
+        ]
+    )
