@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from deepsuper.cli import main
+from deepsuper.cli import main, make_parser
 from deepsuper.evaluation import benchmarks
 from deepsuper.evaluation.benchmarks import BENCHMARKS
 from local_rows import evaluate, write_rows
@@ -23,11 +23,19 @@ def test_no_other_file_of_the_evaluation_names_a_benchmark():
         assert not texts & set(BENCHMARKS), f"{file.name} names {sorted(texts & set(BENCHMARKS))}"
 
 
-@pytest.mark.slow
-def test_a_new_row_is_a_new_benchmark_everywhere(tmp_path, monkeypatch, capsys):
+@pytest.fixture
+def data(tmp_path, monkeypatch):
+    """Local rows, and one more benchmark in the table. The parser lists the names and is kept: it is made again."""
+    folder = write_rows(tmp_path / "data")
     row = replace(BENCHMARKS["truthfulqa"], name="mine", titles={"acc": "my accuracy"}, corrections={})
-    data = write_rows(tmp_path / "data")
     monkeypatch.setitem(BENCHMARKS, "mine", row)
+    make_parser.cache_clear()
+    yield folder
+    make_parser.cache_clear()
+
+
+@pytest.mark.slow
+def test_a_new_row_is_a_new_benchmark_everywhere(data, tmp_path, capsys):
     main(["data", "layout"])
     assert "mine/{en,zh,vi,ar}.jsonl: question, mc1_choices, mc1_label" in capsys.readouterr().out
     source = data / "truthfulqa" / "zh.jsonl"
