@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 SOURCE = Path(__file__).parents[1] / "src" / "deepsuper"
 LEVELS = {
     "common": 0,
@@ -91,6 +93,7 @@ def test_each_package_has_a_front_door():
             assert "It stands on" in text and "first" in text, f"{folder}: what it stands on, and what to read first"
 
 
+@pytest.mark.slow
 def test_the_contents_page_and_the_command_line_load_without_torch():
     code = "import sys, deepsuper, deepsuper.cli; deepsuper.cli.make_parser(); assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

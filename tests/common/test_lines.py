@@ -181,6 +181,7 @@ JSON = st.recursive(
 )
 
 
+@pytest.mark.slow
 @any_file
 @given(st.lists(JSON | st.dictionaries(st.sampled_from(("id", *FIELDS)), JSON | st.text(max_size=8)), max_size=6))
 def test_any_json_is_a_row_or_is_told_of(tmp_path, records):

@@ -72,6 +72,7 @@ def test_the_direction_is_that_of_most_letters():
     assert [direction(text) for text in ("A. السلام عليكم", "hello", "", "123")] == ["rtl", "ltr", "ltr", "ltr"]
 
 
+@pytest.mark.slow
 def test_a_chart_is_text_and_shapes_of_the_pages_colours_and_always_the_same():
     def draw(figure):
         axes = figure.add_axes((0.1, 0.2, 0.8, 0.7))

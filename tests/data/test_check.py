@@ -64,6 +64,7 @@ FAULTS = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("change", "reasons"), FAULTS, ids=lambda value: str(value)[:50])
 def test_each_fault_is_found_and_no_other(change, reasons):
     assert checked(change) - {"number"} == reasons - {"number"}

@@ -31,6 +31,7 @@ CONFIG = CheckConfig(())
 LETTERS = st.lists(st.sampled_from("abcdef"), max_size=40)
 
 
+@pytest.mark.slow
 def test_a_row_that_holds_an_evaluation_text_is_named_with_the_item(tmp_path):
     context = "The ancient lighthouse keeper of the northern island wrote down each storm that he saw in forty years."
     items = [

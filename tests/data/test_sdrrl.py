@@ -147,6 +147,7 @@ def test_sentences_may_come_from_a_file_in_any_language(tmp_path):
     assert in_halves("Asante", "sw") is None
 
 
+@pytest.mark.slow
 def test_the_same_seed_makes_the_same_rows_and_another_seed_others():
     parts = SdrrlConfig(distill=False)
     first, again, other = (make_rows(ROWS, None, parts, seed) for seed in (1, 1, 2))

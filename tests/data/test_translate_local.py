@@ -182,6 +182,7 @@ def test_a_marian_model_of_many_languages_must_be_told_which(tmp_path, pieces):
     assert ids[0] == vocabulary[">>vie<<"]
 
 
+@pytest.mark.slow
 def test_an_answer_without_an_end_and_a_text_without_room_have_problems(tmp_path):
     name = make(tmp_path, "marian")
     settings = json.loads((tmp_path / "marian" / "generation_config.json").read_text())
@@ -194,6 +195,7 @@ def test_an_answer_without_an_end_and_a_text_without_room_have_problems(tmp_path
     assert set(second) == {"abc"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["marian", "llama"])
 def test_a_file_is_completed_and_its_lines_keep_their_places(tmp_path, family, monkeypatch):
     monkeypatch.setattr(job, "CHUNK", 2)

@@ -140,6 +140,7 @@ def test_nothing_is_found_among_forty_columns_without_a_difference(tmp_path):
 # Pairing
 
 
+@pytest.mark.slow
 def test_the_order_of_the_files_does_not_matter(tmp_path):
     scores = {key: score for key, score in made_up(1, gain=0.05).items() if "mkqa" not in key}
     turned = {key: (metric, list(items)[::-1]) for key, (metric, items) in scores.items()}

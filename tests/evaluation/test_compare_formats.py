@@ -205,6 +205,7 @@ def test_the_page_runs_nothing_and_fits_a_dark_phone(tmp_path):
         browser.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [20, 60, 100, 300])
 def test_no_terminal_cuts_a_number(tmp_path, width):
     folders = [write_run(tmp_path / str(n), made_up(n), model=f"model-{n}") for n in range(2)]
@@ -217,6 +218,7 @@ def test_no_terminal_cuts_a_number(tmp_path, width):
             assert all(shown(cell.score.mean) in said for cell in row.cells.values())
 
 
+@pytest.mark.slow
 def test_the_long_form_has_what_the_tables_have_and_more(tmp_path):
     folders = [write_run(tmp_path / str(n), made_up(n, gain=n / 10), model=f"m{n}") for n in range(2)]
     comparison = compared(*folders)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from deepsuper.evaluation.fidelity import in_language
 
 
+@pytest.mark.slow
 def test_the_language_of_an_answer():
     assert in_language("美国", "zh") is True and in_language("United States", "zh") is False
     assert in_language("1990", "zh") is None

@@ -113,6 +113,7 @@ def test_squad_by_hand_and_the_best_of_all_answers():
         best(f1, "blue", [], rules)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "language", "want"),
     [("巴黎", "zh", True), ("Paris is in France", "zh", False), ("1999", "zh", None), ("باريس", "ar", True),

@@ -30,6 +30,7 @@ def gradients(supervised: Supervised) -> dict[str, torch.Tensor]:
     return {name: p.grad for name, p in supervised.model.named_parameters() if p.grad is not None}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [3, 12])
 @pytest.mark.parametrize("name", OBJECTIVES)
 @pytest.mark.parametrize("family", ["gemma2", "gemma3", "llama"])
