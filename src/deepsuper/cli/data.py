@@ -65,11 +65,12 @@ def _sdrrl_parser() -> ArgumentParser:
 
 def _sdrrl(parsed: Namespace, line: list[str]) -> None:
     from deepsuper.data.sdrrl import run_synthesis
+    from deepsuper.data.sdrrl.check import check_method
     from deepsuper.training.check import check
 
     output, config = None if parsed.output is None else Path(parsed.output), from_values(RunConfig, parsed)
-    if config.objective.method == "sdrrl":  # else that is what is wrong first
-        check(config)
+    check_method(config)
+    check(config)
     run_synthesis(config, output, [Path(str(path)) for path in parsed.config or ()])
 
 

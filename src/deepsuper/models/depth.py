@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from deepsuper.config import ModelConfig
+from deepsuper.models.hub import cached_config
 from deepsuper.models.packaged import PACKAGED, check_installed
 
 UNUSUAL = ("is_encoder_decoder", "decoder", "generator", "text_encoder")
@@ -30,13 +31,10 @@ def _config_file(config: ModelConfig) -> Path | None:
     """The config.json of a folder, or of a hub model that is already in the cache."""
     if Path(config.name).exists():
         return Path(config.name) / "config.json"
-    from huggingface_hub import try_to_load_from_cache
-
     try:
-        cached = try_to_load_from_cache(config.name, "config.json", revision=config.revision)
+        return cached_config(config)
     except ValueError:  # not a name that the hub allows
         return None
-    return Path(cached) if isinstance(cached, str) else None
 
 
 def _layers_in(file: Path) -> int | None:

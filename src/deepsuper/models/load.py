@@ -17,6 +17,7 @@ from deepsuper.common.files import replacing
 from deepsuper.common.nearest import did_you_mean
 from deepsuper.config import ModelConfig
 from deepsuper.models.adapters import base_of
+from deepsuper.models.hub import cached_config
 from deepsuper.models.packaged import PACKAGED, source_of
 
 
@@ -29,13 +30,11 @@ def load_config(config: ModelConfig) -> Any:
 
 def commit_of(config: ModelConfig) -> str | None:
     """The hub commit that `load_config` resolved `config.revision` to; None for a folder or a packaged model."""
-    from huggingface_hub import try_to_load_from_cache
-
     if source_of(config) != config.name or Path(config.name).exists():
         return None
     # The configuration's `_commit_hash` is not used: newer releases of transformers do not set it.
-    cached = try_to_load_from_cache(config.name, "config.json", revision=config.revision)
-    return Path(cached).parent.name if isinstance(cached, str) else None
+    cached = cached_config(config)
+    return None if cached is None else cached.parent.name
 
 
 def load_tokenizer(config: ModelConfig) -> Any:

@@ -15,8 +15,7 @@ def check_synthesis(config: RunConfig, output: Path | None, recipes: Sequence[Pa
     """Raises: UserError for another method than sdrrl, or where an output cannot be written or would overwrite an
     input or a file that is no synthesis. `recipes`: the files that `config` was read from.
     """
-    if config.objective.method != "sdrrl":
-        raise UserError(f"objective.method: need sdrrl, got {config.objective.method}")
+    check_method(config)
     if output is None:
         return
     check_file("output", output)
@@ -25,6 +24,12 @@ def check_synthesis(config: RunConfig, output: Path | None, recipes: Sequence[Pa
     check_own_rows("output", output, "part", "synthesis")
     if config.data.on_bad_row == "skip":
         check_own_rows("output", skipped_beside(output), "where", "synthesis")
+
+
+def check_method(config: RunConfig) -> None:
+    """Raises: UserError for another method than sdrrl."""
+    if config.objective.method != "sdrrl":
+        raise UserError(f"objective.method: need sdrrl, got {config.objective.method}")
 
 
 def skipped_beside(output: Path) -> Path:
