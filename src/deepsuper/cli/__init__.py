@@ -76,13 +76,13 @@ def parse_recipe(line: Sequence[str]) -> RunConfig:
 def _parse(given: Sequence[str]) -> Namespace:
     """The values of a command line. Raises: UserError in one line where it cannot be read."""
     line = _with_config(list(given))
-    check_recipes(line)
     path = list(path_of(line, COMMANDS))
     try:
         parsed: Namespace = make_parser(tuple(name for name, _ in path)).parse_args(line)
         expand_home(parsed)
         return parsed
-    except ArgumentError as error:
+    except (ArgumentError, UnicodeDecodeError) as error:
+        check_recipes(line)  # what is wrong with a whole file is said first
         message = explain(str(error), option_names(path[-1][1].parser()) if path else ())
     if ": need " not in message:
         message += f" (see {' '.join(['deepsuper', *(name for name, _ in path)])} --help)"

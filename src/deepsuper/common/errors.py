@@ -39,3 +39,8 @@ class Place:
 
 Where = Place | str
 """A place, or the text that names one which is no line: an item of a JSON array, a sentence, a printed place."""
+
+
+def first_line(error: Exception) -> str:
+    """The first line of a library's message that is not blank; the name of the exception if it has no message."""
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from deepsuper.common.errors import UserError
+from deepsuper.common.errors import UserError, first_line
 from deepsuper.common.files import json_line, sha256, write_text
 from deepsuper.config import EvalConfig
 from deepsuper.evaluation.benchmarks import BENCHMARKS, Benchmark
@@ -120,7 +120,7 @@ def _planned(config: EvalConfig, benchmark: Benchmark, language: str, work: Path
             except Exception as error:  # the hub, its client and a data set's own code may raise anything
                 if rows is not None:
                     raise
-                raise Absent(f"{benchmark.name}/{language} ({_first_line(error)})") from error
+                raise Absent(f"{benchmark.name}/{language} ({first_line(error)})") from error
         docs = next(iter(tasks.values())).eval_docs
         origin = data if rows is not None else data | {"sha256": _rows_hash(docs)}
         planned.append(VariantPlan(benchmark, variant, tasks, origin, len(docs)))
@@ -148,7 +148,7 @@ def _gather(config: EvalConfig, benchmark: Benchmark, language: str, path: Path)
         try:
             written = _write_rows(path, fetch_rows(benchmark, language))
         except UserError as error:
-            raise Absent(f"{benchmark.name}/{language} ({_first_line(error)})") from error
+            raise Absent(f"{benchmark.name}/{language} ({first_line(error)})") from error
         return {"url": benchmark.source, "sha256": written}, path
     return {"hub": benchmark.tasks[benchmark.variants(language)[0]]}, None
 
@@ -161,7 +161,3 @@ def _write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> str:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_text(path, text)
     return written
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

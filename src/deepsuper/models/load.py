@@ -12,7 +12,7 @@ from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 from torch import nn
 
-from deepsuper.common.errors import UserError
+from deepsuper.common.errors import UserError, first_line
 from deepsuper.common.files import replacing
 from deepsuper.common.nearest import did_you_mean
 from deepsuper.config import ModelConfig
@@ -93,7 +93,7 @@ def load_merged(config: ModelConfig) -> Any:
     try:
         return PeftModel.from_pretrained(model, config.name).merge_and_unload()
     except (OSError, ValueError, SafetensorError) as error:
-        raise UserError(f"{config.name}: the adapter's weights cannot be loaded ({_first_line(error)})") from error
+        raise UserError(f"{config.name}: the adapter's weights cannot be loaded ({first_line(error)})") from error
 
 
 def load_for_reading(config: ModelConfig) -> Any:
@@ -129,8 +129,4 @@ def _load(load: Any, config: ModelConfig, **kwargs: Any) -> Any:
         return load(source, trust_remote_code=config.trust_remote_code, **revision, **kwargs)
     except (OSError, ValueError, SafetensorError, StrictDataclassError) as error:
         known = f"packaged models: {', '.join(PACKAGED)}{did_you_mean(config.name, PACKAGED)}"
-        raise UserError(f"model.name {config.name!r} cannot be loaded: {_first_line(error)} ({known})") from error
-
-
-def _first_line(error: Exception) -> str:
-    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        raise UserError(f"model.name {config.name!r} cannot be loaded: {first_line(error)} ({known})") from error
