@@ -96,7 +96,7 @@ def _types(tree: ast.Module) -> Iterator[str]:
     for node in tree.body:
         if isinstance(node, ast.ClassDef):
             yield node.name
-        elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Subscript | ast.BinOp):
+        elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Subscript | ast.Attribute | ast.BinOp):
             names = (target.id for target in node.targets if isinstance(target, ast.Name))
             yield from (name for name in names if re.fullmatch(r"_?[A-Z]+[a-z]\w*", name))
 
