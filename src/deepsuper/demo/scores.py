@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from deepsuper.common.intervals import Interval, mean_interval
 from deepsuper.data.rows import Row
 from deepsuper.evaluation.fidelity import in_language
-from deepsuper.evaluation.scorers import best, exact_match, f1, mlqa_rules
+from deepsuper.evaluation.scorers import mlqa_scores
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,10 @@ class ScoredAnswers:
 
 def score(answers: Sequence[str], rows: Sequence[Row], language: str) -> ScoredAnswers:
     """The scores of `answers` against the rows' own, by MLQA's rules, which XTREME also uses for XQuAD."""
-    rules = mlqa_rules(language)
-    pairs = [(answer, [row.output]) for answer, row in zip(answers, rows, strict=True)]
+    each = [mlqa_scores(answer, [row.output], language) for answer, row in zip(answers, rows, strict=True)]
     return ScoredAnswers(
         list(answers),
-        [best(f1, answer, golds, rules) for answer, golds in pairs],
-        [best(exact_match, answer, golds, rules) for answer, golds in pairs],
+        [scores["f1"] for scores in each],
+        [scores["exact_match"] for scores in each],
         [in_language(answer, language) for answer in answers],
     )
