@@ -5,7 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from markupsafe import Markup
 
 from deepsuper.common.errors import BadRow, Place
 from deepsuper.common.files import write_text
@@ -13,15 +15,11 @@ from deepsuper.common.lines import numbered_lines
 from deepsuper.common.pages import render_page
 from deepsuper.config.check import CheckConfig
 from deepsuper.data.check.charts import histogram
+from deepsuper.data.check.checked import Checked
 from deepsuper.data.check.findings import Finding
 from deepsuper.data.check.report import QUANTILES, by_reason, contamination, lengths, quantiles, summary
 from deepsuper.data.check.table import REASONS
 from deepsuper.data.rows import Row
-
-if TYPE_CHECKING:
-    from markupsafe import Markup
-
-    from deepsuper.data.check.checked import Checked
 
 CHARACTERS = 1500
 """Of a text that the page shows."""
