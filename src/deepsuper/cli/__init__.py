@@ -1,7 +1,5 @@
 """The command line: parses and calls, no logic. It stands on all rooms; read `main` first."""
 
-from __future__ import annotations
-
 import logging
 import os
 import re

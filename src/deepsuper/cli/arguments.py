@@ -1,7 +1,5 @@
 """What the parsers of several commands share: arguments, and configurations made from their values."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Sequence, Set
 from dataclasses import is_dataclass

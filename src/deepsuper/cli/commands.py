@@ -1,7 +1,5 @@
 """What a command is: its help, its parser and what it runs. Commands can have commands of their own."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -20,7 +18,7 @@ class Command:
     parser: Callable[[], ArgumentParser]
     run: Callable[[Namespace, list[str]], None] | None = None
     recipe: bool = False
-    commands: Mapping[str, Command] = field(default_factory=dict)
+    commands: Mapping[str, "Command"] = field(default_factory=dict)
 
 
 Commands = Mapping[str, Command]

@@ -1,7 +1,5 @@
 """The commands of `deepsuper data`."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The commands that score models and compare the scores: `eval` and `compare`."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace

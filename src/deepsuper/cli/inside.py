@@ -1,7 +1,5 @@
 """The commands that look inside a model: `layers`, `lens` and `align`."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What is wrong with a command line, in one line: jsonargparse's own errors name its classes and give no remedy."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 

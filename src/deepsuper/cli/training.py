@@ -1,7 +1,5 @@
 """The commands that train models, show what they would train, and merge or demonstrate the result."""
 
-from __future__ import annotations
-
 import logging
 from typing import get_args
 

@@ -1,7 +1,5 @@
 """Types of numpy arrays, of any precision."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What a user did wrong, and where: the command line prints it as one line, and lets every other exception pass."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Figures without a screen: drawn by matplotlib, as a PNG file in a font that has the letters, or as SVG in a page."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

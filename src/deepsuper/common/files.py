@@ -1,7 +1,5 @@
 """Writing files so that they are complete or absent, JSON lines, hashes of files, and the cache folder."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -1,7 +1,5 @@
 """Confidence intervals: of means and paired differences by the bootstrap, of shares by Wilson's score."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Languages by their ISO 639-1 code: English names for prompts, codes of models and data sets, scripts."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass

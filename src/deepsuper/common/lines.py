@@ -1,7 +1,5 @@
 """Lines of plain and gzip files, and the JSON object on each: in bounded memory, with a message for any damage."""
 
-from __future__ import annotations
-
 import gzip
 import json
 import math

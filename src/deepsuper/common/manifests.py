@@ -1,7 +1,5 @@
 """The fields that all manifests begin with: time, command and versions of packages."""
 
-from __future__ import annotations
-
 import platform
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime

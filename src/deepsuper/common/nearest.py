@@ -1,7 +1,5 @@
 """The known name that a misspelt one may mean, for error messages."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from difflib import get_close_matches
 

@@ -1,7 +1,5 @@
 """Checks of the places that a command writes to, before its work: can it write there, and what would it overwrite?"""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Iterable, Sequence

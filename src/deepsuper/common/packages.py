@@ -1,7 +1,5 @@
 """Optional packages: whether they are installed, and how to install them."""
 
-from __future__ import annotations
-
 import importlib.util
 
 from deepsuper.common.errors import UserError

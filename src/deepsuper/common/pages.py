@@ -1,7 +1,5 @@
 """Pages that are one file: a Jinja2 template in the common frame, with its style and its script inside."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import unicodedata

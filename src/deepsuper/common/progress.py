@@ -1,7 +1,5 @@
 """Progress bars for long steps. They go to standard error, so that what a command prints can be piped."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar

@@ -1,7 +1,5 @@
 """Checks of the values of options against their ranges."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The script of a letter and of a text, from the names of Unicode characters."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections import Counter

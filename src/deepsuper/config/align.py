@@ -1,7 +1,5 @@
 """The options of `deepsuper align`."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from deepsuper.config.layers import Positions

@@ -1,7 +1,5 @@
 """The options of `deepsuper data check`."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

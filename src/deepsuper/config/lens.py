@@ -1,7 +1,5 @@
 """The options of `deepsuper lens`."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from deepsuper.config.recipe import ModelConfig

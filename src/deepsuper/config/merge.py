@@ -1,7 +1,5 @@
 """The options of `deepsuper merge`."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 from deepsuper.config.recipe import ModelConfig

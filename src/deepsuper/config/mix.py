@@ -3,8 +3,6 @@
 The docstrings of the fields are the help of the options.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The options of an objective and the words they are written in. No torch: the equations and the recipe share them."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, field
 from typing import Literal, get_args

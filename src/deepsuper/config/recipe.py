@@ -3,8 +3,6 @@
 The docstring of a field is the help text of its option. None is called null there, as in YAML.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal

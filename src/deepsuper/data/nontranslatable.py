@@ -1,7 +1,5 @@
 """What a translation must keep as it is (placeholders, tags, addresses), and what of it is lost."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Files and hub data sets -> checked rows in both languages. No row is dropped without a record of it."""
 
-from __future__ import annotations
-
 import json
 import random
 import unicodedata

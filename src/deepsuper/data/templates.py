@@ -1,7 +1,5 @@
 """Rows -> token ids: the prompt around a question, and the answer with its end."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field

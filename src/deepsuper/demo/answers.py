@@ -1,7 +1,5 @@
 """Answers of a model to questions, by greedy decoding up to the end of a line."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

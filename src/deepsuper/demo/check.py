@@ -1,7 +1,5 @@
 """Every option of a demo against its range, before a model is loaded."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import get_args
 

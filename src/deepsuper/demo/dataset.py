@@ -1,7 +1,5 @@
 """The rows of the demo: the packaged ones of XQuAD. No article is in both parts."""
 
-from __future__ import annotations
-
 from deepsuper.config import DataConfig, SourceConfig
 from deepsuper.config.demo import DemoConfig
 from deepsuper.data.rows import Row, load_corpus

@@ -1,7 +1,5 @@
 """One picture of a demo run: the loss terms over the steps, and the scores with their intervals."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any

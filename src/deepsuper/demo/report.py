@@ -1,7 +1,5 @@
 """What a demo leaves behind: tables in the terminal, scores.json and answers.jsonl."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`deepsuper demo`: the answers of the untouched model, of TFT and of deep supervision, side by side."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

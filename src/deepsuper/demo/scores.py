@@ -1,7 +1,5 @@
 """Scores of a model's answers: F1 and exact match by MLQA's rules, and the share in the target language."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

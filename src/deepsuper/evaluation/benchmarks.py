@@ -4,8 +4,6 @@ A row says which task asks in each language, how the answers are scored, what th
 fields a local row has, and where the official download holds the rows.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any

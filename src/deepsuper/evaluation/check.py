@@ -1,7 +1,5 @@
 """Mistakes in the options of `deepsuper eval`, found before any weight is loaded."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

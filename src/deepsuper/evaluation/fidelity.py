@@ -2,8 +2,6 @@
 language identifier.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 

@@ -1,7 +1,5 @@
 """lm-evaluation-harness as a library: its tasks and its models."""
 
-from __future__ import annotations
-
 import importlib.util
 import sys
 import types

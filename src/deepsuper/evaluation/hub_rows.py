@@ -1,7 +1,5 @@
 """Local rows as the harness's tasks read them: the fields of the same benchmark on the hub."""
 
-from __future__ import annotations
-
 from typing import Any
 
 

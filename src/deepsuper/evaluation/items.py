@@ -1,7 +1,5 @@
 """One line for each item: prompt, answer, right answers and score; and the summary of all items."""
 
-from __future__ import annotations
-
 import json
 import logging
 from collections.abc import Iterator, Sequence

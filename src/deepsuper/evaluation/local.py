@@ -1,7 +1,5 @@
 """Benchmark files on disk: DATA_DIR/BENCHMARK/LANGUAGE.jsonl, plain or gzip, checked row by row."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

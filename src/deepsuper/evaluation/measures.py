@@ -5,8 +5,6 @@ A mean has one number for each item. BLEU and chrF++ have counts, which are summ
 the order of the items. All scores are in [0, 1].
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache

@@ -4,8 +4,6 @@ Zero-shot, greedy, up to the end of the line, as the harness asks XQuAD and its 
 computed from the items, so the harness computes none.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from deepsuper.common.languages import name_of

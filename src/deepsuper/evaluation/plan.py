@@ -1,7 +1,5 @@
 """What an evaluation will ask: each benchmark in each variant and profile, loaded before the model."""
 
-from __future__ import annotations
-
 import hashlib
 import inspect
 import json

@@ -1,7 +1,5 @@
 """The scores of an evaluation as a table for the terminal."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 

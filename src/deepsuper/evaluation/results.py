@@ -1,7 +1,5 @@
 """results.json of one model in one profile: what was asked, and the scores so far."""
 
-from __future__ import annotations
-
 import json
 import logging
 from collections.abc import Iterable, Mapping, Sequence

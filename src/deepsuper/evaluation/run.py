@@ -1,7 +1,5 @@
 """`deepsuper eval`: writes results.json and one line for each item, by model and profile; resumes where it stopped."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import logging

@@ -5,8 +5,6 @@ faults, so that scores are comparable. The Arabic article rule of MLQA and MKQA 
 word, and MKQA splits every Chinese answer into single characters, Latin words too.
 """
 
-from __future__ import annotations
-
 import re
 import string
 import sys

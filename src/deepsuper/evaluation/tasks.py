@@ -1,7 +1,5 @@
 """Task files for the harness: its own tasks or this project's, with a profile's changes and with local rows."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """LoRA adapters: which modules can have one, adding them to a model, and the base model that an adapter belongs to."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The parts of a transformers model: its decoder, its blocks, its configuration."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from torch import nn

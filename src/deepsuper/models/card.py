@@ -1,7 +1,5 @@
 """The model card of a trained model: its base model, its training, and its losses on held-out rows."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """How many blocks a model has, read from its config.json: neither torch nor transformers is imported for it."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Generating text for prompts, in batches of similar length."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """What the cache of the hub holds. No network and no transformers: the files are only looked up."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from deepsuper.config import ModelConfig

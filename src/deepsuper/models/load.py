@@ -1,7 +1,5 @@
 """Loading a model's configuration, tokenizer and weights from the hub, a folder or a package; saving a model folder."""
 
-from __future__ import annotations
-
 import shutil
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`deepsuper merge`: write a base model with an adapter's changes added as an ordinary model folder."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Models that are installed as Python packages: GGUF files, converted once to an ordinary model folder."""
 
-from __future__ import annotations
-
 import importlib
 import importlib.util
 import tempfile

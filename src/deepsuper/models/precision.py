@@ -1,7 +1,5 @@
 """Whether this machine computes faster in bf16 than in float32."""
 
-from __future__ import annotations
-
 import platform
 
 import torch

@@ -1,7 +1,5 @@
 """How well the two sides of a row translate each other, scored by a lexicon that is learnt from the rows."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np

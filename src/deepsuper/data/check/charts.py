@@ -1,7 +1,5 @@
 """Histograms as SVG that stands inside a page."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Every option of a check against its range, before a row is read."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

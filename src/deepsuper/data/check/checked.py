@@ -1,7 +1,5 @@
 """The result of checking one file."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 from deepsuper.data.check.findings import Finding, Measured

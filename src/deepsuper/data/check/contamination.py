@@ -1,7 +1,5 @@
 """Rows that hold text of an evaluation set: a shared n-gram of words (or characters), or a whole short text."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -45,7 +43,7 @@ class Index:
     runs: dict[int, Known] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, items: Iterable[EvaluationText], length: int) -> Index:
+    def of(cls, items: Iterable[EvaluationText], length: int) -> "Index":
         """The index of some texts; of equal texts, the first."""
         index, seen, all_units = cls(length), set[tuple[str, ...]](), list[list[str]]()
         for item in items:

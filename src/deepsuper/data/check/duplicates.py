@@ -1,7 +1,5 @@
 """Duplicates of an earlier row: exact, near, or of its question alone."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 

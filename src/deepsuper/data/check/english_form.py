@@ -1,7 +1,5 @@
 """Tasks about the form of English words, which a translation rarely keeps."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Sequence
 

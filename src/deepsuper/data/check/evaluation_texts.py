@@ -1,7 +1,5 @@
 """The texts of evaluation sets, each with its place: packaged ones, and files in the layout of --data_dir."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What a check finds: a row, the reason, and the detail."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple

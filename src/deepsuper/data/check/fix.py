@@ -1,7 +1,5 @@
 """Writes the kept and the removed lines of a file: together they are all of its lines."""
 
-from __future__ import annotations
-
 import base64
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

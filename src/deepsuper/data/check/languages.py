@@ -1,7 +1,5 @@
 """Rows with a side in the wrong language or script. Doubtful texts are not flagged."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence

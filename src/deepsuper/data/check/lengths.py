@@ -1,7 +1,5 @@
 """Length ratios of the two sides, and truncated answers."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Sequence
 

@@ -1,7 +1,5 @@
 """What a translation must keep as it is: placeholders, markup, addresses, code, numbers."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence

@@ -1,7 +1,5 @@
 """Normalised words of a text, so that equal texts compare as equal."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 

@@ -1,7 +1,5 @@
 """The values of the report's page; `page.html` beside this file shows them."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path

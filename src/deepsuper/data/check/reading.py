@@ -1,7 +1,5 @@
 """Files of parallel rows -> rows, and findings for all other lines: no line is lost, and a bad line stops nothing."""
 
-from __future__ import annotations
-
 import random
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """What `deepsuper data check` prints, and the records that it writes beside its page."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict

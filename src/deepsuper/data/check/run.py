@@ -1,7 +1,5 @@
 """`deepsuper data check`: files of parallel rows -> findings, a report, and the files without the bad rows."""
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,5 @@
 """The table of checks. A new check is a function of the rows, in a module of this folder, and a line here."""
 
-from __future__ import annotations
-
 from deepsuper.data.check.alignment import alignment, low_scores
 from deepsuper.data.check.contamination import contaminated
 from deepsuper.data.check.duplicates import duplicates, near_duplicates, repeated_questions

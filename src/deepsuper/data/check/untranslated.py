@@ -1,7 +1,5 @@
 """Texts that are still English."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 
 from deepsuper.common.languages import FUNCTION_WORDS

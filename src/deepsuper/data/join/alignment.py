@@ -1,7 +1,5 @@
 """Rows without ids, in the same order on both sides, some of them missing -> monotone pairs and their scorer."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Anchors, which are pairs of rows that share rare names and numbers -> the corridor around them."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The best monotone pairing of two sequences inside a corridor: a dynamic program, vectorised over columns."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

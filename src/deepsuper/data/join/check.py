@@ -1,7 +1,5 @@
 """Every option of a join against its range, before a row is read; then whether the two sides can be joined."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

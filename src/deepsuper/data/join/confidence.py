@@ -1,7 +1,5 @@
 """How certain pairs are: their scores against those of mismatched rows."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Public instruction sets and the names of their fields: one entry of `READERS` for each."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Two sides -> pairs of rows: by id, by order with a check, or by alignment; other rows with their reasons."""
 
-from __future__ import annotations
-
 import logging
 from collections import defaultdict
 from dataclasses import dataclass, field, replace

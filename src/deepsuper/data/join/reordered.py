@@ -1,7 +1,5 @@
 """Pairs of rows that are out of order: among the rows that an alignment left over, each clearly the other's best."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """What a join writes and prints: the joined rows, the rows set aside, the manifest, and a summary."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Pairs -> rows of the project; other rows with their reasons."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any

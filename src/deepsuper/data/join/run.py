@@ -1,7 +1,5 @@
 """`deepsuper data join`: two sides in, joined rows, rows set aside and a manifest out."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """What both sides of a pair share without a lexicon: lengths, names and code in Latin letters, numbers."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections import Counter

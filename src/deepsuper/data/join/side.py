@@ -1,7 +1,5 @@
 """One language's side of a data set: all rows in order; unusable ones keep their place, with the reason."""
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +23,7 @@ class Aside:
     message: str
 
     @classmethod
-    def unusable(cls, message: str) -> Aside:
+    def unusable(cls, message: str) -> "Aside":
         """The reason of a row that cannot be read, which is counted by the start of its message."""
         return cls(message[:60], message)
 

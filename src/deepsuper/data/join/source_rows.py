@@ -1,7 +1,5 @@
 """A file or a hub data set -> its rows in order. A bad row keeps its place, with the problem."""
 
-from __future__ import annotations
-
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

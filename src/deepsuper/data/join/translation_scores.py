@@ -1,7 +1,5 @@
 """`Lexicon.score` of many pairs of rows at once, as products of sparse matrices."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Byte strings in numbered files on disk, to shuffle more rows than fit in memory."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Every option of a mix against its range, before a row is read."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections import Counter

@@ -1,7 +1,5 @@
 """The second pass over a source: chosen rows, with their new ids, are added to random buckets."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The plan of a mix: for each source how many rows, to which file, with which changes."""
 
-from __future__ import annotations
-
 import random
 from collections import Counter
 from collections.abc import Sequence

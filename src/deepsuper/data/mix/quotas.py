@@ -1,7 +1,5 @@
 """How many rows of each source go into the mix."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What a mix prints and writes beside its rows: a table, the manifest, and the lines for a recipe."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict

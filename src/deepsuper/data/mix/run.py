@@ -1,7 +1,5 @@
 """`deepsuper data mix`: reads every source twice, to count and to distribute its rows, and writes shuffled files."""
 
-from __future__ import annotations
-
 import logging
 import random
 import shutil
@@ -31,6 +29,24 @@ log = logging.getLogger(__name__)
 BUCKET_SIZE = 32 << 20
 """Bytes of rows in a bucket, which is shuffled in memory."""
 Tick = Callable[[], None]
+
+
+class _Counter:
+    """Shows the number of rows on standard error. It is drawn rarely: that takes longer than reading a row."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress, self._task, self._count = progress, progress.add_task(""), 0
+
+    def start(self, title: str) -> Tick:
+        """A function to call for each row."""
+        self._count = 0
+        self._progress.reset(self._task, description=title)
+        return self._tick
+
+    def _tick(self) -> None:
+        self._count += 1
+        if self._count % 1000 == 0:
+            self._progress.update(self._task, completed=self._count)
 
 
 def run_mix(config: MixConfig, command: Sequence[str] = ()) -> list[RowsOut]:
@@ -98,24 +114,6 @@ def _write_rows(plan: Sequence[SourcePlan], seed: int, bad: Skipper, work: Path,
                 for rows in shuffled(filled, rng):
                     file.writelines(rows)
     return given
-
-
-class _Counter:
-    """Shows the number of rows on standard error. It is drawn rarely: that takes longer than reading a row."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress, self._task, self._count = progress, progress.add_task(""), 0
-
-    def start(self, title: str) -> Tick:
-        """A function to call for each row."""
-        self._count = 0
-        self._progress.reset(self._task, description=title)
-        return self._tick
-
-    def _tick(self) -> None:
-        self._count += 1
-        if self._count % 1000 == 0:
-            self._progress.update(self._task, completed=self._count)
 
 
 def _progress() -> Progress:

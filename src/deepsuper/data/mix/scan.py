@@ -1,7 +1,5 @@
 """The first pass over a source: counts its good rows, and records all other lines."""
 
-from __future__ import annotations
-
 import hashlib
 from array import array
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """The file of the rows that a mix leaves out, written as they are found."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -5,8 +5,6 @@ is in both parts, `train` and `held_out`. A name stays as it is in configuration
 from any folder, and a run can be resumed where the package is installed elsewhere.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from deepsuper.common.errors import UserError

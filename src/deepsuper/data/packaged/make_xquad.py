@@ -5,8 +5,6 @@
 The source has one JSON line for each question: the six fields of a parallel row, `id` and `title`.
 """
 
-from __future__ import annotations
-
 import gzip
 import json
 import re

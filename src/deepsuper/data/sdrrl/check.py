@@ -1,7 +1,5 @@
 """The options of `deepsuper data sdrrl`, before a row is made."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Code-switching: replaces a share of a text's words by the aligned words of its translation."""
 
-from __future__ import annotations
-
 import random
 from collections import defaultdict
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Completion data: parallel sentences as instructions, in the target language, to translate or complete them."""
 
-from __future__ import annotations
-
 from deepsuper.common.languages import TRANSLATE, TRANSLATE_EN, name_of
 from deepsuper.config import Completion, SdrrlConfig
 from deepsuper.data.packaged import rows_path

@@ -1,7 +1,5 @@
 """Parallel rows and a model's own answers -> the rows that SDRRL trains on, part by part."""
 
-from __future__ import annotations
-
 import random
 from collections import Counter
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """Self-distillation: a model's own answers to the English instructions, saved batch by batch."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections import Counter
@@ -68,7 +66,7 @@ def distil(config: RunConfig, parts: SdrrlConfig, rows: Sequence[Row]) -> Distil
 
 
 def _answer(
-    kept: AnswerFile, model: ModelConfig, template: Template, batches: Sequence[Sequence[str]], decoding: Decoding
+    kept: "AnswerFile", model: ModelConfig, template: Template, batches: Sequence[Sequence[str]], decoding: Decoding
 ) -> None:
     loaded = load_for_reading(model)
     missing = [n for n in range(len(batches)) if n not in kept.batches]

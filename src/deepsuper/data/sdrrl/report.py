@@ -1,7 +1,5 @@
 """What `deepsuper data sdrrl` prints and writes, and the rows as they are kept in a run folder."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """The rows that SDRRL trains on: made and saved for a run, read again, or shown by `deepsuper data sdrrl`."""
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Sentences to analyse a model with: the packaged FLORES-200 ones, or those of a file."""
 
-from __future__ import annotations
-
 import json
 import unicodedata
 from collections.abc import Iterator
@@ -28,7 +26,7 @@ class Texts:
     target: tuple[str, ...]
     english: tuple[str, ...] | None
 
-    def first(self, count: int | None) -> Texts:
+    def first(self, count: int | None) -> "Texts":
         """The first `count` sentences; all of them without a count."""
         english = None if self.english is None else self.english[:count]
         return Texts(self.language, self.source, self.target[:count], english)

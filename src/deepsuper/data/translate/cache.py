@@ -1,7 +1,5 @@
 """A cache of translations: an interrupted run resumes, and no text is translated or paid for twice."""
 
-from __future__ import annotations
-
 import hashlib
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping

@@ -1,7 +1,5 @@
 """Every option of a translation against its range, before a row is read or a weight is loaded."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,7 +24,7 @@ class Files:
     cache: Path
 
     @classmethod
-    def of(cls, config: TranslateConfig) -> Files:
+    def of(cls, config: TranslateConfig) -> "Files":
         """For the output `rows.vi.jsonl`: `rows.vi.aside.jsonl`, `rows.vi.manifest.json`, `rows.vi.cache`."""
         output = Path(config.output)
         stem = output.name.removesuffix(".jsonl")

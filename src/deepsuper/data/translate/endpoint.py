@@ -1,7 +1,5 @@
 """Translations from an endpoint that speaks the OpenAI protocol."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence

@@ -1,7 +1,5 @@
 """One pass over a file: each row is completed, or set aside with the reason."""
 
-from __future__ import annotations
-
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -1,7 +1,5 @@
 """Translations from a local model: encoder-decoder (NLLB, M2M100, mBART, Marian, T5) or causal."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict

@@ -1,7 +1,5 @@
 """Whether a reply can be a translation: the checks that decide between keeping it and trying again."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from dataclasses import dataclass

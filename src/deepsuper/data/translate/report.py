@@ -1,7 +1,5 @@
 """What a translation writes beside its rows, and prints."""
 
-from __future__ import annotations
-
 import json
 import logging
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Rows to complete: which fields are made from which, and the pieces of a text that are translated one by one."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """`deepsuper data translate`: rows of one side -> rows of both; rows that fail are set aside."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

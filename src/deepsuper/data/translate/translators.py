@@ -1,7 +1,5 @@
 """The interface that local models and endpoints share, and how a prompt is filled and a reply cleaned."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol

@@ -1,7 +1,5 @@
 """Pairs of words that occur in the same rows, indexed once, and one step of expectation maximisation over them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal

@@ -1,7 +1,5 @@
 """Word translations that are learnt from the rows themselves: IBM model 1 in both directions."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -77,7 +75,7 @@ class Lexicon:
     to_english: TranslationTable
 
     @staticmethod
-    def train(pairs: Iterable[tuple[Words, Words]]) -> Lexicon:
+    def train(pairs: Iterable[tuple[Words, Words]]) -> "Lexicon":
         """The lexicon of parallel texts, cut by `segment`: at most MOST_ROWS of them, MAX_WORDS words of each."""
         cut = [(english[:MAX_WORDS], target[:MAX_WORDS]) for english, target in islice(pairs, MOST_ROWS)]
         english, target = _vocabulary(e for e, _ in cut), _vocabulary(f for _, f in cut)

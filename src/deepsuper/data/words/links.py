@@ -1,7 +1,5 @@
 """Links between the words of two texts, from translation probabilities in both directions and from word order."""
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 

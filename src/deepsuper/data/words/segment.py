@@ -1,7 +1,5 @@
 """A text as words: where each begins and ends, and the normalised form under which it is looked up."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Iterator

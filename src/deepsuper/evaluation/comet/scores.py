@@ -2,8 +2,6 @@
 is installed in its own environment, where `worker.py` computes the scores.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import math

@@ -4,8 +4,6 @@ It imports nothing of deepsuper, which that environment does not have. It reads 
 another, as lines of JSON. An error is one line on stderr, and the exit status tells the step.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import os

@@ -1,7 +1,5 @@
 """What the options of `deepsuper compare` must be, told before a file is read."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import get_args
 

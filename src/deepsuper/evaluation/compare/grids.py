@@ -1,7 +1,5 @@
 """A comparison as grids of texts and as notes. Every format shows these, except CSV."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

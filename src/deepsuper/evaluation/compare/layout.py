@@ -1,7 +1,5 @@
 """The paper's layout: the place of each benchmark in its tables, and the paper's own numbers."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass

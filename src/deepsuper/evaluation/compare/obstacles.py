@@ -1,7 +1,5 @@
 """Why the items of two runs cannot be paired one by one. Such scores are shown, but not compared."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A comparison as one page; `page.html` beside this file shows the grids and the notes."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from deepsuper.common.pages import render_page

@@ -1,7 +1,5 @@
 """Differences of two runs on the same items: paired bootstrap, McNemar's exact test, correction for many tests."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal

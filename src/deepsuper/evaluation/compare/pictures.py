@@ -1,7 +1,5 @@
 """Differences to the baseline as a forest plot: a line for each column, a colour and a marker for each run."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The five formats of a comparison. All show the same grids and notes, except CSV, which has a row for each cell."""
 
-from __future__ import annotations
-
 import csv
 import io
 import re

@@ -1,7 +1,5 @@
 """`deepsuper compare`: runs of `deepsuper eval` -> the paper's tables, with uncertainty and tests."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The runs to compare: folders that `deepsuper eval` wrote, with their names, scores and items."""
 
-from __future__ import annotations
-
 import json
 import logging
 import math

@@ -1,7 +1,5 @@
 """Runs side by side: tables of cells with scores, differences to the baseline, and which score is best."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby

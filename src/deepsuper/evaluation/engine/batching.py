@@ -1,7 +1,5 @@
 """Continuous batching: new prompts take the places of finished answers, so that no batch waits for one long answer."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -44,7 +42,7 @@ class Generation:
     options: dict[str, Any]
 
     @classmethod
-    def of(cls, asked: dict[str, Any], model: HFLM) -> Generation:
+    def of(cls, asked: dict[str, Any], model: HFLM) -> "Generation":
         """The generation options of a task, as the harness reads them. Greedy unless the task says otherwise."""
         options = dict(normalize_gen_kwargs(asked, model.max_gen_toks))
         stops = handle_stop_sequences(options.pop("until"), model.tok_decode(model.eot_token_id, False))

@@ -1,7 +1,5 @@
 """Log-probabilities of the choices of multiple-choice items. A context that several choices share is read once."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -4,8 +4,6 @@ The own engine is faster on a CPU. It builds on private names of transformers an
 or works in another way than expected, the harness's engine runs instead.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from deepsuper.evaluation.engine.private_names import missing_name, warn_harness_runs

@@ -1,7 +1,5 @@
 """The own engine: the harness's transformers model with prefix caching and continuous batching."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial

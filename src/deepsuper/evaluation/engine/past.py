@@ -1,7 +1,5 @@
 """Keys and values of a batch, which grow in place, and whose rows can be combined into new batches."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -75,7 +73,7 @@ class Past:
     mask: torch.Tensor
 
     @classmethod
-    def empty(cls, rows: int, device: Any) -> Past:
+    def empty(cls, rows: int, device: Any) -> "Past":
         """The past of prompts before anything was read."""
         return cls(Cache(layer_class_to_replicate=RoomyLayer), torch.ones(rows, 0, dtype=torch.long, device=device))
 
@@ -84,12 +82,12 @@ class Past:
         """The tokens of the longest row."""
         return int(self.mask.shape[1])
 
-    def grown(self) -> Past:
+    def grown(self) -> "Past":
         """The same after forward passes in which every row read the same number of tokens, without padding."""
         more = self.cache.get_seq_length() - self.width
         return Past(self.cache, F.pad(self.mask, (0, more), value=1))
 
-    def pieces(self, rows: Iterable[int]) -> list[Piece]:
+    def pieces(self, rows: Iterable[int]) -> list["Piece"]:
         """Some rows, each with all its tokens."""
         lengths = self.mask.sum(1).tolist()
         return [Piece(self, row, self.width - lengths[row], lengths[row]) for row in rows]

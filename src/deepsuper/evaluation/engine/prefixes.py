@@ -1,7 +1,5 @@
 """Prefix caching: what several prompts begin with, such as a passage with five questions, is read once."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any

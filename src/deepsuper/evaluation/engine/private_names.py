@@ -1,7 +1,5 @@
 """The private names of transformers and of the harness that the own engine uses, and what happens without them."""
 
-from __future__ import annotations
-
 import logging
 from functools import lru_cache
 from importlib import import_module

@@ -1,7 +1,5 @@
 """Official downloads -> DATA_DIR/BENCHMARK/LANGUAGE.jsonl: finds the file of a language and reads its rows."""
 
-from __future__ import annotations
-
 import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """One reader for each file format: a member of a download -> the place and the object of each row."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json

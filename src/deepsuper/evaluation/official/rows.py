@@ -4,8 +4,6 @@ row.
 Each raises KeyError for a missing field and UserError for a value that cannot be used.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The files of a download: a file, a folder or an archive, which is not unpacked to disk."""
 
-from __future__ import annotations
-
 import gzip
 import lzma
 import struct
