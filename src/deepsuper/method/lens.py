@@ -10,13 +10,17 @@ from torch import nn
 
 from deepsuper.common.errors import UserError
 from deepsuper.method.cross_entropy import Give, cross_entropy
+from deepsuper.method.tuned_lens import TunedLens
 from deepsuper.models.anatomy import NORMS, base_model, find_decoder, text_config
 
 
 class Lens:
-    """Maps hidden states of `model` to logits: final norm, W_out, scale and soft cap."""
+    """Maps hidden states of `model` to logits: final norm, W_out, scale and soft cap.
 
-    def __init__(self, model: nn.Module, chunk_mib: int = 192) -> None:
+    `tuned`: the maps of inner layers into the states of layer L, before the norm. Without it: the logit lens.
+    """
+
+    def __init__(self, model: nn.Module, chunk_mib: int = 192, tuned: TunedLens | None = None) -> None:
         decoder = find_decoder(model)
         norms = [getattr(decoder, name) for name in NORMS if hasattr(decoder, name)]
         if not norms:
@@ -26,6 +30,7 @@ class Lens:
         self.norm: nn.Module = norms[0]
         self.num_layers: int = config.num_hidden_layers
         self.chunk_mib = chunk_mib
+        self.tuned = tuned
         self.softcap: float | None = getattr(config, "final_logit_softcapping", None)
         self.scale: float = getattr(config, "logit_scale", None) or 1.0 / (
             getattr(config, "logits_scaling", None) or 1.0
@@ -37,8 +42,15 @@ class Lens:
         return cast(nn.Linear, self._head_of())
 
     def states(self, h: torch.Tensor, layer: int, *, norm: bool, train: bool) -> torch.Tensor:
-        """`h` as W_out reads it: after the final norm, which is already applied at layer L. (N, D) -> (N, D)."""
-        if layer == self.num_layers or not norm:
+        """`h` as W_out reads it: translated by the tuned lens if there is one, and after the final norm.
+
+        At layer L it is `h` itself, which the model has normed. Shapes: (..., D) -> (..., D).
+        """
+        if layer == self.num_layers:
+            return h
+        if self.tuned is not None:
+            h = self.tuned.translate(h, layer)
+        if not norm:
             return h
         if train:
             return cast(torch.Tensor, self.norm(h))
