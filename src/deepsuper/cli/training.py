@@ -39,13 +39,14 @@ def _show_parser() -> ArgumentParser:
 
 
 def _show(parsed: Namespace, line: list[str]) -> None:
+    from deepsuper.models.depth import depth_of
     from deepsuper.training.resolve import describe, resolve
 
     config = from_values(RunConfig, parsed)
-    objective = resolve(config, files=False)
-    print(f"{config.objective.method} of {config.model.name} ({objective.terms['tft'].layer} layers)")
-    print(describe(config, objective))
-    if config.objective.layers == "auto":
+    objectives = resolve(config, files=False)
+    print(f"{config.method} of {config.model.name} ({depth_of(config.model)} layers)")
+    print(describe(config, objectives))
+    if any(stream.objective.layers == "auto" for stream in config.all_streams.values()):
         print("layers: auto: they are measured before training; those above are the paper's shares of the depth")
 
 

@@ -23,6 +23,8 @@ from deepsuper.config.recipe import (
     RunConfig,
     SdrrlConfig,
     SourceConfig,
+    StreamConfig,
+    StreamSchedule,
     TrainingConfig,
 )
 from deepsuper.config.translate import TranslateConfig
@@ -52,6 +54,8 @@ __all__ = [
     "RunConfig",
     "SdrrlConfig",
     "SourceConfig",
+    "StreamConfig",
+    "StreamSchedule",
     "TrainingConfig",
     "TranslateConfig",
     "Weight",

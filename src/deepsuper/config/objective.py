@@ -5,10 +5,25 @@ from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 MethodName = Literal[
-    "sft", "tft", "sdrrl", "dft-logits", "dft-feature", "lc-logits", "lc-feature", "et-logits", "et-feature", "mixture"
+    "sft",
+    "tft",
+    "both",
+    "sdrrl",
+    "dft-logits",
+    "dft-feature",
+    "lc-logits",
+    "lc-feature",
+    "et-logits",
+    "et-feature",
+    "et-output",
+    "pairs",
+    "mixture",
 ]
-CorpusKind = Literal["english", "translated", "parallel"]
-"""The sides that each row of a corpus must have: English, target or both."""
+CorpusKind = Literal["english", "translated", "parallel", "both", "pairs"]
+"""What each row of a corpus must have: an English side, a target side, or both sides.
+
+both: each row is trained on twice, in English and in the target language. pairs: both texts, but no answer.
+"""
 TermKind = Literal["none", "logits", "feature"]
 Alignment = Literal["conditional", "positional"]
 Pooling = Literal["mean", "last"]
@@ -54,9 +69,9 @@ class ObjectiveConfig:
     method: MethodName = "dft-logits"
     """The corpus and the terms of the loss; mixture: TFT plus the terms given by `lc` and `et`."""
     lc: TermKind = "none"
-    """The term at the early layer i; used by `mixture` only."""
+    """The term at the early layer i; used by `mixture` and `pairs`."""
     et: TermKind = "none"
-    """The term at the middle layer j; used by `mixture` only."""
+    """The term at the middle layer j; used by `mixture` and `pairs`."""
     layer_lc: int | None = None
     """i; null: chosen by `layers`."""
     layer_et: int | None = None
@@ -73,6 +88,8 @@ class ObjectiveConfig:
     """For features: cosine; cosine after each language's mean is removed; or contrastive within the micro-batch."""
     detach_english: bool = True
     """For features: no gradient flows into the English side."""
+    shuffle_english: bool = False
+    """Give each row the English side of another row of its language: the control that keeps all but the meaning."""
     train_head_et: bool = False
     """For an et term of logits: W_out is trained by it too."""
     lens_norm: bool = True

@@ -82,8 +82,8 @@ class SdrrlConfig:
 class DataConfig:
     """The rows, their prompt and what to do with bad rows."""
 
-    train: list[SourceConfig]
-    """The sources of the training rows."""
+    train: list[SourceConfig] = field(default_factory=list)
+    """The sources of the training rows; a recipe with `streams` names them there instead."""
     held_out: list[SourceConfig] = field(default_factory=list)
     """The sources of the rows for the held-out loss; see `training.eval_every`."""
     template: Literal["alpaca", "plain", "chat"] = "alpaca"
@@ -96,25 +96,6 @@ class DataConfig:
     """Stop at a bad row, or leave it out and write it to skipped.jsonl."""
     sdrrl: SdrrlConfig | None = None
     """For `method: sdrrl`; null: all parts with their defaults."""
-
-    def sources(self) -> Iterator[tuple[str, SourceConfig]]:
-        """Pairs of an option and the source of rows that it names."""
-        for part, sources in (("train", self.train), ("held_out", self.held_out)):
-            for n, source in enumerate(sources):
-                yield f"data.{part}[{n}]", source
-
-    def row_files(self) -> Iterator[tuple[str, str]]:
-        """Pairs of an option and the local file of rows that it names."""
-        for name, source in self.sources():
-            for option, path in (("path", source.path), ("path_en", source.path_en)):
-                if path is not None:
-                    yield f"{name}.{option}", path
-
-    def files(self) -> Iterator[tuple[str, str]]:
-        """Pairs of an option and the local file that it names: rows and parallel sentences."""
-        yield from self.row_files()
-        if self.sdrrl is not None and self.sdrrl.sentences is not None:
-            yield "data.sdrrl.sentences", self.sdrrl.sentences
 
 
 @dataclass(frozen=True)
@@ -184,14 +165,70 @@ class TrainingConfig:
 
 
 @dataclass(frozen=True)
+class StreamConfig:
+    """One of several streams of a run: its rows, what is learnt from them, and its share of the steps."""
+
+    train: list[SourceConfig]
+    """The sources of the stream's rows."""
+    objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
+    steps: int = 1
+    """How many steps of each round train on this stream."""
+    batch_size: int | None = None
+    """The number of the stream's rows in one of its steps; null: `training.batch_size`."""
+
+
+StreamSchedule = Literal["alternate", "joined"]
+
+
+@dataclass(frozen=True)
 class RunConfig:
     """One run, as `deepsuper train RECIPE.yaml` reads it."""
 
     model: ModelConfig
-    data: DataConfig
+    data: DataConfig = field(default_factory=DataConfig)
     objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
+    streams: dict[str, StreamConfig] = field(default_factory=dict)
+    """Several streams by name, each with `train`, `objective`, `steps` and `batch_size`, instead of `data.train` and
+    `objective`. The first one that learns answers is the task."""
+    schedule: StreamSchedule = "alternate"
+    """For `streams`: each step trains on one stream, in turn; joined: each step trains on all of them."""
     training: TrainingConfig = field(default_factory=TrainingConfig)
     lora: LoraConfig | None = None
     """Train adapters; null: train the whole model."""
     output_dir: str = "runs/latest"
     """The run folder that is written."""
+
+    @property
+    def all_streams(self) -> dict[str, StreamConfig]:
+        """The streams by name: one without a name, of `data.train` and `objective`, unless the recipe has `streams`."""
+        return self.streams or {"": StreamConfig(self.data.train, self.objective)}
+
+    @property
+    def method(self) -> str:
+        """The method, or those of the streams."""
+        return " + ".join(stream.objective.method for stream in self.all_streams.values())
+
+    def sources(self) -> Iterator[tuple[str, SourceConfig]]:
+        """Pairs of an option and the source of rows that it names."""
+        lists = {f"{option_of(name, 'data')}train": stream.train for name, stream in self.all_streams.items()}
+        for option, sources in {**lists, "data.held_out": self.data.held_out}.items():
+            for n, source in enumerate(sources):
+                yield f"{option}[{n}]", source
+
+    def row_files(self) -> Iterator[tuple[str, str]]:
+        """Pairs of an option and the local file of rows that it names."""
+        for name, source in self.sources():
+            for option, path in (("path", source.path), ("path_en", source.path_en)):
+                if path is not None:
+                    yield f"{name}.{option}", path
+
+    def files(self) -> Iterator[tuple[str, str]]:
+        """Pairs of an option and the local file that it names: rows and parallel sentences."""
+        yield from self.row_files()
+        if self.data.sdrrl is not None and self.data.sdrrl.sentences is not None:
+            yield "data.sdrrl.sentences", self.data.sdrrl.sentences
+
+
+def option_of(stream: str, group: str) -> str:
+    """What the options of a stream begin with: `streams.NAME.`, or those of `group` where the run has one stream."""
+    return f"streams.{stream}." if stream else f"{group}."

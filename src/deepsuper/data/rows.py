@@ -17,16 +17,24 @@ from deepsuper.data.packaged import rows_path
 
 TARGET_FIELDS = ("instruction", "input", "output")
 ENGLISH_FIELDS = ("instruction_en", "input_en", "output_en")
+QUESTION_FIELDS = ("instruction", "input", "instruction_en", "input_en")
+TEXT_FIELDS = ("text", "text_en")
+"""Of a row of `pairs` that is no instruction."""
 FIELDS: dict[CorpusKind, tuple[str, ...]] = {
     "english": ENGLISH_FIELDS,
     "translated": TARGET_FIELDS,
     "parallel": TARGET_FIELDS + ENGLISH_FIELDS,
+    "both": TARGET_FIELDS + ENGLISH_FIELDS,
+    "pairs": QUESTION_FIELDS,
 }
 
 
 @dataclass(frozen=True)
 class Row:
-    """One instruction and its answer in the target language and in English. `where`: its file and line."""
+    """One instruction and its answer in the target language and in English, or one text in both.
+
+    `where`: its file and line.
+    """
 
     id: str
     language: str
@@ -36,7 +44,14 @@ class Row:
     instruction_en: str = ""
     input_en: str = ""
     output_en: str = ""
+    text: str = ""
+    text_en: str = ""
     where: Where = ""
+
+    @property
+    def question(self) -> str:
+        """What the row asks, or its text."""
+        return self.text or self.instruction
 
 
 @dataclass(frozen=True)
@@ -130,7 +145,7 @@ def load_source(source: SourceConfig, data: DataConfig, *, kind: CorpusKind) -> 
     else:
         assert source.path is not None, "config.check asks for a path or a hub name"
         named, records = source.path, list(file_records(rows_path(source.path, "path"), bad))
-    corpus.rows = _checked(records, source.language, FIELDS[kind], data.normalization, bad)
+    corpus.rows = _checked(records, source.language, kind, data.normalization, bad)
     if not corpus.rows:
         first = f", the first: {bad.first}" if bad.count else ""
         raise UserError(f"{named}: no row to train on ({bad.count} were skipped{first})")
@@ -139,6 +154,7 @@ def load_source(source: SourceConfig, data: DataConfig, *, kind: CorpusKind) -> 
 
 def _join(path: Path, path_en: Path, bad: Skipper) -> list[Placed]:
     """The rows of two files, joined by id. The English file may name its fields with or without `_en`."""
+    names = (*ENGLISH_FIELDS, "text_en")
     english: dict[str, Placed] = {}
     for where, record in file_records(path_en, bad):
         key = str(record.get("id"))
@@ -155,7 +171,7 @@ def _join(path: Path, path_en: Path, bad: Skipper) -> list[Placed]:
             continue
         used.add(key)
         other = english[key][1]
-        sides = {name: other.get(name, other.get(name.removesuffix("_en"))) for name in ENGLISH_FIELDS}
+        sides = {name: other.get(name, other.get(name.removesuffix("_en"))) for name in names}
         joined.append((where, {**record, **{name: value for name, value in sides.items() if value is not None}}))
     for key, (where, record) in english.items():
         if key not in used:
@@ -183,14 +199,12 @@ def _numbered(dataset: Any, name: str, split: str) -> Iterator[Placed]:
         yield Place(f"{name}[{split}]", number), record
 
 
-def _checked(
-    records: Iterable[Placed], language: str, fields: Sequence[str], normalization: str, bad: Skipper
-) -> list[Row]:
+def _checked(records: Iterable[Placed], language: str, kind: CorpusKind, normalization: str, bad: Skipper) -> list[Row]:
     seen: dict[str, Place] = {}
     rows = []
     for where, record in records:
         try:
-            row = make_row(record, language, fields)
+            row = make_row(record, language, fields_of(record, kind))
             if row.id in seen:
                 raise BadRow(f"id {row.id[:80]!r} is also at {seen[row.id]}: need each id once in a source")
         except BadRow as error:
@@ -199,6 +213,11 @@ def _checked(
         seen[row.id] = where
         rows.append(replace(normalize(row) if normalization == "NFC" else row, where=where))
     return rows
+
+
+def fields_of(record: Mapping[str, Any], kind: CorpusKind) -> tuple[str, ...]:
+    """The fields that a corpus of `kind` reads of a row: of pairs, texts or questions."""
+    return TEXT_FIELDS if kind == "pairs" and "text" in record else FIELDS[kind]
 
 
 def make_row(record: Mapping[str, Any], language: str, fields: Sequence[str]) -> Row:
@@ -258,5 +277,6 @@ def _brief(value: Any, length: int) -> str:
 
 def normalize(row: Row) -> Row:
     """The row with its texts in Unicode's NFC: files hold Vietnamese in composed and in decomposed form."""
-    texts = {name: unicodedata.normalize("NFC", getattr(row, name)) for name in FIELDS["parallel"]}
+    names = FIELDS["parallel"] + TEXT_FIELDS
+    texts = {name: unicodedata.normalize("NFC", getattr(row, name)) for name in names}
     return replace(row, **texts)

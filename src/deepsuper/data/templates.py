@@ -9,7 +9,7 @@ from deepsuper.common.errors import BadRow, UserError
 from deepsuper.common.progress import progress as show_progress
 from deepsuper.config import DataConfig
 from deepsuper.config.objective import CorpusKind
-from deepsuper.data.rows import FIELDS, Row, SkippedRow, Skipper, as_text
+from deepsuper.data.rows import FIELDS, TEXT_FIELDS, Row, SkippedRow, Skipper, as_text
 from deepsuper.method.batch import EncodedRow, Side
 
 TemplateName = Literal["alpaca", "plain", "chat"]
@@ -90,52 +90,60 @@ def encode_rows(
 ) -> Encoded:
     """The rows as token ids, truncated to `data.max_length` tokens of prompt and answer.
 
-    In an `english` corpus the English side is trained on. Raises: UserError naming file and line where a prompt alone
-    reaches the limit, unless `data.on_bad_row` is skip.
+    In an `english` corpus the English side is trained on; `both` makes two rows of each. Raises: UserError naming file
+    and line where a prompt or text alone reaches the limit, unless `data.on_bad_row` is skip.
     """
     template, encoded = Template(data.template, tokenizer), Encoded()
     bad = Skipper(data.on_bad_row, encoded.skipped.append)
-    encode = _encoder(template, data.max_length, encoded.cut)
+    encode = _encoder(template, data.max_length, encoded.cut, answers=kind != "pairs")
     batches = [rows[n : n + 500] for n in range(0, len(rows), 500)]
     for batch in show_progress(batches, "Tokenizing", shown=progress):
-        target = encode([(r.instruction, r.input, r.output) for r in batch], "") if kind != "english" else None
-        sides_en = [(r.instruction_en, r.input_en, r.output_en) for r in batch]
-        english = encode(sides_en, "_en") if kind != "translated" else None
-        for n, row in enumerate(batch):
-            tgt = (target or english or [])[n]
-            en = english[n] if english is not None and target is not None else None
-            for side in (tgt, en):
-                if isinstance(side, int):
-                    bad(row.where or row.id, _too_long(side, data.max_length), as_text(_fields(row)), shown=None)
-                    break
+        targets = [(r.instruction, r.input, r.output) if not r.text else r.text for r in batch]
+        english = [(r.instruction_en, r.input_en, r.output_en) if not r.text_en else r.text_en for r in batch]
+        sides = [encode(targets, "")] if kind != "english" else []
+        sides += [encode(english, "_en")] if kind != "translated" else []
+        for row, *own in zip(batch, *sides, strict=True):
+            problems = [side for side in own if isinstance(side, BadRow)]
+            if problems:
+                bad(row.where or row.id, problems[0], as_text(_fields(row)), shown=None)
             else:
-                assert isinstance(tgt, Side) and not isinstance(en, int)
-                encoded.rows.append(EncodedRow(row.id, row.language, tgt, en))
+                encoded.rows += _encoded(row, [side for side in own if isinstance(side, Side)], kind)
     return encoded
+
+
+def _encoded(row: Row, sides: Sequence[Side], kind: CorpusKind) -> list[EncodedRow]:
+    """The row of one or both sides, or a row of each side."""
+    if kind == "both":
+        return [EncodedRow(row.id, row.language, sides[0]), EncodedRow(f"{row.id} (English)", "en", sides[1])]
+    return [EncodedRow(row.id, row.language, *sides)]
 
 
 def _fields(row: Row) -> dict[str, str]:
     """The row as in its file, without fields that the corpus did not read."""
-    return {"id": row.id} | {name: text for name in FIELDS["parallel"] if (text := getattr(row, name))}
+    names = FIELDS["parallel"] + TEXT_FIELDS
+    return {"id": row.id} | {name: text for name in names if (text := getattr(row, name))}
 
 
-Exchange = tuple[str, str, str]
-"""Instruction, input and answer."""
+Exchange = tuple[str, str, str] | str
+"""Instruction, input and answer; or a text of its own."""
 
 
 def _encoder(
-    template: Template, limit: int, cut: Counter[str]
-) -> Callable[[Sequence[Exchange], str], list[Side | int]]:
-    """A function from texts to sides; to the length of the prompt, where that leaves no room for an answer."""
+    template: Template, limit: int, cut: Counter[str], *, answers: bool
+) -> Callable[[Sequence[Exchange], str], list[Side | BadRow]]:
+    """A function from texts to sides, or to what is wrong with a text. `answers` false: to sides without an answer."""
     special = frozenset(template.tokenizer.all_special_ids)
 
-    def encode(texts: Sequence[Exchange], suffix: str) -> list[Side | int]:
-        prompts = [template.render(instruction, context) for instruction, context, _ in texts]
+    def encode(texts: Sequence[Exchange], suffix: str) -> list[Side | BadRow]:
+        prompts = [text if isinstance(text, str) else template.render(*text[:2]) for text in texts]
+        queries = _tokenize(template, prompts)
+        if not answers:
+            return [_text_side(query, special, limit) for query in queries]
         wholes = [template.render_with(*text) for text in texts]
         alone = [_answer_behind(prompt, whole) for prompt, whole in zip(prompts, wholes, strict=True)]
-        sides: list[Side | int] = []
+        sides: list[Side | BadRow] = []
         for query, whole, answer in zip(
-            _tokenize(template, prompts),
+            queries,
             _tokenize(template, wholes),
             _tokenize(template, alone, bare=True),
             strict=True,
@@ -171,14 +179,25 @@ def _tokenize(template: Template, texts: Iterable[str], *, bare: bool = False) -
     return [text[:-1] if special and text and text[-1] == eos and len(text) > 1 else text for text in ids]
 
 
-def _side(query: list[int], response: list[int], special: frozenset[int], limit: int) -> Side | int:
+def _side(query: list[int], response: list[int], special: frozenset[int], limit: int) -> Side | BadRow:
     if len(query) >= limit:
-        return len(query)
-    content = tuple(position > 0 and token not in special for position, token in enumerate(query))
-    return Side(tuple(query), tuple(response[: limit - len(query)]), content)
+        return BadRow(
+            f"the prompt alone has {len(query)} tokens, which leaves none of data.max_length {limit} for the answer: "
+            "raise it"
+        )
+    return Side(tuple(query), tuple(response[: limit - len(query)]), _content(query, special))
 
 
-def _too_long(length: int, limit: int) -> BadRow:
-    return BadRow(
-        f"the prompt alone has {length} tokens, which leaves none of data.max_length {limit} for the answer: raise it"
-    )
+def _text_side(text: list[int], special: frozenset[int], limit: int) -> Side | BadRow:
+    """A side that is compared with its translation and has no answer."""
+    content = _content(text, special)
+    if len(text) > limit:
+        return BadRow(f"the text has {len(text)} tokens, more than data.max_length {limit}: raise it")
+    if not any(content):
+        return BadRow("the text has no token to compare, because the first one is left out: need a longer text")
+    return Side(tuple(text), (), content)
+
+
+def _content(tokens: list[int], special: frozenset[int]) -> tuple[bool, ...]:
+    """Which tokens are pooled: neither the first one, whose state is an attention sink, nor special ones."""
+    return tuple(position > 0 and token not in special for position, token in enumerate(tokens))

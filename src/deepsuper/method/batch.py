@@ -48,6 +48,7 @@ class ParallelBatch(TypedDict, total=False):
     The positions are computed on the CPU, so no loss waits for the device.
     """
 
+    stream: str  # the stream whose rows they are, where a run has several
     trunk_ids: torch.Tensor  # (B, T)  x^tgt y^tgt, padded on the right
     prefix_lengths: torch.Tensor  # (B,)    |x^tgt|
     query_mask: torch.Tensor  # (B, T)  bool: the tokens of x^tgt that are pooled
@@ -64,7 +65,7 @@ class ParallelBatch(TypedDict, total=False):
 
 def to_device(batch: ParallelBatch, device: torch.device | str) -> ParallelBatch:
     """The same batch with every tensor on `device`."""
-    moved = {key: value.to(device) for key, value in batch.items() if isinstance(value, torch.Tensor)}
+    moved = {key: value.to(device) if isinstance(value, torch.Tensor) else value for key, value in batch.items()}
     return cast(ParallelBatch, moved)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -105,6 +105,21 @@ class Collator:
 
     def _without_bos(self, query: Sequence[int]) -> Sequence[int]:
         return query[1:] if query and query[0] == self.bos_id else query
+
+
+@dataclass(frozen=True)
+class StreamCollator:
+    """Makes a batch of pairs of a stream's name and a row, all of one stream, by that stream's collator."""
+
+    collators: Mapping[str, Collator]
+
+    def __call__(self, rows: Sequence[tuple[str, EncodedRow]]) -> ParallelBatch:
+        """Raises: UserError as `Collator` does."""
+        (stream,) = {name for name, _ in rows}
+        batch = self.collators[stream]([row for _, row in rows])
+        if stream:
+            batch["stream"] = stream
+        return batch
 
 
 def check_made_for(batch: ParallelBatch, objective: Objective) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 import torch.distributed as dist
 from torch import nn
 
-from deepsuper.method.objective import Objective
+from deepsuper.method.objective import Objective, term_key
 
 
 class RunningMeans(nn.Module):
@@ -75,11 +77,17 @@ class RunningMeans(nn.Module):
 
 
 class TermMeans(nn.ModuleDict):
-    """The running means of each centred feature of an objective, by the term's name."""
+    """The running means of each centred feature of the streams' objectives, by `term_key`."""
 
-    def __init__(self, objective: Objective, num_languages: int, hidden: int) -> None:
-        centered = {n: term for n, term in objective.features.items() if term.similarity == "centered"}
-        super().__init__({n: RunningMeans(num_languages, hidden, term.momentum) for n, term in centered.items()})
+    def __init__(self, objectives: Mapping[str, Objective], num_languages: int, hidden: int) -> None:
+        super().__init__(
+            {
+                term_key(stream, name): RunningMeans(num_languages, hidden, term.momentum)
+                for stream, objective in objectives.items()
+                for name, term in objective.features.items()
+                if term.similarity == "centered"
+            }
+        )
 
     def of(self, name: str) -> RunningMeans:
         """The means of one term."""

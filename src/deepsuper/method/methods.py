@@ -13,22 +13,36 @@ CRITICAL_LAYERS = {"lc": 2 / 32, "et": 15 / 32}
 """The two entropy drops that the paper found in LLaMA-2-7B (layers 2 and 15), as shares of the depth."""
 
 
+MIDDLE = 1 / 2
+"""The depth at which `pairs` compares both languages: layer 16 of 32 in Liu and Niehues, "Middle-Layer Representation
+Alignment for Cross-Lingual Transfer in Fine-Tuned LLMs", ACL 2025."""
+
+
 @dataclass(frozen=True)
 class Method:
     """The corpus of a method, and the kind of term at its early (lc) and middle (et) layer.
 
-    `synthesised`: it trains on rows that are made from the corpus (`sdrrl`).
+    `task`: it learns answers (eq. 1, 2). `at_output`: its et term is read at L. `synthesised`: it trains on rows that
+    are made from the corpus (`sdrrl`).
     """
 
     corpus: CorpusKind
     lc: TermKind = "none"
     et: TermKind = "none"
     synthesised: bool = False
+    task: bool = True
+    at_output: bool = False
+
+    @property
+    def reads_english(self) -> bool:
+        """Whether a term compares a row with its own English side."""
+        return self.corpus in ("parallel", "pairs") and (self.lc, self.et) != ("none", "none")
 
 
 METHODS = {
     "sft": Method("english"),  # eq. 1
     "tft": Method("translated"),  # eq. 2
+    "both": Method("both"),  # eq. 1 and 2: the control that sees both languages
     "sdrrl": Method("parallel", synthesised=True),  # eq. 2 on a corpus made of both languages
     "dft-logits": Method("parallel", lc="logits", et="logits"),  # eq. 2 + 4 + 6
     "dft-feature": Method("parallel", lc="feature", et="feature"),  # eq. 2 + 5 + 7
@@ -36,22 +50,36 @@ METHODS = {
     "lc-feature": Method("parallel", lc="feature"),
     "et-logits": Method("parallel", et="logits"),
     "et-feature": Method("parallel", et="feature"),
+    "et-output": Method("parallel", et="logits", at_output=True),  # eq. 2 + 6 read at L: the control without depth
+    "pairs": Method("pairs", lc="feature", task=False),  # eq. 5 alone, on texts without answers
 }
 
 
 def method_of(config: ObjectiveConfig) -> Method:
-    """The row of the table; for `mixture`, a row made from `config.lc` and `config.et`."""
+    """The row of the table; for `mixture` and `pairs`, one made from `config.lc` and `config.et`, if given."""
+    given = (config.lc, config.et) != ("none", "none")
     if config.method == "mixture":
         return Method("parallel", config.lc, config.et)
+    if config.method == "pairs" and given:
+        return Method("pairs", config.lc, config.et, task=False)
     return METHODS[config.method]
 
 
 def check_objective(objective: ObjectiveConfig) -> None:
     """Raises: UserError naming the first option that the method does not use, its value and the method."""
-    if objective.method != "mixture" and (objective.lc, objective.et) != ("none", "none"):
-        raise UserError(f"objective.lc and objective.et are read by method: mixture, got method: {objective.method}")
+    if objective.method not in ("mixture", "pairs") and (objective.lc, objective.et) != ("none", "none"):
+        raise UserError(
+            f"objective.lc and objective.et are read by method: mixture or pairs, got method: {objective.method}"
+        )
     if objective.method == "mixture" and (objective.lc, objective.et) == ("none", "none"):
         raise UserError("objective.method mixture: need objective.lc or objective.et to be logits or feature")
+    for name in ("lc", "et"):
+        if objective.method == "pairs" and getattr(objective, name) == "logits":
+            raise UserError(f"objective.{name} logits: method pairs has texts without answers: need feature or none")
+    if objective.method == "et-output" and objective.layer_et is not None:
+        raise UserError(f"objective.layer_et {objective.layer_et}: et-output reads the last layer: leave it out")
+    if objective.shuffle_english and not method_of(objective).reads_english:
+        raise UserError(f"objective.shuffle_english: method {objective.method} compares no row with its English side")
     method = method_of(objective)
     given = [name for name in ("layer_lc", "layer_et") if getattr(objective, name) is not None]
     if objective.layers == "auto" and given:
@@ -98,7 +126,13 @@ def build_objective(config: ObjectiveConfig, num_layers: int) -> Objective:
     method = method_of(config)
     i = config.layer_lc if config.layer_lc is not None else default_layer("lc", num_layers)
     j = config.layer_et if config.layer_et is not None else default_layer("et", num_layers)
-    terms: dict[str, Logits | Feature] = {"tft": Logits(num_layers, "tft", train_head=True)}
+    if config.layer_lc is None and not method.task:
+        i = max(1, round(MIDDLE * num_layers))
+    if method.at_output:
+        j = num_layers
+    terms: dict[str, Logits | Feature] = {}
+    if method.task:
+        terms["tft"] = Logits(num_layers, "tft", train_head=True)
     if method.lc == "logits":
         terms["lc"] = Logits(i, "lc", lens_norm=config.lens_norm)
     if method.lc == "feature":

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 Targets = Literal["tft", "lc", "et"]
 
 
+def term_key(stream: str, term: str) -> str:
+    """What a term is called in the log and in checkpoints: by its stream too, where a run has several."""
+    return f"{stream}_{term}" if stream else term
+
+
 def _check_choice(name: str, value: object, choices: Any) -> None:
     """Raises: UserError if `value` is not one of `choices`, a Literal."""
     if value not in get_args(choices):

@@ -34,7 +34,7 @@ def check_tree(supervised: Supervised) -> None:
     Such a model ignores the given mask, counts positions in columns (ALiBi), or changes the shape of what its blocks
     return.
     """
-    if not (supervised.objective.joint_english or supervised.objective.branches):
+    if not any(objective.joint_english or objective.branches for objective in supervised.objectives.values()):
         return
     model = supervised.model
     training = model.training

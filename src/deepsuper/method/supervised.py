@@ -14,7 +14,7 @@ from deepsuper.method.features import contrastive_loss, cosine_loss, pool
 from deepsuper.method.grad_norms import GradNorms
 from deepsuper.method.lens import Lens
 from deepsuper.method.means import TermMeans
-from deepsuper.method.objective import Feature, Logits, Objective
+from deepsuper.method.objective import Feature, Logits, Objective, term_key
 from deepsuper.method.tied import TiedGradient
 from deepsuper.method.tree import Segment, Tree
 from deepsuper.models.anatomy import base_model, text_config
@@ -23,23 +23,39 @@ Counts = Mapping[str, torch.Tensor | float]
 
 
 class Supervised(nn.Module):
-    """The losses of `objective` on `model`, by name. The English side runs only if a term needs it.
+    """The losses of an objective on `model`, by name. The English side runs only if a term needs it.
 
-    Losses are computed inside `forward`, so that the hooks of FSDP and DDP fire. Raises: UserError if the model has
-    no such layer as the objective names.
+    `objective`: one, or those of several streams by name; a batch says which one reads it. Losses are computed inside
+    `forward`, so that the hooks of FSDP and DDP fire. Raises: UserError if the model has no such layer as an objective
+    names.
     """
 
     def __init__(
-        self, model: nn.Module, objective: Objective, *, chunk_mib: int = 192, languages: tuple[str, ...] = ("zh",)
+        self,
+        model: nn.Module,
+        objective: Objective | Mapping[str, Objective],
+        *,
+        chunk_mib: int = 192,
+        languages: tuple[str, ...] = ("zh",),
     ):
         super().__init__()
         self.model = model
-        self.objective = objective
+        self.objectives = {"": objective} if isinstance(objective, Objective) else dict(objective)
         self.lens = Lens(model, chunk_mib)
         self.tree = Tree(model)
         self.tied = TiedGradient(model)
-        objective.check(self.lens.num_layers)
-        self.means = TermMeans(objective, len(languages), text_config(model).hidden_size)
+        for each in self.objectives.values():
+            each.check(self.lens.num_layers)
+        self.means = TermMeans(self.objectives, len(languages), text_config(model).hidden_size)
+
+    @property
+    def objective(self) -> Objective:
+        """The objective of the first stream."""
+        return next(iter(self.objectives.values()))
+
+    def objective_of(self, batch: ParallelBatch) -> Objective:
+        """The objective that reads a batch."""
+        return self.objectives[batch["stream"]] if "stream" in batch else self.objective
 
     @property
     def config(self) -> Any:
@@ -59,27 +75,23 @@ class Supervised(nn.Module):
         `counts` are those of the whole global batch, if this batch is one micro-batch of it. `grad_norms` receives the
         loss of each term and the state that it supervises.
         """
-        check_made_for(batch, self.objective)
+        objective = self.objective_of(batch)
+        check_made_for(batch, objective)
         divisors = self.term_counts(batch) if counts is None else counts
-        english = self._english(batch)
-        target, english = self._target(batch, english)
+        target, english = self._states(objective, batch)
         losses = {}
-        for name in self._cheapest_first():
-            term = self.objective.terms[name]
+        for name in _cheapest_first(objective):
+            term = objective.terms[name]
             divisor = divisors[name] if isinstance(divisors[name], torch.Tensor) else max(1.0, float(divisors[name]))
             state = target[term.layer]
             if isinstance(term, Logits):
                 losses[name] = self._logits_loss(term, state, batch, divisor)
             else:
-                losses[name] = self._feature_loss(name, term, state, english[term.layer_en], batch) / divisor
+                key = term_key(batch.get("stream", ""), name)
+                losses[name] = self._feature_loss(key, term, state, english[term.layer_en], batch) / divisor
             if grad_norms is not None:
                 grad_norms.add(name, losses[name], state)
-        return {name: losses[name] for name in self.objective.terms}
-
-    def _cheapest_first(self) -> list[str]:
-        """The names of the terms; those with a gradient of W_out, which is as large as W_out, come last."""
-        terms = self.objective.terms
-        return sorted(terms, key=lambda name: isinstance(term := terms[name], Logits) and term.trains_head)
+        return {name: losses[name] for name in objective.terms}
 
     def term_counts(self, batch: ParallelBatch) -> dict[str, int]:
         """Predicted tokens (logits) or rows (features) of each term: the weight of a batch's mean.
@@ -88,39 +100,35 @@ class Supervised(nn.Module):
         a row alone in its batch has loss 0 and is not counted.
         """
         rows, counts = len(batch["trunk_ids"]), {}
-        for name, term in self.objective.terms.items():
+        for name, term in self.objective_of(batch).terms.items():
             if isinstance(term, Logits):
                 counts[name] = batch[f"targets_{term.targets}"].shape[1]  # type: ignore[literal-required]
             else:
                 counts[name] = 0 if term.similarity == "contrastive" and rows == 1 else rows
         return counts
 
-    def _english(self, batch: ParallelBatch) -> dict[int, torch.Tensor]:
-        """The English query's states without gradient, if every feature detaches them. Layer -> (B, S, D)."""
-        layers = {term.layer_en for term in self.objective.features.values()}
-        if not layers or self.objective.joint_english:
-            return {}
-        with torch.no_grad():
-            return self.tree.run([Segment(batch["english_ids"], max(layers))], batch["english_lengths"], layers)
-
-    def _target(
-        self, batch: ParallelBatch, english: dict[int, torch.Tensor]
+    def _states(
+        self, objective: Objective, batch: ParallelBatch
     ) -> tuple[dict[int, torch.Tensor], dict[int, torch.Tensor]]:
-        """The states of the target side, and of the English side: `english`, unless it runs in the same pass."""
-        terms = self.objective.terms.values()
-        segments = [Segment(batch["trunk_ids"], max(term.layer for term in terms))]
-        taps = {term.layer for term in terms}
-        if self.objective.joint_english:
-            layers = {term.layer_en for term in self.objective.features.values()}
+        """The states that the terms read, of the target and of the English side. Layer -> (B, columns, D)."""
+        layers = {term.layer_en for term in objective.features.values()}
+        joint = objective.joint_english
+        english: dict[int, torch.Tensor] = {}
+        if layers and not joint:
+            with torch.no_grad():
+                alone = [Segment(batch["english_ids"], max(layers))]
+                english = self.tree.run(alone, batch["english_lengths"], layers)
+        segments = [Segment(batch["trunk_ids"], max(term.layer for term in objective.terms.values()))]
+        if joint:
             segments.append(Segment(batch["english_ids"], max(layers)))
-            taps |= layers
         for name in ("et", "lc"):
-            if name in self.objective.branches:
+            if name in objective.branches:
                 ids = batch["et_ids"] if name == "et" else batch["lc_ids"]
-                segments.append(Segment(ids, self.objective.branches[name], after_prefix=True))
+                segments.append(Segment(ids, objective.branches[name], after_prefix=True))
+        taps = {term.layer for term in objective.terms.values()} | (layers if joint else set())
         with self.tied.joined():
             states = self.tree.run(segments, batch["prefix_lengths"], taps)
-        if self.objective.joint_english:
+        if joint:
             start, width = batch["trunk_ids"].shape[1], batch["english_ids"].shape[1]
             english = {layer: states[layer][:, start : start + width] for layer in layers}
         return states, english
@@ -153,3 +161,9 @@ class Supervised(nn.Module):
             if term.similarity == "centered":
                 a, b = self.means.of(name).center(a, b, batch["language"], learn=self.training)
             return cosine_loss(a, b).sum()
+
+
+def _cheapest_first(objective: Objective) -> list[str]:
+    """The names of the terms; those with a gradient of W_out, which is as large as W_out, come last."""
+    terms = objective.terms
+    return sorted(terms, key=lambda name: isinstance(term := terms[name], Logits) and term.trains_head)

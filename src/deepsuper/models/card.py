@@ -22,14 +22,16 @@ def write_card(
     folder: Path, config: RunConfig, formula: str, metrics: Sequence[Mapping[str, Any]], counts: Mapping[str, int]
 ) -> None:
     """Writes README.md into the model folder, or the adapter folder, of a run."""
-    adapter, method = config.lora is not None, config.objective.method
-    languages = list(dict.fromkeys(source.language for source in config.data.train))
+    adapter = config.lora is not None
+    trained = [source for stream in config.all_streams.values() for source in stream.train]
+    languages = list(dict.fromkeys(source.language for source in trained))
+    methods = list(dict.fromkeys(stream.objective.method for stream in config.all_streams.values()))
     text = _render(
         "card.md.jinja",
         base=config.model.name,
         library="peft" if adapter else "transformers",
-        metadata={"language": languages, "tags": ["deepsuper", "deep-supervision", method]},
-        method=method,
+        metadata={"language": languages, "tags": ["deepsuper", "deep-supervision", *methods]},
+        method=config.method,
         languages=", ".join(languages),
         formula=formula,
         usage=ADAPTER_USAGE if adapter else USAGE,
@@ -71,7 +73,9 @@ def _facts(config: RunConfig, counts: Mapping[str, int]) -> dict[str, Any]:
     t = config.training
     return {
         "rows": f"{counts['train_rows']:,} ({counts['skipped_rows']:,} skipped)",
-        "data": ", ".join(str(source.path or source.hub) for source in config.data.train),
+        "data": ", ".join(
+            str(source.path or source.hub) for stream in config.all_streams.values() for source in stream.train
+        ),
         "batch size": t.batch_size,
         "learning rate": f"{t.learning_rate:g}, {t.schedule}",
         "epochs": f"{t.epochs:g}" if t.max_steps < 0 else f"{t.max_steps} steps",

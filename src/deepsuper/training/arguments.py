@@ -2,35 +2,32 @@
 
 from __future__ import annotations
 
-import os
-
 import torch
 from transformers import TrainingArguments
 
-from deepsuper.common.errors import UserError
 from deepsuper.config import RunConfig
+from deepsuper.method.methods import method_of
 from deepsuper.models.precision import use_bf16
 from deepsuper.training.run_folder import RunFolder
+from deepsuper.training.streams import accumulation, order_of, processes
 
 
-def make_arguments(config: RunConfig, folder: RunFolder) -> TrainingArguments:
-    """The arguments of transformers.Trainer. Raises: UserError if the batch cannot be split over the processes."""
-    t = config.training
-    processes = int(os.environ.get("WORLD_SIZE", "1"))
-    if t.batch_size % (t.micro_batch_size * processes):
-        raise UserError(
-            f"training.batch_size {t.batch_size}: need a multiple of micro_batch_size x processes = "
-            f"{t.micro_batch_size} x {processes}"
-        )
+def make_arguments(config: RunConfig, folder: RunFolder, *, steps: int | None = None) -> TrainingArguments:
+    """The arguments of transformers.Trainer. Raises: UserError if the batch cannot be split over the processes.
+
+    `steps`: how many steps a run with streams has.
+    """
+    t, order = config.training, order_of(config)
+    without_task = any(not method_of(stream.objective).task for stream in config.all_streams.values())
     fsdp = {"fsdp": True, "fsdp_config": {"version": 2, "reshard_after_forward": True}} if t.fsdp else {}
     return TrainingArguments(
         output_dir=str(folder.checkpoints),
         per_device_train_batch_size=t.micro_batch_size,
         per_device_eval_batch_size=t.micro_batch_size,
-        gradient_accumulation_steps=t.batch_size // (t.micro_batch_size * processes),
+        gradient_accumulation_steps=accumulation(t) * len(order.of_step(0)),
         learning_rate=t.learning_rate,
         num_train_epochs=t.epochs,
-        max_steps=t.max_steps,
+        max_steps=t.max_steps if steps is None else steps,
         lr_scheduler_type=t.schedule,
         warmup_steps=t.warmup_ratio,
         weight_decay=t.weight_decay,
@@ -50,6 +47,7 @@ def make_arguments(config: RunConfig, folder: RunFolder) -> TrainingArguments:
         report_to=t.report_to or "none",
         remove_unused_columns=False,
         dataloader_pin_memory=torch.cuda.is_available(),
-        ddp_find_unused_parameters=False if processes > 1 else None,
+        # A step without answers leaves the upper blocks without a gradient.
+        ddp_find_unused_parameters=without_task if processes() > 1 else None,
         **fsdp,
     )

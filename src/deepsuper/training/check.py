@@ -19,10 +19,13 @@ from deepsuper.config import (
     TrainingConfig,
     Weight,
 )
+from deepsuper.config.recipe import option_of
 from deepsuper.data.packaged import rows_path
 from deepsuper.data.texts import LANGUAGES
 from deepsuper.method.methods import check_objective, method_of
+from deepsuper.training.check_streams import check_streams, of_stream, task_of
 from deepsuper.training.libraries import library_names
+from deepsuper.training.streams import micro_batch_sizes
 
 FLASH = "flash_attention_2"
 SCHEDULES = ("linear", "cosine", "constant", "constant_with_warmup", "polynomial", "inverse_sqrt")
@@ -35,14 +38,20 @@ def check(config: RunConfig, *, files: bool = True) -> None:
     """
     check_ranges(_ranges(config))
     _check_batches(config.training)
-    check_objective(config.objective)
-    _check_together(config)
+    check_streams(config)
+    sizes = micro_batch_sizes(config)
+    for name, stream in config.all_streams.items():
+        with of_stream(name):
+            check_ranges(_objective_ranges(stream.objective))
+            check_objective(stream.objective)
+            _check_together(config, stream.objective, sizes[name])
+    check_ranges([("training.eval_every", config.training.eval_every, *_held_out(config))])
     _check_sdrrl(config)
-    for name, source in config.data.sources():
+    for name, source in config.sources():
         _check_source(name, source)
-    _check_languages(config.data)
+    _check_languages(config)
     if files:
-        _check_files(config.data)
+        _check_files(config)
 
 
 def check_machine(config: RunConfig) -> None:
@@ -70,14 +79,12 @@ def _ranges(config: RunConfig) -> Iterator[Range]:
     usable = attention != FLASH or installed("flash_attn")
     yield "model.attention", attention, "the package flash-attn, or another attention", usable
     yield from _data_ranges(config.data)
-    yield from _objective_ranges(config.objective)
     yield from _training_ranges(config.training)
     if config.lora is not None:
         yield from _lora_ranges(config.lora)
 
 
 def _data_ranges(data: DataConfig) -> Iterator[Range]:
-    yield "data.train", data.train, "at least one source", bool(data.train)
     yield "data.max_length", data.max_length, "at least 2 tokens", data.max_length >= 2
     if data.sdrrl is not None:
         yield from _sdrrl_ranges(data.sdrrl)
@@ -142,9 +149,9 @@ def _check_batches(training: TrainingConfig) -> None:
         )
 
 
-def _check_together(config: RunConfig) -> None:
-    """Raises: UserError if options of the objective, the model, the training and the data contradict each other."""
-    objective, t, method = config.objective, config.training, method_of(config.objective)
+def _check_together(config: RunConfig, objective: ObjectiveConfig, micro_batch: int) -> None:
+    """Raises: UserError if options of an objective, the model and the training contradict each other."""
+    method = method_of(objective)
     kinds = {method.lc, method.et}
     conditional = "logits" in kinds and objective.alignment == "conditional"
     tree = conditional or ("feature" in kinds and not objective.detach_english)
@@ -153,18 +160,21 @@ def _check_together(config: RunConfig) -> None:
     )
     negatives = "feature" in kinds and objective.similarity == "contrastive"
     several = "at least 2 for objective.similarity: contrastive, whose negatives are the micro-batch's other rows"
-    never = "0 (never) where there is no data.held_out"
     check_ranges(
         [
             ("model.attention", config.model.attention, maskable, not tree or config.model.attention != FLASH),
-            ("training.micro_batch_size", t.micro_batch_size, several, not negatives or t.micro_batch_size >= 2),
-            ("training.eval_every", t.eval_every, never, not t.eval_every or bool(config.data.held_out)),
+            ("training.micro_batch_size", micro_batch, several, not negatives or micro_batch >= 2),
         ]
     )
 
 
+def _held_out(config: RunConfig) -> tuple[str, bool]:
+    """What `training.eval_every` needs, and whether it is so."""
+    return "0 (never) where there is no data.held_out", not config.training.eval_every or bool(config.data.held_out)
+
+
 def _check_sdrrl(config: RunConfig) -> None:
-    if config.objective.method != "sdrrl":
+    if config.streams or config.objective.method != "sdrrl":
         if config.data.sdrrl is not None:
             raise UserError(f"data.sdrrl is read by method: sdrrl, got method: {config.objective.method}")
         return
@@ -191,17 +201,18 @@ def _check_source(name: str, source: SourceConfig) -> None:
         raise UserError(f"{name}.language: need a language code such as zh, got {source.language!r}")
 
 
-def _check_languages(data: DataConfig) -> None:
-    trained = list(dict.fromkeys(source.language for source in data.train))
-    for n, source in enumerate(data.held_out):
+def _check_languages(config: RunConfig) -> None:
+    task = config.all_streams[task_of(config)]
+    trained = list(dict.fromkeys(source.language for source in task.train))
+    for n, source in enumerate(config.data.held_out):
         if source.language not in trained:
             raise UserError(
-                f"data.held_out[{n}].language: need a language of data.train ({', '.join(trained)}), "
-                f"got {source.language!r}"
+                f"data.held_out[{n}].language: need a language of {option_of(task_of(config), 'data')}train "
+                f"({', '.join(trained)}), got {source.language!r}"
             )
 
 
-def _check_files(data: DataConfig) -> None:
-    for name, path in data.files():
+def _check_files(config: RunConfig) -> None:
+    for name, path in config.files():
         if not rows_path(path, name).is_file():
             raise UserError(f"{name}: no such file {path!r} (from {Path.cwd()})")

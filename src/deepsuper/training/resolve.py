@@ -1,6 +1,6 @@
-"""The objective of a run on its model, from the configuration alone: what `deepsuper show` prints."""
+"""The objectives of a run on its model, from the configuration alone: what `deepsuper show` prints."""
 
-from __future__ import annotations
+from collections.abc import Mapping
 
 from deepsuper.config import RunConfig, SdrrlConfig
 from deepsuper.method.formula import formula, parts_text, trained_on
@@ -8,12 +8,14 @@ from deepsuper.method.methods import build_objective, method_of
 from deepsuper.method.objective import Objective
 from deepsuper.models.depth import depth_of
 from deepsuper.training.check import check
+from deepsuper.training.check_streams import of_stream, task_of
 
 
-def resolve(config: RunConfig, *, files: bool = True) -> Objective:
-    """The objective. Raises: UserError naming an option out of range, a layer or a module that the model does not have.
+def resolve(config: RunConfig, *, files: bool = True) -> dict[str, Objective]:
+    """The objective of each stream; "" names the only one of a run without `streams`.
 
-    `files` false: the files of rows need not exist.
+    Raises: UserError naming an option out of range, a layer or a module that the model does not have. `files` false:
+    the files of rows need not exist.
     """
     check(config, files=files)
     # For all-linear there is nothing to check: peft leaves W_out and the embedding out.
@@ -22,11 +24,34 @@ def resolve(config: RunConfig, *, files: bool = True) -> Objective:
         from deepsuper.models.load import skeleton
 
         check_lora(config.lora.target_modules, skeleton(config.model))
-    return build_objective(config.objective, depth_of(config.model))
+    return objectives_of(config, depth_of(config.model))
 
 
-def describe(config: RunConfig, objective: Objective) -> str:
-    """The objective as a formula, in the paper's symbols."""
-    method = method_of(config.objective)
-    text = formula(objective, objective.terms["tft"].layer, trained_on(method))
-    return f"{text}\n  {parts_text(config.data.sdrrl or SdrrlConfig())}" if method.synthesised else text
+def objectives_of(config: RunConfig, num_layers: int) -> dict[str, Objective]:
+    """The objective of each stream on a model of `num_layers` blocks. Raises: UserError as `build_objective` does."""
+    objectives = {}
+    for name, stream in config.all_streams.items():
+        with of_stream(name):
+            objectives[name] = build_objective(stream.objective, num_layers)
+    return objectives
+
+
+def describe(config: RunConfig, objectives: Mapping[str, Objective]) -> str:
+    """The objectives as formulas, in the paper's symbols."""
+    num_layers, parts = objectives[task_of(config)].terms["tft"].layer, []
+    for name, stream in config.all_streams.items():
+        method = method_of(stream.objective)
+        text = formula(objectives[name], num_layers, trained_on(method))
+        if method.synthesised:
+            text += f"\n  {parts_text(config.data.sdrrl or SdrrlConfig())}"
+        head = f"stream {name} ({stream.objective.method}; {_share(config, stream.steps)})\n" if name else ""
+        parts.append(head + text)
+    return "\n".join(parts)
+
+
+def _share(config: RunConfig, steps: int) -> str:
+    """What a stream has of the steps, in words."""
+    total = sum(stream.steps for stream in config.streams.values())
+    if config.schedule == "joined":
+        return f"in every step{f', {steps} batches' if steps > 1 else ''}"
+    return f"{steps} of {total} steps"

@@ -6,6 +6,7 @@ import logging
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 
 from transformers import TrainingArguments, set_seed
@@ -17,7 +18,7 @@ from deepsuper.data.templates import encode_rows
 from deepsuper.inside.layers.auto import choose_for_run, chosen_for_run
 from deepsuper.method.batch import EncodedRow, to_device
 from deepsuper.method.calibration import calibrate
-from deepsuper.method.collate import Collator
+from deepsuper.method.collate import Collator, StreamCollator
 from deepsuper.method.methods import build_objective, method_of
 from deepsuper.method.self_tests import check_lens, check_tree
 from deepsuper.method.supervised import Supervised
@@ -29,10 +30,18 @@ from deepsuper.models.packaged import source_of
 from deepsuper.models.precision import use_bf16
 from deepsuper.training.arguments import make_arguments
 from deepsuper.training.check import check_machine
+from deepsuper.training.checkpoints import of_model
 from deepsuper.training.prepare import Prepared, is_main, prepare
 from deepsuper.training.resolve import describe
 from deepsuper.training.run_folder import RunFolder, make_manifest
-from deepsuper.training.trainer import SupervisedTrainer, of_model
+from deepsuper.training.streams import (
+    StreamSampler,
+    accumulation,
+    micro_batch_sizes,
+    order_of,
+    total_steps,
+)
+from deepsuper.training.trainer import SupervisedTrainer
 
 log = logging.getLogger("deepsuper")
 CALIBRATION_ROWS = 64
@@ -47,8 +56,9 @@ def train(config: RunConfig, *, resume: bool = False, command: Sequence[str] | N
     _check_folder(config, folder, resume=resume)
     check_machine(config)
     prepared = prepare(config)
-    arguments = make_arguments(config, folder)
-    if config.objective.layers == "auto":
+    steps = total_steps(config, prepared.task.name, len(prepared.task.rows)) if config.streams else None
+    arguments = make_arguments(config, folder, steps=steps)
+    if any(stream.objective.layers == "auto" for stream in config.all_streams.values()):
         prepared = _with_measured_layers(config, prepared, arguments, folder, resume=resume)
     if method_of(config.objective).synthesised:
         prepared = _with_synthesised_rows(config, prepared, arguments, folder, resume=resume)
@@ -97,8 +107,14 @@ def _with_measured_layers(
         if is_main() and not resume:
             choose_for_run(config, prepared.questions, folder.path)
         i, j = chosen_for_run(folder.path)
-    objective = replace(config.objective, layer_lc=i, layer_et=j)
-    return replace(prepared, objective=build_objective(objective, prepared.num_layers))
+    streams = []
+    for stream in prepared.streams:
+        options = config.all_streams[stream.name].objective
+        if options.layers == "auto":
+            layers = replace(options, layer_lc=i, layer_et=j)
+            stream = replace(stream, objective=build_objective(layers, prepared.num_layers))
+        streams.append(stream)
+    return replace(prepared, streams=tuple(streams))
 
 
 def _with_synthesised_rows(
@@ -116,7 +132,8 @@ def _with_synthesised_rows(
     counts |= {"train_rows": len(encoded.rows), "train_output_cut": encoded.cut["output"], "skipped_rows": len(skipped)}
     counts |= {f"sdrrl_{part}": len(rows) for part, rows in made.parts.items()}
     counts |= {f"sdrrl_{name}": number for name, number in made.counts.items()}
-    return replace(prepared, train=encoded.rows, skipped=skipped, counts=counts)
+    streams = (replace(prepared.task, rows=encoded.rows),)
+    return replace(prepared, streams=streams, skipped=skipped, counts=counts)
 
 
 def make_trainer(
@@ -131,7 +148,7 @@ def make_trainer(
         if config.training.gradient_checkpointing:
             model.enable_input_require_grads()
     languages = prepared.languages
-    supervised = Supervised(model, prepared.objective, chunk_mib=config.training.chunk_mib, languages=languages)
+    supervised = Supervised(model, prepared.objectives, chunk_mib=config.training.chunk_mib, languages=languages)
     check_lens(supervised)
     check_tree(supervised)
     tokenizer = prepared.tokenizer
@@ -141,10 +158,30 @@ def make_trainer(
         supervised,
         folder=folder,
         grad_norms_every=config.training.grad_norms_every,
+        order=order_of(config),
+        sampler=_sampler(config, prepared, arguments) if config.streams else None,
+        task=prepared.task.name,
         args=arguments,
-        train_dataset=prepared.train,
+        train_dataset=[(stream.name, row) for stream in prepared.streams for row in stream.rows],
         eval_dataset=prepared.held_out or None,
-        data_collator=Collator(tokenizer.pad_token_id, tokenizer.bos_token_id, prepared.objective, languages),
+        data_collator=StreamCollator(
+            {
+                name: Collator(tokenizer.pad_token_id, tokenizer.bos_token_id, objective, languages)
+                for name, objective in prepared.objectives.items()
+            }
+        ),
+    )
+
+
+def _sampler(config: RunConfig, prepared: Prepared, arguments: TrainingArguments) -> StreamSampler:
+    """The rows of each micro-batch of a run with streams."""
+    return StreamSampler(
+        order_of(config),
+        [len(stream.rows) for stream in prepared.streams],
+        list(micro_batch_sizes(config).values()),
+        steps=arguments.max_steps,
+        parts=accumulation(config.training),
+        seed=config.training.seed,
     )
 
 
@@ -152,7 +189,7 @@ def _start(config: RunConfig, prepared: Prepared, folder: RunFolder, command: Se
     """Writes the run's configuration and its manifest."""
     notes = {
         "rows": prepared.counts,
-        "objective": describe(config, prepared.objective),
+        "objective": describe(config, prepared.objectives),
         "bf16": use_bf16(config.training.bf16),
     }
     source, commit = source_of(config.model), commit_of(config.model)
@@ -160,20 +197,24 @@ def _start(config: RunConfig, prepared: Prepared, folder: RunFolder, command: Se
 
 
 def _report(config: RunConfig, prepared: Prepared) -> None:
-    log.info("%s\n%s", config.objective.method, describe(config, prepared.objective))
+    log.info("%s\n%s", config.method, describe(config, prepared.objectives))
     log.info("rows: %s", ", ".join(f"{name} {number:,}" for name, number in prepared.counts.items()))
     if prepared.skipped:
         log.warning("%d rows were skipped; they are in skipped.jsonl of the run folder", len(prepared.skipped))
 
 
 def _calibrate(trainer: SupervisedTrainer, prepared: Prepared) -> None:
-    """Sets the running means of the centred features from the first rows of each language."""
-    rows: list[EncodedRow] = []
-    for language in prepared.languages:
-        rows += [row for row in prepared.train if row.language == language][:CALIBRATION_ROWS]
+    """Sets the running means of the centred features from the first rows of each stream and language."""
+    rows: list[tuple[str, EncodedRow]] = []
+    for stream in prepared.streams:
+        for language in prepared.languages if stream.objective.centered else ():
+            own = [(stream.name, row) for row in stream.rows if row.language == language]
+            rows += own[:CALIBRATION_ROWS]
     size, device = trainer.args.per_device_train_batch_size, trainer.args.device
     trainer.supervised.to(device)
-    batches = (to_device(trainer.data_collator(rows[n : n + size]), device) for n in range(0, len(rows), size))
+    parts = [list(part) for _, part in groupby(rows, key=lambda item: item[0])]
+    groups = [part[n : n + size] for part in parts for n in range(0, len(part), size)]
+    batches = (to_device(trainer.data_collator(group), device) for group in groups)
     trainer.supervised.train()
     with trainer.compute_loss_context_manager():
         calibrate(trainer.supervised, batches)
@@ -201,7 +242,7 @@ def _save(trainer: SupervisedTrainer, config: RunConfig, prepared: Prepared, fol
         state = of_model(state)
     model.config.use_cache = True  # type: ignore[union-attr]
     save_folder(model, prepared.tokenizer, target, state)
-    write_card(target, config, describe(config, prepared.objective), folder.read_metrics(), prepared.counts)
+    write_card(target, config, describe(config, prepared.objectives), folder.read_metrics(), prepared.counts)
     if config.lora is not None and config.lora.merge:
         shutil.rmtree(folder.model, ignore_errors=True)
         merge_adapter(MergeConfig(str(target), str(folder.model), config.model))

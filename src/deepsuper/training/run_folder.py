@@ -150,7 +150,7 @@ def make_manifest(
 
 def _data_files(config: RunConfig) -> dict[str, Path]:
     """The files of rows by the path, or the packaged name, that the configuration has."""
-    return {path: rows_path(path, name) for name, path in config.data.row_files()}
+    return {path: rows_path(path, name) for name, path in config.row_files()}
 
 
 def _flat(value: Any, name: str = "") -> Iterable[tuple[str, Any]]:

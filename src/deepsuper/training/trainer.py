@@ -11,18 +11,22 @@ import torch
 import torch.distributed as dist
 from safetensors.torch import load_file, save_file
 from torch import nn
+from torch.utils.data import DataLoader
 from transformers import Trainer, TrainerCallback
 
 from deepsuper.common.errors import UserError
 from deepsuper.common.progress import progress
 from deepsuper.method.batch import EncodedRow, to_device
-from deepsuper.method.collate import Collator
 from deepsuper.method.grad_norms import GradNorms
+from deepsuper.method.objective import term_key
 from deepsuper.method.supervised import Supervised
+from deepsuper.training.checkpoints import load_weights, of_model
 from deepsuper.training.run_folder import RunFolder
+from deepsuper.training.streams import StreamOrder, StreamSampler
 
 EXTRA = "deepsuper.safetensors"
 """A file of each checkpoint: the running means, and the sums of losses that are not logged yet."""
+ONE_STREAM = StreamOrder(("",), (1,))
 
 
 class Diverged(UserError):
@@ -49,9 +53,21 @@ class SupervisedTrainer(Trainer):  # type: ignore[misc]
     micro-batch and rank divides by the same number. The sums of each term stay on the device until a step is logged.
     """
 
-    def __init__(self, supervised: Supervised, *, folder: RunFolder, grad_norms_every: int = 0, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        supervised: Supervised,
+        *,
+        folder: RunFolder,
+        grad_norms_every: int = 0,
+        order: StreamOrder = ONE_STREAM,
+        sampler: StreamSampler | None = None,
+        task: str = "",
+        **kwargs: Any,
+    ) -> None:
+        """`order` and `sampler`: of a run with several streams; `task`: the stream of the held-out rows."""
         super().__init__(model=supervised, **kwargs)
         self.supervised, self.folder, self.grad_norms_every = supervised, folder, grad_norms_every
+        self.order, self.sampler, self.task = order, sampler, task
         # Both names: transformers up to 5.17 reads the first alone.
         self.model_accepts_loss_kwargs = True
         self.loss_is_scaled_for_ga = True
@@ -81,11 +97,22 @@ class SupervisedTrainer(Trainer):  # type: ignore[misc]
                 batches.append(next(epoch_iterator))
             except StopIteration:
                 break
-        counts: dict[str, int] = dict.fromkeys(self.supervised.objective.terms, 0)
+        counts = {
+            term_key(stream, name): 0
+            for stream, objective in self.supervised.objectives.items()
+            for name in objective.terms
+        }
         for batch in batches:
             for name, count in self.supervised.term_counts(batch).items():
-                counts[name] += count
+                counts[term_key(batch.get("stream", ""), name)] += count
         return batches, self._global(counts, device)
+
+    def get_train_dataloader(self) -> DataLoader[Any]:
+        """Trainer's own, or with several streams the micro-batches in the order of the streams."""
+        if self.sampler is None:
+            loader: DataLoader[Any] = super().get_train_dataloader()
+            return loader
+        return DataLoader(self.train_dataset, batch_sampler=self.sampler, collate_fn=self.data_collator)
 
     def _global(self, counts: Mapping[str, int], device: torch.device) -> Mapping[str, torch.Tensor | float]:
         if self.args.world_size == 1:
@@ -98,13 +125,15 @@ class SupervisedTrainer(Trainer):  # type: ignore[misc]
         self, model: nn.Module, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> torch.Tensor:
         """Eq. 8 over the global batch, times the number of ranks, because DDP and FSDP average gradients over ranks."""
-        every = self.grad_norms_every
-        norms = GradNorms() if every and (self.state.global_step + 1) % every == 0 else None
-        losses = model(inputs, num_items_in_batch, norms)
-        objective = self.supervised.objective
+        stream, objective = inputs.get("stream", ""), self.supervised.objective_of(inputs)
+        every, own_step = self.grad_norms_every, self.order.count(stream, self.state.global_step + 1)
+        norms = GradNorms() if every and own_step % every == 0 else None
+        keys = {name: term_key(stream, name) for name in objective.terms}
+        losses = model(inputs, {name: num_items_in_batch[key] for name, key in keys.items()}, norms)
         if norms is not None:
-            _accumulate(self._squares, norms.squares({name: objective.weight(name, self.progress) for name in losses}))
-        detached = {name: loss.detach().float() for name, loss in losses.items()}
+            squares = norms.squares({name: objective.weight(name, self.progress) for name in losses})
+            _accumulate(self._squares, {keys[name]: value for name, value in squares.items()})
+        detached = {keys[name]: loss.detach().float() for name, loss in losses.items()}
         total = objective.total(losses, self.progress)
         _accumulate(self._sums, {**detached, "total": total.detach()})
         self._watch(detached)
@@ -124,7 +153,7 @@ class SupervisedTrainer(Trainer):  # type: ignore[misc]
         """Raises: Diverged naming step and term."""
         for name, first in self._nan_step.items():
             if int(first):
-                weight = "" if name == "tft" else f" or objective.{name}_weight"
+                weight = "" if name.endswith("tft") else " or the weight of that term"
                 raise _diverged(int(first), f"the loss of term {name}", weight)
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
@@ -146,13 +175,18 @@ class SupervisedTrainer(Trainer):  # type: ignore[misc]
         """The mean of each loss, and the root mean square of each gradient norm, over the steps since the last log."""
         until, step = self._logged_until, self.state.global_step
         self._logged_until = step
-        measured = step // self.grad_norms_every - until // self.grad_norms_every if self.grad_norms_every else 0
         sums, squares = self._reduced(self._sums), self._reduced(self._squares)
         self._sums, self._squares = {}, {}
-        means = {
-            "loss" if name == "total" else f"loss_{name}": value / max(1, step - until) for name, value in sums.items()
-        }
-        return {**means, **{f"grad_norm_{name}": (value / measured) ** 0.5 for name, value in squares.items()}}
+        means = {"loss": sums.pop("total") / max(1, step - until)} if "total" in sums else {}
+        for stream, objective in self.supervised.objectives.items():
+            first, last = self.order.count(stream, until), self.order.count(stream, step)
+            every = self.grad_norms_every or 1
+            for key in (term_key(stream, name) for name in objective.terms):
+                if key in sums:
+                    means[f"loss_{key}"] = sums[key] / max(1, last - first)
+                if key in squares:
+                    means[f"grad_norm_{key}"] = (squares[key] / (last // every - first // every)) ** 0.5
+        return means
 
     def _reduced(self, values: Mapping[str, torch.Tensor]) -> dict[str, float]:
         """Sums over the ranks, on the host."""
@@ -169,18 +203,17 @@ class SupervisedTrainer(Trainer):  # type: ignore[misc]
         """The exact mean of each term over all held-out rows, for any number of ranks."""
         rows: list[EncodedRow] = list(eval_dataset if eval_dataset is not None else self.eval_dataset)
         size, rank, ranks = self.args.per_device_eval_batch_size, self.args.process_index, self.args.world_size
-        collate = self.data_collator
-        assert isinstance(collate, Collator)
+        objective, collate = self.supervised.objectives[self.task], self.data_collator
         training = self.model_wrapped.training
         self.model_wrapped.eval()
-        names = list(self.supervised.objective.terms)
+        names = list(objective.terms)
         sums = torch.zeros(2, len(names), dtype=torch.float64)
         with torch.no_grad(), self.compute_loss_context_manager():
             batches = range(0, len(rows), size * ranks)
             for start in progress(batches, "Held-out rows", shown=rank == 0 and not self.args.disable_tqdm):
                 mine = rows[start + rank * size : start + (rank + 1) * size]
                 # A rank that has no rows left still runs a forward pass for its collectives, and counts nothing.
-                batch = collate(mine or rows[:1])
+                batch = collate([(self.task, row) for row in mine or rows[:1]])
                 counts = self.supervised.term_counts(batch) if mine else dict.fromkeys(names, 0)
                 losses = self.model_wrapped(to_device(batch, self.args.device), dict.fromkeys(names, 1.0))
                 values = torch.tensor([float(losses[name]) for name in names], dtype=torch.float64)
@@ -193,7 +226,6 @@ class SupervisedTrainer(Trainer):  # type: ignore[misc]
         for name, value in means.items():
             if not math.isfinite(value):
                 raise _diverged(self.state.global_step, f"the held-out loss of term {name}")
-        objective = self.supervised.objective
         total = sum(objective.weight(name, self.progress) * value for name, value in means.items())
         metrics = {f"{metric_key_prefix}_loss": total, **{f"{metric_key_prefix}_loss_{k}": v for k, v in means.items()}}
         self.log(dict(metrics))
@@ -246,27 +278,6 @@ class SupervisedTrainer(Trainer):  # type: ignore[misc]
         """Removes and returns the values that `_kept_by_first` saved under `prefix`."""
         taken = {key.removeprefix(prefix): extra.pop(key) for key in list(extra) if key.startswith(prefix)}
         return taken if self.is_world_process_zero() else {name: torch.zeros_like(v) for name, v in taken.items()}
-
-
-def of_model(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The part of a `Supervised` module's state that belongs to its model, under the model's own names."""
-    return {key.removeprefix("model."): value for key, value in state.items() if key.startswith("model.")}
-
-
-def load_weights(model: Any, folder: Path) -> None:
-    """Loads the weights of a checkpoint into a model, or into its adapters. Raises: UserError if they do not fit."""
-    if (folder / "adapter_config.json").is_file():
-        from peft import set_peft_model_state_dict
-
-        set_peft_model_state_dict(model, load_file(folder / "adapter_model.safetensors"))
-        return
-    state: dict[str, torch.Tensor] = {}
-    for file in sorted(folder.glob("model*.safetensors")):
-        state |= load_file(file)
-    missing, unexpected = model.load_state_dict(state, strict=False)
-    tied = set(getattr(model, "_tied_weights_keys", None) or ())
-    if unexpected or set(missing) - tied:
-        raise UserError(f"{folder}: not a checkpoint of this model: {[*unexpected, *missing][:3]} differ")
 
 
 def _diverged(step: int, what: str, weight: str = "") -> Diverged:

@@ -17,7 +17,7 @@ def check_synthesis(config: RunConfig, output: Path | None, recipes: Sequence[Pa
     if output is None:
         return
     check_file("output", output)
-    read = [*recipes, *(rows_path(path, name) for name, path in config.data.files())]
+    read = [*recipes, *(rows_path(path, name) for name, path in config.files())]
     check_not_read("output", [output, skipped_beside(output)], read)
     check_own_rows("output", output, "part", "synthesis")
     if config.data.on_bad_row == "skip":
