@@ -6,6 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from deepsuper.config.check import CheckConfig
+from deepsuper.data.check.findings import Finding
+from deepsuper.data.check.run import finding_of, run_checks
+from deepsuper.data.rows import Row
+
 NOUNS = {"cat": "猫", "dog": "狗", "house": "房子", "river": "河流", "tree": "树木", "book": "书本", "train": "火车",
          "city": "城市", "teacher": "老师", "doctor": "医生", "mountain": "高山", "garden": "花园"}  # fmt: skip
 VERBS = {"sees": "看见", "likes": "喜欢", "paints": "画了", "finds": "找到", "forgets": "忘记", "describes": "描述"}
@@ -25,6 +30,11 @@ def good_row(n: int) -> dict[str, str]:
         "input_en": "",
         "output_en": f"Because the {b} {w} the {c} every day, the {a} happily {v} the {b}.",
     }
+
+
+def check_rows(rows: list[Row], config: CheckConfig) -> list[Finding]:
+    """What `check_file` finds in rows of one language, without a file."""
+    return [finding_of(rows, name, one) for name, found, _ in run_checks(rows, config, "rows") for one in found]
 
 
 def write_lines(path: Path, lines: list[Any]) -> Path:

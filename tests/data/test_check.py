@@ -14,11 +14,11 @@ from deepsuper.data.check.fix import write_fixed
 from deepsuper.data.check.languages import identify, wrong_language
 from deepsuper.data.check.normalise import units
 from deepsuper.data.check.reading import read_source
-from deepsuper.data.check.run import check_file, check_rows
+from deepsuper.data.check.run import check_file
 from deepsuper.data.check.table import CHECKS, REASONS
 from deepsuper.data.rows import Row
 from deepsuper.data.texts import load_texts
-from parallel_rows import good_row, write_lines
+from parallel_rows import check_rows, good_row, write_lines
 from shared import SHARED, needs_shared
 
 CONFIG = CheckConfig(())

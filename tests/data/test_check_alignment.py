@@ -20,11 +20,11 @@ from deepsuper.config.check import CheckConfig
 from deepsuper.data.check.alignment import alignment
 from deepsuper.data.check.contamination import LEAST_SHARE, Index
 from deepsuper.data.check.evaluation_texts import EvaluationText
-from deepsuper.data.check.run import check_file, check_rows, run_check
+from deepsuper.data.check.run import check_file, run_check
 from deepsuper.data.check.table import CHECKS
 from deepsuper.data.rows import FIELDS, Row
 from deepsuper.data.texts import load_texts
-from parallel_rows import good_row, write_lines
+from parallel_rows import check_rows, good_row, write_lines
 from shared import SHARED, needs_shared
 
 CONFIG = CheckConfig(())

@@ -24,11 +24,11 @@ from deepsuper.data.check.charts import histogram
 from deepsuper.data.check.fix import write_fixed
 from deepsuper.data.check.page import make_page
 from deepsuper.data.check.reading import read_source
-from deepsuper.data.check.run import check_file, check_rows, run_check
+from deepsuper.data.check.run import check_file, run_check
 from deepsuper.data.check.table import REASONS
 from deepsuper.data.rows import Row
 from failing import fail
-from parallel_rows import good_row, write_lines
+from parallel_rows import check_rows, good_row, write_lines
 
 CONFIG = CheckConfig(())
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -144,7 +144,7 @@ def test_a_line_that_is_too_long_is_a_finding(tmp_path):
     )
     source = read_source(path, "zh")
     assert [(finding.line, finding.reason) for finding in source.broken] == [(2, "broken_line"), (4, "broken_line")]
-    assert (source.lines, source.numbers) == (4, [1, 3])
+    assert (source.lines, [row.where.line for row in source.rows]) == (4, [1, 3])
     run_check(replace(CONFIG, files=(str(path),), language="zh"), tmp_path / "out")
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert page.count("a line of 16777218 bytes") == 2 and "xxxxx…" in page.replace("x" * 1495, "") and "yyyyy" in page

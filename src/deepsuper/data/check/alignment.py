@@ -1,6 +1,6 @@
 """How well the two sides of a row translate each other, scored by a lexicon that is learnt from the rows."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -66,7 +66,9 @@ def alignment(rows: Sequence[Row], config: CheckConfig) -> Measured:
     floor = CHANCE_SCORE
     if not good and np.median(scores) <= GOOD_MEDIAN:
         floor = min(floor, _mismatched_limit(lexicon, texts))
-    return Measured(scores, max(_least_usual(scores, config), floor), _faults(texts, taught))
+    distance = config.score_distance * max(_robust_deviation(scores), LEAST_DEVIATION)
+    least = max(float(np.median(scores)) - distance, floor)
+    return Measured(scores, least, _faults(texts, taught), found=list(_low_scores(rows, scores, least)))
 
 
 def row_score(lexicon: Lexicon, texts: Sequence[Segmented], *, apart: bool = False) -> float:
@@ -94,12 +96,6 @@ def _joined(texts: Sequence[Segmented]) -> Segmented:
 def _mismatched(mine: Sequence[Segmented], others: Sequence[Segmented]) -> list[Segmented]:
     """The English texts of a row beside another's target texts."""
     return [(english, target) for (english, _), (_, target) in zip(mine, others, strict=True)]
-
-
-def _least_usual(scores: Floats, config: CheckConfig) -> float:
-    """The score that is `score_distance` robust standard deviations below the median."""
-    middle = float(np.median(scores))
-    return middle - config.score_distance * max(_robust_deviation(scores), LEAST_DEVIATION)
 
 
 def _robust_deviation(values: Floats) -> float:
@@ -141,11 +137,9 @@ def _faults(texts: Sequence[Sequence[Segmented]], taught: Sequence[tuple[Words, 
     )
 
 
-def low_scores(rows: Sequence[Row], config: CheckConfig, measured: Measured) -> Iterable[Found]:
+def _low_scores(rows: Sequence[Row], scores: Floats, least: float) -> Iterator[Found]:
     """Rows whose score is below the least."""
-    if measured.least is None:
-        return
-    usual = float(np.median(measured.values))
-    for n in np.flatnonzero(measured.values < measured.least).tolist():
+    usual = np.median(scores)
+    for n in np.flatnonzero(scores < least).tolist():
         texts = " | ".join(shortened(text, 40) for text in (rows[n].output_en, rows[n].output))
-        yield Found(n, f"score {measured.values[n]:.2f}, usually {usual:.2f}: {texts}")
+        yield Found(n, f"score {scores[n]:.2f}, usually {usual:.2f}: {texts}")

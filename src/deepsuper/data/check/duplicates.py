@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
+from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
@@ -92,8 +93,6 @@ def _signatures(rows: Sequence[Row]) -> Iterator[tuple[int, npt.NDArray[np.uint6
 
 def _shingles(words: Sequence[str]) -> npt.NDArray[np.uint64]:
     """The hashes of the shingles, sorted, without duplicates."""
-    from zlib import crc32
-
     codes = np.array([crc32(word.encode("utf-8", "surrogatepass")) for word in words], np.uint64)
     runs = max(len(codes) - SHINGLE + 1, 0)
     mixed = np.zeros(runs, np.uint64)

@@ -78,19 +78,14 @@ def file_line(where: Place) -> str:
     return f"{Path(where.path).name}:{where.line}"
 
 
-def _texts(record: Mapping[str, Any], name: str = "") -> Iterator[tuple[str, str]]:
+def _texts(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
     """Each text in a record, at any depth, with the name of its field."""
-    for key, value in record.items():
-        field = name or str(key)
-        if key in NO_TEXT:
-            continue
-        if isinstance(value, str):
-            yield field, value
-        elif isinstance(value, Mapping):
-            yield from _texts(value, field)
-        elif isinstance(value, list):
-            for inner in value:
-                if isinstance(inner, str):
-                    yield field, inner
-                elif isinstance(inner, Mapping):
-                    yield from _texts(inner, field)
+    if isinstance(value, str):
+        yield name, value
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _texts(inner, name)
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            if key not in NO_TEXT:
+                yield from _texts(inner, name or str(key))

@@ -26,37 +26,32 @@ class Found(NamedTuple):
     """The evaluation set whose text it holds."""
 
 
-FindRows = Callable[[Sequence[Row], CheckConfig], Iterable[Found]]
-"""A check: reads all rows of one file, in one language, and yields each bad one at most once."""
-
-
 @dataclass(frozen=True)
 class Measured:
     """A number for each row (NaN: none), which the report draws, and what it says of the whole file. Shape: (N,).
 
-    `least`: rows below it are flagged. `faults`: errors of the file as a whole. `notes`: what could not be measured.
+    `least`: the rows below it are those `found`. `faults`: errors of the file as a whole. `notes`: what could not be
+    measured.
     """
 
     values: Floats
     least: float | None = None
     faults: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    found: Sequence[Found] = ()
 
 
-MeasureRows = Callable[[Sequence[Row], CheckConfig], Measured]
-FlagRows = Callable[[Sequence[Row], CheckConfig, Measured], Iterable[Found]]
-"""The second half of a check that measures first: yields the bad rows, from the numbers."""
+FindRows = Callable[[Sequence[Row], CheckConfig], Iterable[Found] | Measured]
+"""A check: reads all rows of one file, in one language, and names each bad one at most once."""
 
 
 @dataclass(frozen=True)
 class Reason:
-    """Why a row may be removed. It is found by `find`, or by `measure` and `flag`, or (by none of them) in reading."""
+    """Why a row may be removed. It is found by `find`, or, without it, in reading."""
 
     severity: Severity
     meaning: str
     find: FindRows | None = None
-    measure: MeasureRows | None = None
-    flag: FlagRows | None = None
 
 
 @dataclass(frozen=True)

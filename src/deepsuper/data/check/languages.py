@@ -80,8 +80,10 @@ def wrong_language(rows: Sequence[Row], config: CheckConfig) -> Iterable[Found]:
     """Rows with a side in another language or script; not code, short texts and tasks about a language."""
     if not rows:
         return
-    language, own = rows[0].language, own_scripts(f"{row.instruction}\n{row.output}" for row in rows[:SAMPLED_ROWS])
-    usual = _frequent_words(f"{row.instruction}\n{row.output}" for row in rows[:SAMPLED_ROWS]) - FUNCTION_WORDS
+    sample = [f"{row.instruction}\n{row.output}" for row in rows[:SAMPLED_ROWS]]
+    language, own = rows[0].language, own_scripts(sample)
+    words = Counter(word for text in sample for word in text.lower().split())
+    usual = frozenset(word for word, _ in words.most_common(FREQUENT_WORDS)) - FUNCTION_WORDS
     for n, row in enumerate(rows):
         if NAMES_A_LANGUAGE.search(row.instruction_en):
             continue
@@ -110,18 +112,6 @@ def shared_run(words: Sequence[str], others: Sequence[str], length: int) -> tupl
     return next((run for run in there if run in runs), ())
 
 
-def _frequent_words(texts: Iterable[str]) -> frozenset[str]:
-    """The most frequent words of the texts."""
-    counts = Counter(word for text in texts for word in text.lower().split())
-    return frozenset(word for word, _ in counts.most_common(FREQUENT_WORDS))
-
-
-def _has_frequent_words(text: str, usual: frozenset[str]) -> bool:
-    """Whether an eighth of the words are frequent words of the language: the identifier is not needed."""
-    words = text.lower().split()
-    return sum(word in usual for word in words) * 8 >= len(words)
-
-
 def _foreign(text: str, own: frozenset[str], language: str, usual: frozenset[str]) -> str | None:
     """What is wrong with a text that should be in `language`; None where nothing is."""
     counts = script_counts(NAME.sub(" ", text))
@@ -129,7 +119,8 @@ def _foreign(text: str, own: frozenset[str], language: str, usual: frozenset[str
     more = sum(counts[script] * (SYLLABLE_WEIGHT - 1) for script in own & SYLLABIC_SCRIPTS)
     if counts.total() >= LEAST_LETTERS // 2 and ours + more < counts.total() - ours:
         return f"{ours} of {counts.total()} letters are {' or '.join(sorted(own))}: {shortened(text)}"
-    if _has_frequent_words(text, usual):
-        return None
+    words = text.lower().split()
+    if sum(word in usual for word in words) * 8 >= len(words):
+        return None  # so many frequent words of the language need no identifier
     told = identify(text, language)
     return None if told in (None, language) else f"reads as {told}, not {language}: {shortened(text)}"

@@ -50,13 +50,9 @@ def code(rows: Sequence[Row], config: CheckConfig) -> Iterable[Found]:
         for name, english, target in sides(row):
             ours = set(KEYWORD.findall(english))
             lost = sorted(word for word in ours if word not in target)
-            if _is_code(english) and len(lost) >= 2 and len(lost) * 3 >= len(ours):
+            if len(PROGRAM.findall(english)) >= 3 and len(lost) >= 2 and len(lost) * 3 >= len(ours):
                 yield Found(n, f"{name}: {shortened(', '.join(lost))} of the code is translated")
                 break
-
-
-def _is_code(text: str) -> bool:
-    return len(PROGRAM.findall(text)) >= 3
 
 
 def garbled(rows: Sequence[Row], config: CheckConfig) -> Iterable[Found]:
@@ -64,10 +60,10 @@ def garbled(rows: Sequence[Row], config: CheckConfig) -> Iterable[Found]:
     for n, row in enumerate(rows):
         for name, english, target in sides(row):
             found = GARBLED.search(english) or GARBLED.search(target)
-            entity = None if ENTITY.search(english) else ENTITY.search(target)
-            if found or entity:
-                text = (found or entity).group()  # type: ignore[union-attr]
-                yield Found(n, f"{name}: {text!r}")
+            if found is None and not ENTITY.search(english):
+                found = ENTITY.search(target)
+            if found is not None:
+                yield Found(n, f"{name}: {found.group()!r}")
                 break
 
 

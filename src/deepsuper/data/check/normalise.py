@@ -12,14 +12,9 @@ ARABIC_VOWELS = re.compile("[\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06ed
 """Arabic vowel signs and the kashida: the same word may be written with or without them."""
 
 
-def folded(text: str) -> str:
-    """`text` in NFKC and case-folded."""
-    return ARABIC_VOWELS.sub("", unicodedata.normalize("NFKC", text).casefold())
-
-
 def units(text: str) -> list[str]:
     """The case-folded words of a text; each letter, where the script has no spaces. No punctuation."""
-    found: list[str] = UNIT.findall(folded(text))
+    found: list[str] = UNIT.findall(ARABIC_VOWELS.sub("", unicodedata.normalize("NFKC", text).casefold()))
     return found
 
 

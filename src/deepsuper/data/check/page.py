@@ -1,20 +1,19 @@
 """The values of the report's page; `page.html` beside this file shows them."""
 
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
 
 from deepsuper.common.errors import BadRow, Place
-from deepsuper.common.files import write_text
 from deepsuper.common.lines import numbered_lines
 from deepsuper.common.pages import render_page
 from deepsuper.config.check import CheckConfig
 from deepsuper.data.check.charts import histogram
 from deepsuper.data.check.checked import Checked
-from deepsuper.data.check.findings import Finding
+from deepsuper.data.check.findings import Finding, place_of
 from deepsuper.data.check.report import QUANTILES, by_reason, contamination, lengths, quantiles, summary
 from deepsuper.data.check.table import REASONS
 from deepsuper.data.rows import Row
@@ -22,11 +21,6 @@ from deepsuper.data.rows import Row
 CHARACTERS = 1500
 """Of a text that the page shows."""
 SIGNS = {"error": "✖", "warning": "▲", "note": "ℹ"}
-
-
-def write_page(path: Path, checked: Sequence[Checked], config: CheckConfig) -> None:
-    """Writes the page atomically."""
-    write_text(path, make_page(checked, config))
 
 
 def make_page(checked: Sequence[Checked], config: CheckConfig) -> str:
@@ -88,7 +82,7 @@ def _samples(one: Checked, config: CheckConfig) -> Iterator[dict[str, Any]]:
     flagged = {finding.row for finding in one.findings}
     clean = [n for n in range(len(one.source.rows)) if n not in flagged]
     chosen = sorted(rng.sample(clean, min(config.limit, len(clean))))
-    rows = [_row(one.source.rows[n], one.source.numbers[n], "") for n in chosen]
+    rows = [_row(one.source.rows[n], place_of(one.source.rows[n]).line, "") for n in chosen]
     yield {"reason": None, **_counts(rows, clean)}
 
 
@@ -107,20 +101,18 @@ def _found_rows(one: Checked, findings: Sequence[Finding]) -> Iterator[dict[str,
             yield {"line": finding.line, "id": None, "detail": finding.detail, "raw": text}
 
 
-def _raw(path: Path, wanted: Iterable[int]) -> dict[int, str]:
+def _raw(path: Path, wanted: set[int]) -> dict[int, str]:
     """The text of the lines; of a line that is too long, its beginning."""
-    left, texts = set(wanted), dict[int, str]()
+    texts: dict[int, str] = {}
 
     def bad(where: Place, problem: BadRow, text: str) -> None:
-        if where.line in left:
-            texts[where.line] = text
-            left.remove(where.line)
+        texts[where.line] = text
 
-    for number, line in numbered_lines(path, bad) if left else ():
-        if number in left:
+    last = max(wanted, default=0)
+    for number, line in numbered_lines(path, bad) if last else ():
+        if number in wanted:
             texts[number] = line.decode("utf-8", "replace")
-            left.remove(number)
-        if not left:
+        if number >= last:
             break
     return texts
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from deepsuper.common.errors import BadRow, Place, UserError
 from deepsuper.common.lines import json_records, numbered_lines, refuse
-from deepsuper.data.check.findings import Finding, Reason, place_of, shortened
+from deepsuper.data.check.findings import Finding, Reason, shortened
 from deepsuper.data.check.languages import identify
 from deepsuper.data.rows import FIELDS, Row, make_row, normalize
 
@@ -35,11 +35,6 @@ class Source:
     broken: list[Finding] = field(default_factory=list)
     lines: int = 0
     blank: int = 0
-
-    @property
-    def numbers(self) -> list[int]:
-        """The line of each row."""
-        return [place_of(row).line for row in self.rows]
 
 
 def read_source(path: Path, language: str | None, *, whole: bool = False) -> Source:

@@ -85,12 +85,10 @@ def _table(one: Checked) -> Table:
     return table
 
 
-def by_reason(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
+def by_reason(findings: Sequence[Finding]) -> dict[str, list[Finding]]:
     """The findings by reason: errors, then warnings, each in the order of the table."""
-    found: dict[str, list[Finding]] = {}
-    for finding in findings:
-        found.setdefault(finding.reason, []).append(finding)
-    return {name: found[name] for name in sorted(found, key=lambda n: (REASONS[n].severity, [*REASONS].index(n)))}
+    names = sorted(REASONS, key=lambda name: REASONS[name].severity)
+    return {name: found for name in names if (found := [one for one in findings if one.reason == name])}
 
 
 def contamination(findings: Iterable[Finding]) -> dict[str, int]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from deepsuper.common.files import write_text
 from deepsuper.common.outputs import check_folder
 from deepsuper.common.progress import progress_bar
 from deepsuper.config.check import CheckConfig
@@ -17,7 +18,7 @@ from deepsuper.data.check.check import check_config
 from deepsuper.data.check.checked import Checked
 from deepsuper.data.check.findings import Finding, Found, Measured, place_of
 from deepsuper.data.check.fix import fixed_names, write_fixed
-from deepsuper.data.check.page import write_page
+from deepsuper.data.check.page import make_page
 from deepsuper.data.check.reading import read_source
 from deepsuper.data.check.report import print_report, write_records
 from deepsuper.data.check.table import CHECKS, REASONS
@@ -43,7 +44,7 @@ def run_check(config: CheckConfig, folder: Path) -> list[Checked]:
         for one, pair in zip(checked, names, strict=True):
             one.fixed = write_fixed(one.source.path, one.findings, removing(config), pair)
     write_records(folder, checked, config)
-    write_page(folder / "report.html", checked, config)
+    write_text(folder / "report.html", make_page(checked, config))
     print_report(Console(), checked, folder)
     return checked
 
@@ -53,8 +54,8 @@ def check_file(path: Path, config: CheckConfig) -> Checked:
     start = time.perf_counter()
     source = read_source(path, config.language, whole=config.fix)
     checked = Checked(source, [f for f in source.broken if f.reason not in config.ignore])
-    for name, found, measured in _checks(source.rows, config, path.name):
-        checked.findings += [_finding(source.rows, name, one) for one in found]
+    for name, found, measured in run_checks(source.rows, config, path.name):
+        checked.findings += [finding_of(source.rows, name, one) for one in found]
         if measured is not None:
             checked.measured[name] = measured
     order = {name: n for n, name in enumerate(REASONS)}
@@ -63,12 +64,8 @@ def check_file(path: Path, config: CheckConfig) -> Checked:
     return checked
 
 
-def check_rows(rows: Sequence[Row], config: CheckConfig) -> list[Finding]:
-    """Every finding in rows of one language that are in memory."""
-    return [_finding(rows, name, one) for name, found, _ in _checks(rows, config, "rows") for one in found]
-
-
-def _finding(rows: Sequence[Row], reason: str, found: Found) -> Finding:
+def finding_of(rows: Sequence[Row], reason: str, found: Found) -> Finding:
+    """What was found in one of `rows`, with lines in place of indices."""
     earlier = None if found.earlier is None else place_of(rows[found.earlier]).line
     return Finding(place_of(rows[found.row]), reason, found.detail, found.row, earlier, found.benchmark)
 
@@ -80,10 +77,10 @@ def removing(config: CheckConfig) -> tuple[str, ...]:
     return config.reasons or tuple(name for name, reason in REASONS.items() if reason.severity == "error")
 
 
-Result = tuple[str, list[Found], Measured | None]
+Result = tuple[str, Sequence[Found], Measured | None]
 
 
-def _checks(rows: Sequence[Row], config: CheckConfig, title: str) -> Iterator[Result]:
+def run_checks(rows: Sequence[Row], config: CheckConfig, title: str) -> Iterator[Result]:
     """The name, the findings and the numbers of each check that is not ignored; many rows use several processes."""
     names = [name for name in CHECKS if name not in config.ignore]
     workers = min(config.workers or min(os.cpu_count() or 1, 4), max(len(names), 1))
@@ -108,12 +105,10 @@ def _checks(rows: Sequence[Row], config: CheckConfig, title: str) -> Iterator[Re
 
 
 def _check(name: str, rows: Sequence[Row], config: CheckConfig) -> Result:
-    reason = CHECKS[name]
-    if reason.measure is not None and reason.flag is not None:
-        measured = reason.measure(rows, config)
-        return name, list(reason.flag(rows, config, measured)), measured
-    assert reason.find is not None, f"{name} has neither find nor measure and flag"
-    return name, list(reason.find(rows, config)), None
+    find = CHECKS[name].find
+    assert find is not None, f"{name} has no function"
+    found = find(rows, config)
+    return (name, found.found, found) if isinstance(found, Measured) else (name, list(found), None)
 
 
 _REMEMBERED: dict[str, tuple[Sequence[Row], CheckConfig]] = {}

@@ -1,19 +1,18 @@
 """The table of checks. A new check is a function of the rows, in a module of this folder, and a line here."""
 
-from deepsuper.data.check.alignment import alignment, low_scores
+from deepsuper.data.check.alignment import alignment
 from deepsuper.data.check.contamination import contaminated
 from deepsuper.data.check.duplicates import duplicates, near_duplicates, repeated_questions
-from deepsuper.data.check.english_form import english_form
 from deepsuper.data.check.findings import Reason
 from deepsuper.data.check.languages import wrong_language
 from deepsuper.data.check.lengths import length_ratio, truncated
 from deepsuper.data.check.markup import addresses, code, garbled, markup, no_answer, numbers, placeholders
 from deepsuper.data.check.reading import READING
-from deepsuper.data.check.untranslated import partly_untranslated, untranslated
+from deepsuper.data.check.untranslated import english_form, partly_untranslated, untranslated
 
 CHECKS = {
     # Slow checks first: several processes take them in this order.
-    "alignment": Reason("error", "the two sides hardly translate each other", measure=alignment, flag=low_scores),
+    "alignment": Reason("error", "the two sides hardly translate each other", alignment),
     "contaminated": Reason("error", "text of an evaluation set", contaminated),
     "near_duplicate": Reason("warning", "most of its text is in an earlier row", near_duplicates),
     "wrong_language": Reason("error", "a side is in another language or script", wrong_language),

@@ -1,5 +1,6 @@
-"""Texts that are still English."""
+"""Texts that are still English, and tasks about the form of English words, which a translation rarely keeps."""
 
+import re
 from collections.abc import Iterable, Sequence
 
 from deepsuper.common.languages import FUNCTION_WORDS
@@ -14,6 +15,15 @@ MIN_WORDS = 4
 """Shorter texts may be names."""
 MIN_RUN = 8
 """Consecutive English words that both sides must share."""
+KEPT_WORDS = 3
+"""Consecutive English words on the target side: it then still quotes what the task is about."""
+FORM = re.compile(
+    r"\b(?:grammar|grammatical\w*|(?:mis)?spell(?:ed|ings?)?|commas?|capitaliz\w*|rhym\w*|alliterat\w*|anagrams?|"
+    r"palindromes?|syllables?|vowels?|consonants?|tense|active voice|homophones?|homonyms?|prefix|suffix|puns?|"
+    r"limericks?|letters of the|first letter|words by length)\b",
+    re.IGNORECASE,
+)
+"""Words of such tasks. Those about verbs, nouns or adjectives are left out: half of them can be translated."""
 
 
 def untranslated(rows: Sequence[Row], config: CheckConfig) -> Iterable[Found]:
@@ -37,6 +47,17 @@ def partly_untranslated(rows: Sequence[Row], config: CheckConfig) -> Iterable[Fo
         run = shared_run(words, others, MIN_RUN)
         if words != others and _is_prose(run):
             yield Found(n, f"answer: English on both sides: {' '.join(run)!r}")
+
+
+def english_form(rows: Sequence[Row], config: CheckConfig) -> Iterable[Found]:
+    """Rows whose task is about the form of English words, where the target side quotes no English."""
+    for n, row in enumerate(rows):
+        found = FORM.search(row.instruction_en)
+        if found is None:
+            continue
+        (_, english, target), _ = sides(row)
+        if not shared_run(words_as_written(english), words_as_written(target), KEPT_WORDS):
+            yield Found(n, f"asks about {found.group()!r}: {shortened(row.instruction_en)}")
 
 
 def _is_prose(words: Sequence[str]) -> bool:
