@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deepsuper.data.words import Lexicon, segment, tokens
-from deepsuper.data.words.links import links_of
+from deepsuper.data.words.lexicon import links_of
 from deepsuper.data.words.segment import form_of
 from shared import SHARED, needs_shared
 

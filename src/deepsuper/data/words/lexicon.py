@@ -1,4 +1,4 @@
-"""Word translations that are learnt from the rows themselves: IBM model 1 in both directions."""
+"""Word translations that are learnt from the rows themselves (IBM model 1 in both directions), and links of words."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -7,10 +7,10 @@ from itertools import islice
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from deepsuper.common.arrays import Floats, Ints
 from deepsuper.data.words.cooccurrence import WordPairs, expected_counts, find, index_pairs
-from deepsuper.data.words.links import links_of
 
 Words = Sequence[str]
 MAX_WORDS = 40
@@ -29,6 +29,14 @@ UNALIGNED = 0.2
 """The assumed share of a text that translates nothing on the other side."""
 UNKNOWN = -1
 """The number of a word that was never seen."""
+DIAGONAL = 4.0
+"""How fast the probability of a link falls with its distance from the diagonal; both texts have length 1."""
+NULL = 0.003
+"""The probability, added to a word's own frequency, that it translates nothing: rare words get no link for rarity."""
+AGREED = 0.4
+"""The least geometric mean of a link's two posteriors."""
+GROWN = 0.6
+"""The least posterior of a link that is added beside an agreed one."""
 
 
 @dataclass(frozen=True)
@@ -49,19 +57,6 @@ class TranslationTable:
 
     seen: Floats
     left: Floats
-
-
-@dataclass(frozen=True)
-class Chances:
-    """t(target | English) and t(English | target) of two texts' words, and the frequency of each word.
-
-    Shapes: (English, target) twice, (target,), (English,).
-    """
-
-    to_target: Floats
-    to_english: Floats
-    target: Floats
-    english: Floats
 
 
 @dataclass(frozen=True)
@@ -102,21 +97,19 @@ class Lexicon:
         """
         if not english or not target:
             return 0.0
-        chances = self.chances(english[:MAX_WORDS], target[:MAX_WORDS])
-        gain_target = chances.to_target.mean(axis=0) / chances.target
-        gain_english = chances.to_english.mean(axis=1) / chances.english
-        means = [np.log((1 - UNALIGNED) * gain + UNALIGNED).mean() for gain in (gain_target, gain_english)]
-        return float(np.mean(means))
+        to_target, to_english, share_f, share_e = self.chances(english[:MAX_WORDS], target[:MAX_WORDS])
+        gains = (to_target.mean(axis=0) / share_f, to_english.mean(axis=1) / share_e)
+        return float(np.mean([np.log((1 - UNALIGNED) * gain + UNALIGNED).mean() for gain in gains]))
 
     def align(self, english: Words, target: Words) -> list[tuple[int, int]]:
         """Links (index in `english`, index in `target`) of words that translate each other, in order."""
-        if not english or not target:
-            return []
-        chances = self.chances(english, target)
-        return links_of(chances.to_target, chances.to_english, chances.target, chances.english)
+        return links_of(*self.chances(english, target)) if english and target else []
 
-    def chances(self, english: Words, target: Words) -> Chances:
-        """The probability that each word of one text translates each word of the other, in both directions."""
+    def chances(self, english: Words, target: Words) -> tuple[Floats, Floats, Floats, Floats]:
+        """t(target | English) and t(English | target) of two texts' words, and the frequency of each word.
+
+        Shapes: (English, target) twice, (target,), (English,).
+        """
         e, f = self.english.encode(english), self.target.encode(target)
         wanted = e[:, None] * len(self.target.ids) + f[None, :]
         wanted[(e[:, None] == UNKNOWN) | (f[None, :] == UNKNOWN)] = UNKNOWN
@@ -128,12 +121,8 @@ class Lexicon:
             seen = np.where(hit, direction.seen[place], 0.0) if len(self.keys) else 0.0
             return seen + direction.left[given] * (equal + (1 - EQUAL) * share)
 
-        return Chances(
-            chance(self.to_target, e[:, None], share_f[None, :]),
-            chance(self.to_english, f[None, :], share_e[:, None]),
-            share_f,
-            share_e,
-        )
+        to_target = chance(self.to_target, e[:, None], share_f[None, :])
+        return to_target, chance(self.to_english, f[None, :], share_e[:, None]), share_f, share_e
 
 
 def _vocabulary(texts: Iterable[Words]) -> Vocabulary:
@@ -170,3 +159,28 @@ def _equal(english: Words, target: Words) -> Floats:
         if word in places:
             equal[n, places[word]] = 1.0
     return equal
+
+
+def links_of(to_target: Floats, to_english: Floats, target: Floats, english: Floats) -> list[tuple[int, int]]:
+    """Links on which both directions agree, and those next to them of which one direction is sure.
+
+    Shapes: (English, target) twice: t(f|e), t(e|f); (target,), (English,): each word's own frequency.
+    """
+    rows, columns = to_target.shape
+    place_e, place_f = (np.arange(rows) + 0.5) / rows, (np.arange(columns) + 0.5) / columns
+    near = np.exp(-DIAGONAL * np.abs(place_e[:, None] - place_f[None, :]))
+    from_english = to_target * near / near.sum(axis=0, keepdims=True)
+    from_english /= from_english.sum(axis=0, keepdims=True) + target[None, :] + NULL
+    from_target = to_english * near / near.sum(axis=1, keepdims=True)
+    from_target /= from_target.sum(axis=1, keepdims=True) + english[:, None] + NULL
+    agreed = np.sqrt(from_english * from_target) >= AGREED
+    linked = agreed | _grown(agreed, from_english >= GROWN) | _grown(agreed.T, from_target.T >= GROWN).T
+    return [(int(i), int(j)) for i, j in np.argwhere(linked)]
+
+
+def _grown(agreed: npt.NDArray[np.bool_], sure: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Sure links of columns without a link, next to an agreed link of the same row: the rest of a compound."""
+    beside = np.zeros_like(agreed)
+    beside[:, 1:] |= agreed[:, :-1]
+    beside[:, :-1] |= agreed[:, 1:]
+    return beside & sure & ~agreed.any(axis=0, keepdims=True)
