@@ -16,10 +16,9 @@ from deepsuper.data.check.markup import addresses, markup, placeholders
 from deepsuper.data.nontranslatable import ADDRESS, PLACEHOLDER, TAG
 from deepsuper.data.rows import BadRow, Row
 from deepsuper.data.translate.cache import open_cache
-from deepsuper.data.translate.replies import Problem, Reply, problem_of
+from deepsuper.data.translate.replies import Problem, Reply, clean, fill, problem_of
 from deepsuper.data.translate.rows import make_task, split
 from deepsuper.data.translate.run import run_translate
-from deepsuper.data.translate.translators import clean, fill
 from failing import fail
 from parallel_rows import read_lines, write_questions
 from shared import SHARED, needs_shared

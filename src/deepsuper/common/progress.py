@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 T = TypeVar("T")
 
@@ -25,3 +25,12 @@ def progress(items: Sequence[T], title: str, *, shown: bool = True) -> Iterable[
         for item in items:
             yield item
             advance(1)
+
+
+@contextmanager
+def spinner(text: str = "") -> Iterator[Callable[[str], None]]:
+    """A function that shows a text behind a spinner, for work whose length is not known. It is removed at the end."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, transient=True, console=Console(stderr=True)) as bar:
+        task = bar.add_task(text)
+        yield lambda told: bar.update(task, description=told)

@@ -3,17 +3,18 @@
 import logging
 import random
 import shutil
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from deepsuper.common.errors import Place, UserError
 from deepsuper.common.files import replacing
 from deepsuper.common.manifests import manifest_head
+from deepsuper.common.progress import spinner
 from deepsuper.config.mix import MixConfig, MixSource
 from deepsuper.data.mix.buckets import Buckets, shuffled
 from deepsuper.data.mix.check import check_mix, work_folder
@@ -28,25 +29,6 @@ from deepsuper.data.rows import Skipper
 log = logging.getLogger(__name__)
 BUCKET_SIZE = 32 << 20
 """Bytes of rows in a bucket, which is shuffled in memory."""
-Tick = Callable[[], None]
-
-
-class _Counter:
-    """Shows the number of rows on standard error. It is drawn rarely: that takes longer than reading a row."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress, self._task, self._count = progress, progress.add_task(""), 0
-
-    def start(self, title: str) -> Tick:
-        """A function to call for each row."""
-        self._count = 0
-        self._progress.reset(self._task, description=title)
-        return self._tick
-
-    def _tick(self) -> None:
-        self._count += 1
-        if self._count % 1000 == 0:
-            self._progress.update(self._task, completed=self._count)
 
 
 def run_mix(config: MixConfig, command: Sequence[str] = ()) -> list[RowsOut]:
@@ -62,11 +44,9 @@ def run_mix(config: MixConfig, command: Sequence[str] = ()) -> list[RowsOut]:
     shutil.rmtree(work, ignore_errors=True)  # left by a mix that was killed
     head = manifest_head(command)
     try:
-        with skipped_file(folder / "skipped.jsonl", config.on_bad_row) as bad, _progress() as progress:
-            counter = _Counter(progress)
-            scans = [_scan(source, config, bad, work, counter) for source in config.sources]
-            plan = make_plan(config, scans)
-            given = _write_rows(plan, config.seed, bad, work, counter)
+        with skipped_file(folder / "skipped.jsonl", config.on_bad_row) as bad:
+            plan = make_plan(config, [_scan(source, config, bad, work) for source in config.sources])
+            given = _write_rows(plan, config.seed, bad, work)
     finally:
         shutil.rmtree(work, ignore_errors=True)
     names = write_report(folder, recipe, plan, given, head)
@@ -82,16 +62,17 @@ def _with_files(config: MixConfig) -> MixConfig:
     return replace(config, sources=sources)
 
 
-def _scan(source: MixSource, config: MixConfig, bad: Skipper, work: Path, counter: _Counter) -> Scan:
+def _scan(source: MixSource, config: MixConfig, bad: Skipper, work: Path) -> Scan:
     bad.first = ""  # of this source
-    scanned = scan(Path(source.path), config.kind, bad, work / "ids", counter.start(f"{source.named}: checked"))
+    with _counted(f"{source.named}: checked") as tick:
+        scanned = scan(Path(source.path), config.kind, bad, work / "ids", tick)
     if not scanned.rows:
         told = f", the first: {bad.first}; all are in {work.parent / 'skipped.jsonl'}" if scanned.skipped else ""
         raise UserError(f"{source.path}: no row to mix ({scanned.skipped} were skipped{told})")
     return scanned
 
 
-def _write_rows(plan: Sequence[SourcePlan], seed: int, bad: Skipper, work: Path, counter: _Counter) -> list[RowsOut]:
+def _write_rows(plan: Sequence[SourcePlan], seed: int, bad: Skipper, work: Path) -> list[RowsOut]:
     """Distributes every source to the buckets of its file, then writes each file, bucket after bucket."""
     rng = random.Random(seed)
     sizes: dict[str, int] = {}
@@ -106,8 +87,8 @@ def _write_rows(plan: Sequence[SourcePlan], seed: int, bad: Skipper, work: Path,
             bad(Place(path, number), repeated_id(path, first), line.decode("utf-8"))
 
         lines = good_lines(path, planned.scan, twice)
-        tick = counter.start(f"{planned.source.named}: distributed")
-        given.append(distribute(lines, planned.sampler(rng), planned.changes, buckets[planned.file], rng, tick))
+        with _counted(f"{planned.source.named}: distributed") as tick:
+            given.append(distribute(lines, planned.sampler(rng), planned.changes, buckets[planned.file], rng, tick))
     with ExitStack() as renames:  # the files get their names when all are complete
         for name, filled in buckets.items():
             with renames.enter_context(replacing(work.parent / name)).open("wb") as file:
@@ -116,6 +97,14 @@ def _write_rows(plan: Sequence[SourcePlan], seed: int, bad: Skipper, work: Path,
     return given
 
 
-def _progress() -> Progress:
-    columns = (SpinnerColumn(), TextColumn("{task.description} {task.completed:,.0f}"), TimeElapsedColumn())
-    return Progress(*columns, transient=True, console=Console(stderr=True))
+@contextmanager
+def _counted(title: str) -> Iterator[Callable[[], None]]:
+    """A function to call for each row. It shows their number rarely: that takes longer than reading a row."""
+    numbers = count(1)
+    with spinner(f"{title} 0") as show:
+
+        def tick() -> None:
+            if (number := next(numbers)) % 1000 == 0:
+                show(f"{title} {number:,}")
+
+        yield tick

@@ -25,7 +25,7 @@ LineNumbers = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Scan:
-    """What a source holds. `rows`: number of good ones; `size`: their bytes; `blank`: number of blank lines.
+    """What a source holds. `rows`: number of good ones; `size`: their bytes.
 
     `left_out`: numbers of all lines that are no good row; `repeated`: those of them whose id an earlier line has, with
     that line. Both in order. Shapes: (n,), (d, 2). `sha256`: of the file, before it was read.
@@ -33,25 +33,10 @@ class Scan:
 
     rows: int
     size: int
-    blank: int
     skipped: int
     left_out: LineNumbers
     repeated: LineNumbers
     sha256: str
-
-
-@dataclass
-class _Tap:
-    """The numbered lines of a file; keeps the last one that was read."""
-
-    lines: Iterator[tuple[int, bytes]]
-    number: int = 0
-    line: bytes = b""
-
-    def __iter__(self) -> Iterator[tuple[int, bytes]]:
-        for number, line in self.lines:
-            self.number, self.line = number, line
-            yield number, line
 
 
 def scan(path: Path, kind: CorpusKind, bad: Skipper, folder: Path, tick: Callable[[], None]) -> Scan:
@@ -60,16 +45,22 @@ def scan(path: Path, kind: CorpusKind, bad: Skipper, folder: Path, tick: Callabl
     Raises: BadRow where `bad` does; UserError naming the file where it cannot be read.
     """
     before, rows, size, last = bad.count, 0, 0, 0
-    hashed = sha256(path)
-    highest, left_out = [0], array("q")
+    hashed, left_out = sha256(path), array("q")
+    lines, line = 0, b""  # the number of the last line that was read, and its bytes
 
     def skip(where: Place, problem: BadRow, text: str) -> None:
-        highest[0] = where.line  # a line that is too long is not among the numbered lines
+        nonlocal lines
+        lines = where.line  # a line that is too long is not among the numbered lines
         bad(where, problem, text)
 
-    tap = _Tap(numbered_lines(path, skip))
+    def read() -> Iterator[tuple[int, bytes]]:
+        nonlocal lines, line
+        for number, found in numbered_lines(path, skip):
+            lines, line = number, found
+            yield number, found
+
     digests = Buckets(folder, 1 + path.stat().st_size // BUCKET_SOURCE)
-    for where, record in json_records(path, iter(tap), skip):
+    for where, record in json_records(path, read(), skip):
         tick()
         try:
             key = check_record(record, FIELDS[kind])[0].encode()
@@ -79,15 +70,13 @@ def scan(path: Path, kind: CorpusKind, bad: Skipper, folder: Path, tick: Callabl
         digest = hashlib.blake2b(key, digest_size=16).digest()
         digests.add(digest[0] % len(digests), digest + where.line.to_bytes(8, "little"))
         left_out.extend(range(last + 1, where.line))
-        rows, size, last = rows + 1, size + len(tap.line), where.line
-    lines = max(tap.number, highest[0])
+        rows, size, last = rows + 1, size + len(line), where.line
     left_out.extend(range(last + 1, lines + 1))
     repeated = _repeated(digests)
     if len(repeated) and bad.on_bad_row == "error":
         bad(Place(path, int(repeated[0, 0])), repeated_id(path, int(repeated[0, 1])), "")
-    blank = lines - rows - (bad.count - before)
     every = np.sort(np.concatenate([np.array(left_out, dtype=np.int64), repeated[:, 0]]))
-    return Scan(rows - len(repeated), size, blank, bad.count - before + len(repeated), every, repeated, hashed)
+    return Scan(rows - len(repeated), size, bad.count - before + len(repeated), every, repeated, hashed)
 
 
 def repeated_id(path: Path, first: int) -> BadRow:

@@ -11,8 +11,7 @@ from typing import Any
 from deepsuper.common.errors import UserError
 from deepsuper.common.languages import name_of
 from deepsuper.config.translate import PROMPT, TranslateConfig
-from deepsuper.data.translate.replies import Problem, Reply, on_one_line
-from deepsuper.data.translate.translators import Batch, clean, fill
+from deepsuper.data.translate.replies import Batch, Problem, Reply, clean, fill, on_one_line
 
 UNREACHABLE, REFUSED = "unreachable", "refused by the endpoint"
 """The kind of problem of a request that got no reply, after all retries of the client."""

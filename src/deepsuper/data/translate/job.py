@@ -12,9 +12,8 @@ from deepsuper.common.errors import BadRow, Place, UserError
 from deepsuper.common.lines import Placed, file_records
 from deepsuper.config.translate import TranslateConfig
 from deepsuper.data.translate.cache import Cache
-from deepsuper.data.translate.replies import Problem, problem_of
+from deepsuper.data.translate.replies import Problem, Translator, problem_of
 from deepsuper.data.translate.rows import Task, make_task, split, to_translate
-from deepsuper.data.translate.translators import Translator
 
 CHUNK = 256
 """Rows in memory at a time."""

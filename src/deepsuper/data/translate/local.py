@@ -12,8 +12,7 @@ from deepsuper.common.files import model_hashes
 from deepsuper.common.languages import codes_of, name_of
 from deepsuper.config import ModelConfig
 from deepsuper.config.translate import PROMPT, TranslateConfig
-from deepsuper.data.translate.replies import Problem, Reply, on_one_line
-from deepsuper.data.translate.translators import Batch, clean, fill
+from deepsuper.data.translate.replies import Batch, Problem, Reply, clean, fill, on_one_line
 from deepsuper.models.generation import end_tokens
 from deepsuper.models.load import inside_run, load_config, load_for_reading, load_model, load_tokenizer
 from deepsuper.models.packaged import source_of
@@ -49,7 +48,8 @@ class LocalTranslator:
 
     def translate(self, texts: Sequence[str], attempt: int) -> Iterator[Batch]:
         """The replies, batch by batch, the longest texts first."""
-        encoded = {text: self._tokenizer(self._render(text), **self._special)["input_ids"] for text in texts}
+        special = self._seq2seq or not self._tokenizer.chat_template  # a chat template writes them itself
+        encoded = {text: self._tokenizer(self._render(text), add_special_tokens=special)["input_ids"] for text in texts}
         room = self._positions - LEAST_ROOM
         long = {text: len(ids) for text, ids in encoded.items() if len(ids) > room}
         if long:
@@ -67,19 +67,13 @@ class LocalTranslator:
         prompt = fill(self._prompt, text, *self._names)
         if self._seq2seq:
             # Marian's multilingual models read the target language from a token before the text.
-            marked = f">>{self._config.target_code}<<"
-            return (
-                f"{marked} {prompt}" if marked in getattr(self._tokenizer, "supported_language_codes", ()) else prompt
-            )
+            mark = f">>{self._config.target_code}<<"
+            return f"{mark} {prompt}" if mark in getattr(self._tokenizer, "supported_language_codes", ()) else prompt
         if not self._tokenizer.chat_template:
             return prompt + "\n\n"
         ask = [{"role": "user", "content": prompt}]
         rendered: str = self._tokenizer.apply_chat_template(ask, tokenize=False, add_generation_prompt=True)
         return rendered
-
-    @property
-    def _special(self) -> dict[str, bool]:
-        return {"add_special_tokens": self._seq2seq or not self._tokenizer.chat_template}
 
     @torch.no_grad()
     def _generate(self, ids: list[list[int]], attempt: int) -> list[Reply]:

@@ -1,8 +1,10 @@
-"""Whether a reply can be a translation: the checks that decide between keeping it and trying again."""
+"""What local models and endpoints share: prompts, replies, and the checks of a reply that decide on another try."""
 
 import re
 import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from deepsuper.common.languages import FUNCTION_WORDS, scripts_of
 from deepsuper.common.scripts import script_of_character
@@ -31,6 +33,9 @@ class Reply:
     final: bool = False
 
 
+Batch = Mapping[str, Reply]
+"""Texts and the reply to each."""
+THINKING = re.compile(r"^\s*<think>.*?</think>", re.DOTALL)
 LOOP = re.compile(r"(.{1,20}?)\1{19,}", re.DOTALL)
 """One to twenty characters repeated twenty times in a row: a model in a repetition loop."""
 _MORE = "been do does i we they their its there who when where why would should if but at"
@@ -38,6 +43,28 @@ COMMON = FUNCTION_WORDS | frozenset(_MORE.split())
 """Frequent words of English prose."""
 PROSE_WORDS = 3
 """A text with this many frequent words is prose, which must change in translation."""
+
+
+class Translator(Protocol):
+    """Makes translations. `maker`: all settings that they depend on, as text; `lines`: texts are split into lines."""
+
+    maker: str
+    lines: bool
+
+    def translate(self, texts: Sequence[str], attempt: int) -> Iterator[Batch]:
+        """The replies for all `texts`, as they come. From the second attempt on, they are sampled."""
+        ...
+
+
+def fill(prompt: str, text: str, source: str, target: str) -> str:
+    """The prompt for one text. Braces in the text are not replaced."""
+    values = {"{text}": text, "{source}": source, "{target}": target}
+    return re.sub(r"\{(text|source|target)\}", lambda found: values[found[0]], prompt)
+
+
+def clean(text: str) -> str:
+    """A reply without the reasoning that some models write before it."""
+    return THINKING.sub("", text).strip()
 
 
 def problem_of(source: str, answer: str, language: str) -> Problem | None:

@@ -5,18 +5,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
 from deepsuper.common.files import json_line, replacing
 from deepsuper.common.manifests import manifest_head
 from deepsuper.common.outputs import check_folder
+from deepsuper.common.progress import spinner
 from deepsuper.config.translate import TranslateConfig
 from deepsuper.data.translate.cache import open_cache
 from deepsuper.data.translate.check import check_translate
 from deepsuper.data.translate.job import Job, Translated, Writer
+from deepsuper.data.translate.replies import Translator
 from deepsuper.data.translate.report import print_translated, write_manifest
-from deepsuper.data.translate.translators import Translator
 
 
 def run_translate(config: TranslateConfig, command: Sequence[str] = (), report: Path | None = None) -> Translated:
@@ -33,21 +31,17 @@ def run_translate(config: TranslateConfig, command: Sequence[str] = (), report: 
     translator = make_translator(config)
     done = Translated()
     maker = json.dumps([translator.maker, config.language, config.to])
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with (
         open_cache(files.cache, maker) as cache,
         _writer(files.output) as keep,
         _writer(files.aside) as put_aside,
-        Progress(*columns, transient=True, console=Console(stderr=True)) as progress,
+        spinner() as show,
     ):
-        task = progress.add_task("")
 
         def tick() -> None:
-            told = f"{done.rows_out:,} rows, {done.texts:,} texts translated, {done.rows_aside:,} rows aside"
-            progress.update(task, description=told)
+            show(f"{done.rows_out:,} rows, {done.texts:,} texts translated, {done.rows_aside:,} rows aside")
 
-        job = Job(config, translator, cache, done, keep, put_aside, tick)
-        job.run(files.source)
+        Job(config, translator, cache, done, keep, put_aside, tick).run(files.source)
     write_manifest(config, files, maker, done, head)
     print_translated(config, files, done)
     return done
