@@ -4,10 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 CompareFormat = Literal["text", "md", "latex", "csv", "html"]
-
 Correction = Literal["holm", "bh", "none"]
-"""How p-values are corrected for their number: by Holm, by Benjamini and Hochberg, or not."""
-
 PaperTable = Literal["llama-2-7b", "gemma-2-2b", "llama-2-7b.ablation"]
 """The base models of the paper's tables 1, 2 and 4, and its table 3 (Chinese only)."""
 

@@ -6,7 +6,6 @@ from typing import Literal
 from deepsuper.config.recipe import Bf16, ModelConfig
 
 Positions = Literal["text", "inner", "all"]
-"""The tokens of a text that count: text (no special tokens), inner (also without the first token), or all."""
 Criterion = Literal["entropy", "language", "alignment"]
 
 

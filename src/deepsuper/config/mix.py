@@ -1,14 +1,11 @@
-"""The options of `deepsuper data mix RECIPE.yaml`.
-
-The docstrings of the fields are the help of the options.
-"""
+"""The options of `deepsuper data mix RECIPE.yaml`."""
 
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-Layout = Literal["languages", "one"]
+from deepsuper.config.objective import CorpusKind
 
 
 @dataclass(frozen=True)
@@ -44,9 +41,9 @@ class MixConfig:
     """The number of rows to write; null: as many as the weights give."""
     temperature: float = 1.0
     """T: the share of a language is proportional to (rows times weight) to the power of 1/T."""
-    layout: Layout = "languages"
+    layout: Literal["languages", "one"] = "languages"
     """A file for each language, as `deepsuper train` reads them, or one file whose rows have a field `language`."""
-    kind: Literal["english", "translated", "parallel"] = "parallel"
+    kind: CorpusKind = "parallel"
     """The fields that every row must have."""
     on_bad_row: Literal["error", "skip"] = "error"
     """What to do with a bad row: stop, or leave it out and write it to skipped.jsonl."""

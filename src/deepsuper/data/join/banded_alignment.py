@@ -24,11 +24,6 @@ class Corridor:
     low: Ints
     high: Ints
 
-    @property
-    def cells(self) -> int:
-        """The number of pairs in it, at one byte each."""
-        return int((self.high - self.low + 1).sum())
-
 
 def pair_monotone(corridor: Corridor, scores: ScoreBlock, gap: float, title: str) -> list[tuple[int, int]]:
     """The pairs (row, column), ascending in both, with the largest sum of scores, less `gap` for each one left out.

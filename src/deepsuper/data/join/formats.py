@@ -6,7 +6,7 @@ from typing import Any
 
 from deepsuper.common.errors import BadRow
 from deepsuper.common.languages import LANGUAGES, names_in_data
-from deepsuper.data.rows import ENGLISH_FIELDS, TARGET_FIELDS
+from deepsuper.data.rows import TARGET_FIELDS
 
 Fields = Mapping[str, Any]
 """A record: field name -> value."""
@@ -34,10 +34,14 @@ def _has(*fields: str) -> Callable[[Fields, str], bool]:
     return lambda record, language: all(name in record for name in fields)
 
 
+def _with_ending(record: Fields, end: str) -> Fields:
+    """The fields that are named as the project's, with `end` behind."""
+    return {"id": record.get("id"), **{name: record.get(name + end) for name in TARGET_FIELDS}}
+
+
 def _own(record: Fields, language: str) -> Fields:
     """The English or the target side of a row of this project."""
-    names = ENGLISH_FIELDS if language == ENGLISH_CODE else TARGET_FIELDS
-    return {"id": record.get("id"), **{ours: record.get(name) for ours, name in zip(TARGET_FIELDS, names, strict=True)}}
+    return _with_ending(record, "_en" if language == ENGLISH_CODE else "")
 
 
 def _fits_own(record: Fields, language: str) -> bool:
@@ -53,10 +57,7 @@ def _fits_by_code(record: Fields, language: str) -> bool:
 
 def _by_code(record: Fields, language: str) -> Fields:
     """A record of both languages: `instruction_zh` for the target side, `instruction` for English."""
-    names = {name: f"{name}_{language}" for name in TARGET_FIELDS}
-    if f"instruction_{language}" not in record:
-        names = dict(zip(TARGET_FIELDS, TARGET_FIELDS, strict=True))
-    return {"id": record.get("id"), **{ours: record.get(theirs) for ours, theirs in names.items()}}
+    return _with_ending(record, f"_{language}" if f"instruction_{language}" in record else "")
 
 
 def _aya(record: Fields, language: str) -> Fields:

@@ -25,8 +25,6 @@ RELATED_SCORE = 0.5
 """Scores are low where their median is below this: pairs of unrelated sets score 0.3 to 0.5, true ones 0.7 or more."""
 SLIP = 3
 """Consecutive pairs out of order that count as a slip: fewer may be rows that changed places."""
-
-
 NO_ID = Aside("has no id", "has no id: join by alignment")
 NO_MATCH = Aside("no row matches it", "no row matches it")
 
@@ -74,11 +72,9 @@ class Sides:
         picked = (
             [side.entries[n].row for n in places] for side, places in ((self.english, english), (self.target, target))
         )
-        ours, theirs = ([self._compared(row) for row in rows if row is not None] for rows in picked)
+        changes = {"output": ""} if self.compare == "questions" else {}
+        ours, theirs = ([replace(row, **changes) for row in rows if row is not None] for rows in picked)
         return ours, theirs
-
-    def _compared(self, row: Row) -> Row:
-        return replace(row, output="") if self.compare == "questions" else row
 
 
 def pair_by_id(sides: Sides) -> Pairing:
@@ -200,14 +196,10 @@ def _judged(found: Pairing, sides: Sides, otherwise: str, scorer: PairScorer | N
             f"{sides.english.entries[first.english].where} and {sides.target.entries[first.target].where}: only "
             f"{matching:.0%} of the rows score as translations: {otherwise}"
         )
-    found.pairs = _scored(found.pairs, scores)
+    found.pairs = [replace(pair, score=round(float(s), 3)) for pair, s in zip(found.pairs, scores, strict=True)]
     found.low = int((scores < scorer.confidence.threshold).sum())
     found.threshold = scorer.confidence.threshold
     return found
-
-
-def _scored(pairs: list[RowPair], scores: Floats) -> list[RowPair]:
-    return [RowPair(p.english, p.target, p.how, round(float(s), 3)) for p, s in zip(pairs, scores, strict=True)]
 
 
 def align_sides(sides: Sides) -> tuple[Places, PairScorer | None]:

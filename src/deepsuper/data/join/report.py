@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from deepsuper.common.files import sha256, write_json, write_json_lines
 from deepsuper.common.manifests import manifest_head
@@ -21,16 +20,10 @@ def write(
     pairing: Pairing, english: LanguageSide, target: LanguageSide, config: JoinConfig, command: Sequence[str]
 ) -> None:
     """Writes the three files, each aside and renamed."""
-    rows, aside, manifest = written_files(Path(config.output))
-    write_json_lines(aside, rows_aside(pairing, english, target))
-    write_json_lines(rows, joined_rows(pairing, english, target, config.sentences))
-    write_json(manifest, _manifest(pairing, english, target, config, command))
-
-
-def _manifest(
-    pairing: Pairing, english: LanguageSide, target: LanguageSide, config: JoinConfig, command: Sequence[str]
-) -> dict[str, Any]:
-    return {
+    joined, left_out, manifest = written_files(Path(config.output))
+    write_json_lines(left_out, rows_aside(pairing, english, target))
+    write_json_lines(joined, joined_rows(pairing, english, target, config.sentences))
+    record = {
         **manifest_head(command, "written"),
         "language": config.language,
         "by": config.by,
@@ -51,6 +44,7 @@ def _manifest(
         "expected_wrong": pairing.wrong,
         "low_scores": pairing.low,
     }
+    write_json(manifest, record)
 
 
 def summary(pairing: Pairing, english: LanguageSide, target: LanguageSide) -> list[str]:

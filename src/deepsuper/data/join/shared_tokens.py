@@ -42,14 +42,10 @@ def tokens_of(row: Row) -> set[str]:
     for text in (row.instruction, row.input, row.output):
         for token in _TOKEN.findall(text[:MAX_CHARACTERS_READ]):
             if token[0].isdigit():
-                found.add(token if token.isascii() else "".join(_digit(c) for c in token))
+                found.add("".join(str(unicodedata.digit(c, c)) for c in token))
             elif token.isascii():
                 found.add(token.lower())
     return found
-
-
-def _digit(character: str) -> str:
-    return str(unicodedata.digit(character, character))
 
 
 @dataclass(frozen=True)

@@ -109,11 +109,11 @@ def _entry(given: SourceRow, reader: Reader, language: str) -> Entry:
         row = make_row({**fields, "id": _NO_ID if key is None else key}, language, needed)
     except BadRow as error:
         problem = Aside(BAD_ID, str(error)) if isinstance(error, BadId) else Aside.unusable(str(error))
-        return Entry(given.where, key, None, problem, as_text(given.record))
     except RecursionError:
         problem = Aside.unusable("nested too deep to be read: write such a field as text")
-        return Entry(given.where, key, None, problem, as_text(given.record))
-    return Entry(given.where, key, normalize(row))
+    else:
+        return Entry(given.where, key, normalize(row))
+    return Entry(given.where, key, None, problem, as_text(given.record))
 
 
 def _key(value: Any) -> str | None:

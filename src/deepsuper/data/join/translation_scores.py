@@ -24,17 +24,15 @@ LEAST_GAIN = 0.05
 """Smaller gains of a word over its background, in nats, are left out to save memory."""
 
 
-def words_of(row: Row, language: str) -> Words:
-    """The first words of question and answer, MAX_WORDS together: half of each, more of one if the other is short."""
-    enough = MAX_WORDS * CHARACTERS_OF_WORD.get(language, CHARACTERS_OF_OTHER)
-    first, rest = (segment(text[:enough], language)[:MAX_WORDS] for text in (question(row), row.output))
-    first = first[: max(MAX_WORDS // 2, MAX_WORDS - len(rest))]
-    return first + rest[: MAX_WORDS - len(first)]
-
-
 def all_words(rows: Sequence[Row], language: str) -> list[Words]:
-    """The words of every row."""
-    return [words_of(row, language) for row in progress(rows, f"words ({language})")]
+    """The first words of each question and answer, MAX_WORDS together: half of each, more if the other is short."""
+    enough = MAX_WORDS * CHARACTERS_OF_WORD.get(language, CHARACTERS_OF_OTHER)
+    found: list[Words] = []
+    for row in progress(rows, f"words ({language})"):
+        first, rest = (segment(text[:enough], language)[:MAX_WORDS] for text in (question(row), row.output))
+        first = first[: max(MAX_WORDS // 2, MAX_WORDS - len(rest))]
+        found.append(first + rest[: MAX_WORDS - len(first)])
+    return found
 
 
 @dataclass(frozen=True)

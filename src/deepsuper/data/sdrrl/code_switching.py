@@ -1,7 +1,6 @@
 """Code-switching: replaces a share of a text's words by the aligned words of its translation."""
 
 import random
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -74,23 +73,14 @@ def _spaced(character: str) -> bool:
 
 def _groups(links: Sequence[tuple[int, int]]) -> list[tuple[list[int], list[int]]]:
     """The connected components of the links, as indices on both sides."""
-    of_english, of_target = defaultdict(set), defaultdict(set)
+    groups: list[tuple[set[int], set[int]]] = []
     for i, j in links:
-        of_english[i].add(j)
-        of_target[j].add(i)
-    groups, seen = [], set()
-    for first in of_english:
-        if first in seen:
-            continue
-        english, target = {first}, set(of_english[first])
-        while True:
-            wider = {i for j in target for i in of_target[j]}
-            if wider == english:
-                break
-            english, target = wider, {j for i in wider for j in of_english[i]}
-        seen |= english
-        groups.append((sorted(english), sorted(target)))
-    return groups
+        english, target = {i}, {j}
+        for group in [group for group in groups if i in group[0] or j in group[1]]:
+            groups.remove(group)
+            english, target = english | group[0], target | group[1]
+        groups.append((english, target))
+    return [(sorted(english), sorted(target)) for english, target in groups]
 
 
 def _has_letters(words: Sequence[str]) -> bool:

@@ -4,6 +4,7 @@ import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from deepsuper.common.progress import progress
 from deepsuper.config import SdrrlConfig
@@ -85,19 +86,17 @@ def _add_switched(
     made: Synthesis, rows: Sequence[Row], distilled: Distilled | None, parts: SdrrlConfig, seed: int
 ) -> None:
     """One code-switched row for each row and language of its question, with an answer in one of its languages."""
-    lexicon = train_lexicon(rows)
     answers: Mapping[str, list[str]] = {
         side: [d.partition("-")[2] for d in parts.directions if d.startswith(f"{side}-")] for side in ("en", "tgt")
     }
-    switcher = _Switcher(lexicon, parts.code_switch, made.counts)
-    title = f"Code-switching ({rows[0].language})"
-    for row in progress(rows, title):
+    switched = partial(_switched, train_lexicon(rows), parts.code_switch, made.counts)
+    for row in progress(rows, f"Code-switching ({rows[0].language})"):
         for side in ("en", "tgt"):
             if not answers[side]:
                 continue
             part = f"switched-{side}"
             rng = random.Random(f"{seed}:{part}:{row.language}:{row.id}")
-            instruction, context = (switcher(row, name, side, rng) for name in ("instruction", "input"))
+            instruction, context = (switched(row, name, side, rng) for name in ("instruction", "input"))
             if (instruction, context) == _question(row, side):
                 made.counts[f"{part}_nothing_to_switch"] += 1
                 continue
@@ -105,23 +104,16 @@ def _add_switched(
             output = _answer(row, answer, distilled)
             # A distilled answer has no translation to take words from.
             if parts.switch_answers and (answer == "tgt" or output == row.output_en):
-                output = switcher(row, "output", answer, rng)
+                output = switched(row, "output", answer, rng)
             made.add(part, [_row(row, part, instruction, context, output)])
 
 
-@dataclass(frozen=True)
-class _Switcher:
-    """Switches a share of the words of a row's field, on one side; counts the words."""
-
-    lexicon: Lexicon
-    share: float
-    counts: Counter[str]
-
-    def __call__(self, row: Row, name: str, side: str, rng: random.Random) -> str:
-        english, target = getattr(row, f"{name}_en"), getattr(row, name)
-        found = units(self.lexicon, english, target, row.language)
-        chosen = choose(found, self.share, rng)
-        self.counts["words_aligned"] += len(found)
-        self.counts["words_switched"] += len(chosen)
-        switch = switch_english if side == "en" else switch_target
-        return switch(english, target, chosen)
+def _switched(
+    lexicon: Lexicon, share: float, counts: Counter[str], row: Row, name: str, side: str, rng: random.Random
+) -> str:
+    """One side of a row's field with a share of its words switched; counts the words."""
+    english, target = getattr(row, f"{name}_en"), getattr(row, name)
+    found = units(lexicon, english, target, row.language)
+    chosen = choose(found, share, rng)
+    counts.update(words_aligned=len(found), words_switched=len(chosen))
+    return (switch_english if side == "en" else switch_target)(english, target, chosen)

@@ -1,6 +1,6 @@
 """What `deepsuper data sdrrl` prints and writes, and the rows as they are kept in a run folder."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from rich.table import Table
 
 from deepsuper.common.files import write_json_lines
 from deepsuper.config import RunConfig
-from deepsuper.data.rows import TARGET_FIELDS, SkippedRow, write_skipped
+from deepsuper.data.rows import TARGET_FIELDS, write_skipped
 from deepsuper.data.sdrrl.check import skipped_beside
 from deepsuper.data.sdrrl.corpus import Synthesis
 
@@ -43,16 +43,11 @@ def report_synthesis(config: RunConfig, made: Synthesis, output: Path | None) ->
     if output is not None:
         write_json_lines(output, records_of(made))
         console.print(f"{len(made.rows):,} rows: {output}", markup=False, highlight=False)
-    _report_skipped(console, config, made.skipped, output)
-
-
-def _report_skipped(console: Console, config: RunConfig, skipped: Sequence[SkippedRow], output: Path | None) -> None:
-    """Prints the first rows that were left out, and writes all of them beside the output."""
-    for row in skipped[:EXAMPLES]:
-        console.print(f"skipped: {row.where}: {row.reason}", markup=False, highlight=False, soft_wrap=True)
+    for left_out in made.skipped[:EXAMPLES]:
+        console.print(f"skipped: {left_out.where}: {left_out.reason}", markup=False, highlight=False, soft_wrap=True)
     if output is not None and config.data.on_bad_row == "skip":
-        write_skipped(skipped, skipped_beside(output))
-        console.print(f"{len(skipped):,} skipped rows: {skipped_beside(output)}", markup=False, highlight=False)
+        write_skipped(made.skipped, skipped_beside(output))
+        console.print(f"{len(made.skipped):,} skipped rows: {skipped_beside(output)}", markup=False, highlight=False)
 
 
 def _short(text: str) -> str:
