@@ -20,13 +20,14 @@ VARIANTS = {
     "logits": LOGITS,
     "feature": FEATURE,
     # What earlier trials suggest instead.
-    "feature-centered": replace(FEATURE, similarity="centered"),
+    "feature-centered": replace(FEATURE, center="running"),
     "logits-light": replace(LOGITS, lc_weight=LIGHT, et_weight=LIGHT),
     # Other options that the paper leaves open.
     "logits-positional": replace(LOGITS, alignment="positional"),
     "logits-positional-light": replace(LOGITS, alignment="positional", lc_weight=LIGHT, et_weight=LIGHT),
     "feature-contrastive": replace(FEATURE, similarity="contrastive"),
-    "feature-centered-light": replace(FEATURE, similarity="centered", lc_weight=LIGHT, et_weight=LIGHT),
+    "feature-centered-light": replace(FEATURE, center="running", lc_weight=LIGHT, et_weight=LIGHT),
+    "feature-centered-contrastive": replace(FEATURE, center="running", similarity="contrastive"),
     "et-logits-light": ObjectiveConfig(method="et-logits", et_weight=LIGHT),
     "lc-logits-light": ObjectiveConfig(method="lc-logits", lc_weight=LIGHT),
 }

@@ -160,6 +160,7 @@ def test_every_value_out_of_range_ends_in_one_line_before_weights(recipe, capsys
         (["data.held_out=[]", "training.eval_every=5"], "training.eval_every: need 0 (never) where there is no data"),
         (["objective.lc_weight.warmup=0.1"], "objective.lc_weight: method et-feature has no lc term: leave it out"),
         (["objective.similarity=contrastive", "training.micro_batch_size=1"], "micro_batch_size: need at least 2"),
+        (["objective.center=batch", "training.micro_batch_size=1"], "(objective.center: batch), got 1"),
         (["model.attention=flash_attention_2", "objective.detach_english=false"], "need sdpa, eager or flex_attention"),
         (
             ["model.attention=flash_attention_2", "objective.method=et-logits"],
@@ -182,7 +183,8 @@ UNREAD = [
     ("dft-feature", "train_head_et", True),
     ("dft-feature", "lens_norm", False),
     ("lc-logits", "train_head_et", True),
-    ("dft-logits", "similarity", "centered"),
+    ("dft-logits", "similarity", "contrastive"),
+    ("dft-logits", "center", "running"),
     ("dft-logits", "momentum", 0.5),
     ("dft-logits", "temperature", 0.5),
     ("dft-logits", "pooling", "last"),
@@ -205,9 +207,10 @@ def test_an_option_that_the_method_does_not_read_is_refused(tmp_path, method, op
 
 def test_an_option_that_one_of_two_terms_reads_is_accepted(tmp_path):
     run = make_run(tmp_path, method="mixture", lc="feature", et="logits")
-    for similarity, option in (("centered", {"momentum": 0.5}), ("contrastive", {"temperature": 0.5})):
+    centered, contrastive = {"center": "running", "momentum": 0.5}, {"similarity": "contrastive", "temperature": 0.5}
+    for option in (centered, contrastive, centered | contrastive):
         more = {"alignment": "positional", "train_head_et": True, "lens_norm": False, "pooling": "last"}
-        objective = replace(run.objective, similarity=similarity, detach_english=False, **more, **option)
+        objective = replace(run.objective, detach_english=False, **more, **option)
         check(replace(run, objective=objective))
     check(make_run(tmp_path, method="dft-feature", layers="auto", lens_norm=False, layer_lc=None, layer_et=None))
 

@@ -118,6 +118,7 @@ LINES = [
     ("show RECIPE --training.max_step 3", "unrecognized arguments", "did you mean --training.max_steps?"),
     ("show RECIPE --training.max-step=3", "unrecognized arguments", "did you mean --training.max_steps?"),
     ("show RECIPE --objective.method dft-logit", "objective.method: need one of", "did you mean dft-logits?"),
+    ("show RECIPE --objective.similarity centered", "objective.similarity 'centered': write objective.center: running"),
     ("show RECIPE --data.train.pth x", "data.train: there is no option 'pth': did you mean path?"),
     ("compare --format textt a", "format: need one of text, md", "got textt: did you mean text?"),
     ("show nowhere.yaml", "config: File does not exist"),
@@ -134,6 +135,7 @@ def test_a_command_line_that_cannot_be_read(capsys, line, words):
 
 RECIPES = [
     (b"training: {max_step: 3}", "there is no option training.max_step: did you mean training.max_steps?"),
+    (b"objective: {similarity: centered}", "objective.similarity 'centered': write objective.center: running"),
     (b"trainin: {max_steps: 3}", "there is no option trainin.max_steps: did you mean training.max_steps?"),
     (b"data: {train: [{language: zh, pth: x}]}", "data.train: there is no option 'pth': did you mean path?"),
     (b"model:\n  name: [", "bad.yaml:2: is not YAML: "),

@@ -85,7 +85,7 @@ def test_a_batch_without_rows_is_refused() -> None:
 
 
 def test_a_language_without_an_index_is_named_where_it_is_read() -> None:
-    row, centered = replace(ROW, language="vi"), Objective({"lc": Feature(1, 1, similarity="centered")})
+    row, centered = replace(ROW, language="vi"), Objective({"lc": Feature(1, 1, center="running")})
     with pytest.raises(ValueError, match=r"^row a: language 'vi' is not among the Collator's \(zh\): add it"):
         Collator(PAD, BOS, centered)([row])
     assert Collator(PAD, BOS, centered, ("zh", "vi"))([row])["language"].tolist() == [1]
@@ -126,7 +126,7 @@ def test_a_batch_may_hold_more_where_nothing_moves() -> None:
         (lambda: Objective(TERMS, alignment="conditonal"), "alignment: need one of conditional, positional, got 'con"),
         (lambda: Logits(1, "bar"), "targets: need one of tft, lc, et, got 'bar'"),
         (lambda: Feature(1, 1, pooling="max"), "pooling: need one of mean, last, got 'max'"),
-        (lambda: Feature(1, 1, similarity="cos"), "similarity: need one of cosine, centered, contrastive, got 'cos'"),
+        (lambda: Feature(1, 1, similarity="cos"), "similarity: need one of cosine, contrastive, got 'cos'"),
         (lambda: Weight(1.0, decay="liner"), "decay: need one of none, linear, cosine, got 'liner'"),
         (lambda: Objective(TERMS, {"lcc": Weight(2.0)}), r"weight 'lcc': need the name of a term \(tft, lc, et\)"),
     ],

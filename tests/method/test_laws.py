@@ -29,7 +29,7 @@ OBJECTIVES = {
         {"tft": Logits(L, "tft"), "lc": Logits(1, "lc"), "et": Logits(3, "et")}, alignment="positional"
     ),
     "feature": Objective({"tft": Logits(L, "tft"), "lc": Feature(1, 1), "et": Feature(3, L)}),
-    "centered": Objective({"lc": Feature(1, 1, similarity="centered"), "et": Feature(3, L, similarity="centered")}),
+    "centered": Objective({"lc": Feature(1, 1, center="running"), "et": Feature(3, L, center="running")}),
     "mixture": Objective({"tft": Logits(L, "tft"), "lc": Feature(1, 1), "et": Logits(3, "et", train_head=True)}),
 }
 

@@ -86,8 +86,8 @@ def free_of_layers(run: RunConfig, method: str) -> RunConfig:
 
 
 def centered(method: str) -> dict[str, str]:
-    """The similarity with a state of its own, where the method has one."""
-    return {"similarity": "centered"} if "feature" in method else {}
+    """The centring with a state of its own, where the method has features."""
+    return {"center": "running"} if "feature" in method else {}
 
 
 def start(run: RunConfig, *arguments: str, processes: int = 1) -> list[Forked]:

@@ -64,7 +64,7 @@ def test_a_killed_run_resumes_to_the_same_losses(tmp_path, method):
 @pytest.mark.parametrize("length", [{"max_steps": 4, "save_every": 3}, {"epochs": 1.0, "save_every": 4}])
 @pytest.mark.parametrize("lost", [0, 1, 2], ids=["nothing", "the last evaluation", "all records of the end"])
 def test_a_run_killed_after_its_last_step_takes_no_other(tmp_path, length, lost):
-    run = make_run(tmp_path, schedule="constant", method="dft-feature", similarity="centered", **length)
+    run = make_run(tmp_path, schedule="constant", method="dft-feature", center="running", **length)
     out = RunFolder(train(run))
     weights, before = sha256(out.model / "model.safetensors"), out.metrics.read_text()
     shutil.rmtree(out.model)
@@ -100,7 +100,7 @@ def test_two_processes_train_as_one(tmp_path, family, method, fsdp):
 @pytest.mark.processes
 def test_a_sharded_run_whose_process_is_killed_resumes_to_the_same_losses(tmp_path):
     run = make_run(tmp_path, epochs=2.0, save_every=4, log_every=3, grad_norms_every=2, eval_every=8)
-    run = replace(run, objective=replace(run.objective, method="dft-feature", similarity="centered"))
+    run = replace(run, objective=replace(run.objective, method="dft-feature", center="running"))
     run = replace(run, training=replace(run.training, fsdp=True, micro_batch_size=2))
     alone = replace(run, training=replace(run.training, fsdp=False), output_dir=str(tmp_path / "alone"))
     train(alone)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 
 from deepsuper.common.nearest import did_you_mean
+from deepsuper.config.objective import renamed
 
 KEY = re.compile(r'Parser key "([^"]+)":?')
 VALUE = re.compile(r"(?:(?:Given|Got) value:|Unable to load config|Expected a dot import path string:) (.*)")
@@ -43,6 +44,8 @@ def _explain_value(parts: list[str]) -> str:
     if value is None:
         return _one_line(f"{key}:{parts[-1]}")
     got = nested[1] if (nested := NESTED.fullmatch(value[1])) else value[1].strip("'\"")
+    if message := renamed(key, got):
+        return message
     if GROUP.search(text):
         return need_options(key, got)
     needed = NEED.findall(text[: value.end()])

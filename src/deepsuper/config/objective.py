@@ -27,8 +27,18 @@ both: each row is trained on twice, in English and in the target language. pairs
 TermKind = Literal["none", "logits", "feature"]
 Alignment = Literal["conditional", "positional"]
 Pooling = Literal["mean", "last"]
-Similarity = Literal["cosine", "centered", "contrastive"]
+Center = Literal["none", "batch", "running"]
+Similarity = Literal["cosine", "contrastive"]
 Decay = Literal["none", "linear", "cosine"]
+RENAMED = {("objective.similarity", "centered"): "objective.center: running"}
+"""Options with a value of earlier versions, and what is written instead."""
+
+
+def renamed(option: str, value: object) -> str:
+    """What to write instead of a value of earlier versions; nothing if it is no such value."""
+    own = option[option.find("objective.") :]  # a stream has an objective of its own
+    new = RENAMED.get((own, str(value)))
+    return f"{option} {value!r}: write {new}" if new else ""
 
 
 @dataclass(frozen=True)
@@ -84,8 +94,10 @@ class ObjectiveConfig:
     """For logits: the English text follows x^tgt, or position t of the target text predicts English token t."""
     pooling: Pooling = "mean"
     """For features: the mean over the query's tokens, or its last token."""
+    center: Center = "none"
+    """For features: the mean of each language, removed first; over the micro-batch, or a running one."""
     similarity: Similarity = "cosine"
-    """For features: cosine; cosine after each language's mean is removed; or contrastive within the micro-batch."""
+    """For features: the cosine alone; or contrastive, with the other rows of the micro-batch as negatives."""
     detach_english: bool = True
     """For features: no gradient flows into the English side."""
     shuffle_english: bool = False
@@ -97,4 +109,4 @@ class ObjectiveConfig:
     temperature: float = 0.05
     """For `similarity: contrastive`."""
     momentum: float = 0.99
-    """For the running means of `similarity: centered`."""
+    """For `center: running`: the share of a mean that stays in each step."""

@@ -64,15 +64,18 @@ def _feature_text(term: Feature, num_layers: int) -> str:
     a, b = f"h_{term.layer_en}^en", f"h_{term.layer}^tgt"
     if term.layer_en == num_layers:
         a = f"h_L^en (L = {num_layers})"
+    if term.center != "none":
+        a, b = f"{a} - mean^en", f"{b} - mean^tgt"
     text = {
         "cosine": f"1 - cos({a}, {b})",
-        "centered": f"1 - cos({a} - mean^en, {b} - mean^tgt)",
-        "contrastive": f"-log softmax over the batch of cos({a}, {b}) / {term.temperature:g}",
+        "contrastive": f"-log softmax over the micro-batch of cos({a}, {b}) / {term.temperature:g}",
     }[term.similarity]
     notes = [f"{term.pooling} over the query's content tokens"]
     notes.append("English side detached" if term.detach_english else "English side learns")
-    if term.similarity == "centered":
-        notes.append(f"momentum {term.momentum:g}")
+    if term.center == "batch":
+        notes.append("means of the micro-batch")
+    if term.center == "running":
+        notes.append(f"running means, momentum {term.momentum:g}")
     return f"{text}    [{'; '.join(notes)}]"
 
 

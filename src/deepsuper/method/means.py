@@ -1,4 +1,4 @@
-"""Running means of pooled states, one for each language. The centred similarity subtracts them."""
+"""Running means of pooled states, one for each language: what `center: running` subtracts."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class RunningMeans(nn.Module):
 
 
 class TermMeans(nn.ModuleDict):
-    """The running means of each centred feature of the streams' objectives, by `term_key`."""
+    """The running means of each feature that is centred with them, of all streams' objectives, by `term_key`."""
 
     def __init__(self, objectives: Mapping[str, Objective], num_languages: int, hidden: int) -> None:
         super().__init__(
@@ -85,7 +85,7 @@ class TermMeans(nn.ModuleDict):
                 term_key(stream, name): RunningMeans(num_languages, hidden, term.momentum)
                 for stream, objective in objectives.items()
                 for name, term in objective.features.items()
-                if term.similarity == "centered"
+                if term.center == "running"
             }
         )
 

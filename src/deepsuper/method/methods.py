@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from deepsuper.common.errors import UserError
-from deepsuper.config.objective import CorpusKind, ObjectiveConfig, TermKind, Weight
+from deepsuper.config.objective import CorpusKind, ObjectiveConfig, TermKind, Weight, renamed
 from deepsuper.method.objective import Feature, Logits, Objective
 
 CRITICAL_LAYERS = {"lc": 2 / 32, "et": 15 / 32}
@@ -67,6 +67,8 @@ def method_of(config: ObjectiveConfig) -> Method:
 
 def check_objective(objective: ObjectiveConfig) -> None:
     """Raises: UserError naming the first option that the method does not use, its value and the method."""
+    if message := renamed("objective.similarity", objective.similarity):
+        raise UserError(message)
     if objective.method not in ("mixture", "pairs") and (objective.lc, objective.et) != ("none", "none"):
         raise UserError(
             f"objective.lc and objective.et are read by method: mixture or pairs, got method: {objective.method}"
@@ -96,11 +98,11 @@ def check_objective(objective: ObjectiveConfig) -> None:
             raise UserError(f"objective.{term}_weight: method {objective.method} has no {term} term: leave it out")
     for name, reader, read in _readers(objective, {method.lc, method.et}, method.et):
         value = getattr(objective, name)
-        similarity = f", similarity: {objective.similarity}" if "similarity" in reader else ""
+        other = reader.partition(" with ")[2].partition(":")[0]
+        got = f", {other}: {getattr(objective, other)}" if other else ""
         if not read and value != getattr(ObjectiveConfig, name):
             raise UserError(
-                f"objective.{name} {value!r}: read by {reader}, got method: {objective.method}"
-                f"{similarity}: leave it out"
+                f"objective.{name} {value!r}: read by {reader}, got method: {objective.method}{got}: leave it out"
             )
 
 
@@ -109,11 +111,11 @@ def _readers(objective: ObjectiveConfig, kinds: set[TermKind], et: TermKind) -> 
     yield "alignment", "logits terms", "logits" in kinds
     yield "lens_norm", "logits terms and layers: auto", "logits" in kinds or objective.layers == "auto"
     yield "train_head_et", "an et term of logits", et == "logits"
-    for name in ("pooling", "similarity", "detach_english"):
+    for name in ("pooling", "center", "similarity", "detach_english"):
         yield name, "feature terms", "feature" in kinds
-    for name, similarity in (("momentum", "centered"), ("temperature", "contrastive")):
-        read = "feature" in kinds and objective.similarity == similarity
-        yield name, f"feature terms with similarity: {similarity}", read
+    for name, other, value in (("momentum", "center", "running"), ("temperature", "similarity", "contrastive")):
+        read = "feature" in kinds and getattr(objective, other) == value
+        yield name, f"feature terms with {other}: {value}", read
 
 
 def default_layer(term: str, num_layers: int) -> int:
@@ -152,6 +154,7 @@ def _feature(config: ObjectiveConfig, layer: int, layer_en: int) -> Feature:
         layer,
         layer_en,
         pooling=config.pooling,
+        center=config.center,
         similarity=config.similarity,
         detach_english=config.detach_english,
         temperature=config.temperature,

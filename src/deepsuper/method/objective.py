@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from deepsuper.common.errors import UserError
-from deepsuper.config.objective import Alignment, ObjectiveConfig, Pooling, Similarity, Weight
+from deepsuper.config.objective import Alignment, Center, ObjectiveConfig, Pooling, Similarity, Weight
 
 if TYPE_CHECKING:
     import torch
@@ -56,12 +56,14 @@ class Logits:
 class Feature:
     """1 - cos(h_layer_en^en, h_layer^tgt) of the pooled query states. Eq. 5 (i, i), 7 (L, j).
 
-    Only the contrastive similarity uses `temperature`, and only the centred one uses `momentum`.
+    `center`: the states stand apart from the mean of their language, over the micro-batch (with gradient through the
+    mean) or running (without). Only the contrastive similarity uses `temperature`, and only running means `momentum`.
     """
 
     layer: int
     layer_en: int
     pooling: Pooling = ObjectiveConfig.pooling
+    center: Center = ObjectiveConfig.center
     similarity: Similarity = ObjectiveConfig.similarity
     detach_english: bool = ObjectiveConfig.detach_english
     temperature: float = ObjectiveConfig.temperature
@@ -69,7 +71,13 @@ class Feature:
 
     def __post_init__(self) -> None:
         _check_choice("pooling", self.pooling, Pooling)
+        _check_choice("center", self.center, Center)
         _check_choice("similarity", self.similarity, Similarity)
+
+    @property
+    def compares_rows(self) -> bool:
+        """Whether the loss of a row depends on the other rows of its micro-batch."""
+        return self.similarity == "contrastive" or self.center == "batch"
 
 
 @dataclass(frozen=True)
@@ -113,8 +121,8 @@ class Objective:
 
     @property
     def centered(self) -> bool:
-        """Whether a term reads each language's running means."""
-        return any(term.similarity == "centered" for term in self.features.values())
+        """Whether a term removes each language's mean."""
+        return any(term.center != "none" for term in self.features.values())
 
     @property
     def joint_english(self) -> bool:

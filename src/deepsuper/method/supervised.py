@@ -15,6 +15,7 @@ from deepsuper.method.grad_norms import GradNorms
 from deepsuper.method.lens import Lens
 from deepsuper.method.means import TermMeans
 from deepsuper.method.objective import Feature, Logits, Objective, term_key
+from deepsuper.method.peers import Peers
 from deepsuper.method.tied import TiedGradient
 from deepsuper.method.tree import Segment, Tree
 from deepsuper.models.anatomy import base_model, text_config
@@ -79,6 +80,7 @@ class Supervised(nn.Module):
         check_made_for(batch, objective)
         divisors = self.term_counts(batch) if counts is None else counts
         target, english = self._states(objective, batch)
+        peers = Peers.of(batch)
         losses = {}
         for name in _cheapest_first(objective):
             term = objective.terms[name]
@@ -88,7 +90,7 @@ class Supervised(nn.Module):
                 losses[name] = self._logits_loss(term, state, batch, divisor)
             else:
                 key = term_key(batch.get("stream", ""), name)
-                losses[name] = self._feature_loss(key, term, state, english[term.layer_en], batch) / divisor
+                losses[name] = self._feature_loss(key, term, state, english[term.layer_en], batch, peers) / divisor
             if grad_norms is not None:
                 grad_norms.add(name, losses[name], state)
         return {name: losses[name] for name in objective.terms}
@@ -96,15 +98,15 @@ class Supervised(nn.Module):
     def term_counts(self, batch: ParallelBatch) -> dict[str, int]:
         """Predicted tokens (logits) or rows (features) of each term: the weight of a batch's mean.
 
-        Only shapes are read, so this never waits for the device. A contrastive loss needs another row as a negative:
-        a row alone in its batch has loss 0 and is not counted.
+        Only shapes are read, so this does not wait for the device, unless `center: batch` asks for the languages. A row
+        without another to compare it with has loss 0 and is not counted (`Peers.counted`).
         """
-        rows, counts = len(batch["trunk_ids"]), {}
+        peers, counts = Peers.of(batch), {}
         for name, term in self.objective_of(batch).terms.items():
             if isinstance(term, Logits):
                 counts[name] = batch[f"targets_{term.targets}"].shape[1]  # type: ignore[literal-required]
             else:
-                counts[name] = 0 if term.similarity == "contrastive" and rows == 1 else rows
+                counts[name] = peers.count(term)
         return counts
 
     def _states(
@@ -148,7 +150,13 @@ class Supervised(nn.Module):
         )
 
     def _feature_loss(
-        self, name: str, term: Feature, target: torch.Tensor, english: torch.Tensor, batch: ParallelBatch
+        self,
+        name: str,
+        term: Feature,
+        target: torch.Tensor,
+        english: torch.Tensor,
+        batch: ParallelBatch,
+        peers: Peers,
     ) -> torch.Tensor:
         """The summed distance of the pooled queries. Eq. 5, 7. Shapes: (B, T, D), (B, S, D) -> ()."""
         mask = batch["query_mask"]
@@ -156,11 +164,15 @@ class Supervised(nn.Module):
             b = pool(target[:, : mask.shape[1]].float(), mask, term.pooling)
             a = pool(english.float(), batch["english_mask"], term.pooling)
             a = a.detach() if term.detach_english else a
-            if term.similarity == "contrastive":
-                return contrastive_loss(a, b, term.temperature).sum()
-            if term.similarity == "centered":
+            if term.center == "running":
                 a, b = self.means.of(name).center(a, b, batch["language"], learn=self.training)
-            return cosine_loss(a, b).sum()
+            if not term.compares_rows:
+                return cosine_loss(a, b).sum()
+            if term.center == "batch":
+                a, b = peers.centered(a, b)
+            contrastive = term.similarity == "contrastive"
+            losses = contrastive_loss(a, b, term.temperature) if contrastive else cosine_loss(a, b)
+            return torch.where(peers.counted(term), losses, 0.0).sum()
 
 
 def _cheapest_first(objective: Objective) -> list[str]:

@@ -158,12 +158,14 @@ def _check_together(config: RunConfig, objective: ObjectiveConfig, micro_batch: 
     maskable = "sdpa, eager or flex_attention, because texts of one pass are masked from each other " + (
         "(objective.alignment: conditional)" if conditional else "(objective.detach_english: false)"
     )
-    negatives = "feature" in kinds and objective.similarity == "contrastive"
-    several = "at least 2 for objective.similarity: contrastive, whose negatives are the micro-batch's other rows"
+    compares = "feature" in kinds and (objective.similarity == "contrastive" or objective.center == "batch")
+    several = "at least 2, because a row is compared with the micro-batch's others (objective.%s)" % (
+        "similarity: contrastive" if objective.similarity == "contrastive" else "center: batch"
+    )
     check_ranges(
         [
             ("model.attention", config.model.attention, maskable, not tree or config.model.attention != FLASH),
-            ("training.micro_batch_size", micro_batch, several, not negatives or micro_batch >= 2),
+            ("training.micro_batch_size", micro_batch, several, not compares or micro_batch >= 2),
         ]
     )
 
