@@ -109,8 +109,8 @@ def recipe(setting: str, folder: Path, steps: int) -> RunConfig:
         streams=streams,
         training=TrainingConfig(
             learning_rate=float(rate),
-            batch_size=16,
-            micro_batch_size=16,
+            batch_size=8,
+            micro_batch_size=8,
             max_steps=total,
             log_every=6,
             seed=1,
