@@ -22,7 +22,7 @@ def parallel_rows(count: int, seed: int = 0) -> list[Row]:
     rows = []
     for n in range(count):
         (question_en, question), (answer_en, answer) = say(rng), say(rng)
-        rows.append(Row(str(n), "zh", question, "", answer, question_en, "", answer_en, f"rows.jsonl:{n + 1}"))
+        rows.append(Row(str(n), "zh", question, "", answer, question_en, "", answer_en, where=f"rows.jsonl:{n + 1}"))
     return rows
 
 

@@ -14,7 +14,7 @@ from deepsuper.data.rows import FIELDS, Row, write_skipped
 from deepsuper.data.templates import ALPACA_WITH_INPUT, Template, encode_rows
 from tiny import make_tokenizer
 
-ROW = Row("a", "zh", "How?", "here", "So.", "Wie?", "", "Aha", "file:3")
+ROW = Row("a", "zh", "How?", "here", "So.", "Wie?", "", "Aha", where="file:3")
 CHAT = (
     "{% for m in messages %}[{{ m['role'] }}]{{ m['content'] }}</s>{% endfor %}"
     "{% if add_generation_prompt %}[assistant]{% endif %}"

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from deepsuper.config.objective import CorpusKind
-
 
 @dataclass(frozen=True)
 class MixSource:
@@ -43,7 +41,7 @@ class MixConfig:
     """T: the share of a language is proportional to (rows times weight) to the power of 1/T."""
     layout: Literal["languages", "one"] = "languages"
     """A file for each language, as `deepsuper train` reads them, or one file whose rows have a field `language`."""
-    kind: CorpusKind = "parallel"
+    kind: Literal["english", "translated", "parallel"] = "parallel"
     """The fields that every row must have."""
     on_bad_row: Literal["error", "skip"] = "error"
     """What to do with a bad row: stop, or leave it out and write it to skipped.jsonl."""
