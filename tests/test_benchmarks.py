@@ -28,6 +28,17 @@ def test_steps_compares_time_and_memory_of_each_method():
     assert "x the naive implementation's memory" in out
 
 
+def test_a_measurement_of_the_balance_is_timed_against_a_step():
+    out = run("balance.py", "--model", "tiny", "--steps", 2, "--rows", 2, "--every", 10)
+    lines = out.splitlines()
+    floors = dict(re.findall(r"([a-z-]+) (\d+\.\d+)", lines[0]))
+    assert set(floors) == {"logits-positional", "logits-conditional", "feature"}
+    assert all(0.5 < float(floor) < 3.0 for floor in floors.values())
+    for line in lines[1:]:
+        ratio, share = re.search(r": (\d+\.\d+) x .* every 10 steps: (\d+\.\d)%", line).groups()
+        assert float(share) == pytest.approx(10 * float(ratio), abs=0.2)
+
+
 def test_peers_compute_the_same_loss():
     out = run("peers.py", "--model", "tiny", "--steps", 2, "--rows", 2, "--turns", 1)
     first = re.search(r"deepsuper (\d+\.\d+), transformers.Trainer (\d+\.\d+)", out)

@@ -124,6 +124,9 @@ def test_one_field_of_a_source_may_be_changed_and_a_source_added(recipe):
         ("objective.lc_weight.value", "-1", "0 <= value <= 1000"),
         ("objective.temperature", "0", "0 < temperature"),
         ("objective.momentum", "1", "0 <= momentum < 1"),
+        ("objective.ratio", "0", "objective.ratio: need 0 < ratio <= 10, got 0"),
+        ("objective.ratio", "10.5", "0 < ratio <= 10"),
+        ("objective.balance_every", "0", "objective.balance_every: need at least 1, got 0"),
         ("objective.lc", "feature", "read by method: mixture"),
         ("objective.layers", "auto", "measures the layers itself, got layer_lc too"),
         ("objective.method", "tft", "has no lc term"),
@@ -193,6 +196,9 @@ UNREAD = [
     ("dft-feature", "temperature", 0.5),
     *((method, "alignment", "positional") for method in ("sft", "tft", "sdrrl")),
     ("tft", "similarity", "contrastive"),
+    ("tft", "balance", "ratio"),
+    ("dft-logits", "ratio", 0.3),
+    ("dft-feature", "balance_every", 5),
 ]
 
 

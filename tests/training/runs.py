@@ -20,11 +20,14 @@ from deepsuper.config import (
     ObjectiveConfig,
     RunConfig,
     SourceConfig,
+    StreamConfig,
     TrainingConfig,
 )
 from deepsuper.training.run_folder import dump
 from forked import Forked, command
 from tiny import make_model, make_tokenizer
+
+PAIRS = ObjectiveConfig(method="pairs", layer_lc=2, similarity="contrastive", detach_english=False)
 
 
 def make_run(folder: Path, *, family: str = "llama", rows: int = 24, language: str = "zh", **changes: Any) -> RunConfig:
@@ -52,6 +55,19 @@ def make_run(folder: Path, *, family: str = "llama", rows: int = 24, language: s
         training=training,
         output_dir=str(folder / "run"),
     )
+
+
+def with_streams(run: RunConfig, folder: Path, *, task: str = "sft", **changes) -> RunConfig:
+    """The run's rows as a task, and 10 pairs of texts as a second stream. `changes`: fields of the run."""
+    pairs = folder / "pairs.jsonl"
+    texts = [{"id": n, "text": f"abc {n} fed", "text_en": f"hah {n * 7} bad"} for n in range(10)]
+    pairs.write_text("".join(json.dumps(row) + "\n" for row in texts))
+    streams = {
+        "task": StreamConfig(run.data.train, ObjectiveConfig(method=task)),
+        "pairs": StreamConfig([SourceConfig(language="zh", path=str(pairs))], PAIRS),
+    }
+    data = replace(run.data, train=[])
+    return replace(run, data=data, objective=ObjectiveConfig(), streams=streams, **changes)
 
 
 def make_records(count: int) -> list[dict[str, Any]]:

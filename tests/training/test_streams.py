@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -12,29 +11,14 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from deepsuper.common.errors import UserError
-from deepsuper.config import LoraConfig, ObjectiveConfig, RunConfig, SourceConfig, StreamConfig
+from deepsuper.config import LoraConfig, ObjectiveConfig, RunConfig, StreamConfig
 from deepsuper.method.supervised import Supervised
 from deepsuper.training.arguments import make_arguments
 from deepsuper.training.prepare import prepare, shuffled_english
 from deepsuper.training.run import make_trainer, train
 from deepsuper.training.run_folder import RunFolder
 from deepsuper.training.streams import StreamOrder, StreamSampler
-from runs import close, finish, losses, make_run, start
-
-PAIRS = ObjectiveConfig(method="pairs", layer_lc=2, similarity="contrastive", detach_english=False)
-
-
-def with_streams(run: RunConfig, folder: Path, *, task: str = "sft", **changes) -> RunConfig:
-    """The run's rows as a task, and 10 pairs of texts as a second stream. `changes`: fields of the run."""
-    pairs = folder / "pairs.jsonl"
-    texts = [{"id": n, "text": f"abc {n} fed", "text_en": f"hah {n * 7} bad"} for n in range(10)]
-    pairs.write_text("".join(json.dumps(row) + "\n" for row in texts))
-    streams = {
-        "task": StreamConfig(run.data.train, ObjectiveConfig(method=task)),
-        "pairs": StreamConfig([SourceConfig(language="zh", path=str(pairs))], PAIRS),
-    }
-    data = replace(run.data, train=[])
-    return replace(run, data=data, objective=ObjectiveConfig(), streams=streams, **changes)
+from runs import PAIRS, close, finish, losses, make_run, start, with_streams
 
 
 def test_an_order_counts_the_steps_of_each_stream():

@@ -41,6 +41,9 @@ def renamed(option: str, value: object) -> str:
     return f"{option} {value!r}: write {new}" if new else ""
 
 
+Balancing = Literal["fixed", "ratio"]
+
+
 @dataclass(frozen=True)
 class Weight:
     """The factor of a term during training. Eq. 8 has 1 throughout; eq. 3 calls it alpha."""
@@ -90,6 +93,12 @@ class ObjectiveConfig:
     """If `layer_lc` or `layer_et` is null: the paper's shares of the depth, or layers measured before training."""
     lc_weight: Weight = field(default_factory=Weight)
     et_weight: Weight = field(default_factory=Weight)
+    balance: Balancing = "fixed"
+    """Weights as given; or times a factor that makes each term's gradient a given share of the task's (`ratio`)."""
+    ratio: float = 0.2
+    """For `balance: ratio`: the norm of a term's weighted gradient over the task's, both over the model's blocks."""
+    balance_every: int = 50
+    """For `balance: ratio`: measure the gradients before the first step and every N steps."""
     alignment: Alignment = "conditional"
     """For logits: the English text follows x^tgt, or position t of the target text predicts English token t."""
     pooling: Pooling = "mean"

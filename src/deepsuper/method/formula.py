@@ -37,6 +37,9 @@ def formula(objective: Objective, num_layers: int, trained: Trained = TRAINED["t
     for name, term in objective.terms.items():
         text = _logits_text(objective, term, trained) if isinstance(term, Logits) else _feature_text(term, num_layers)
         lines.append(f"  {names[name]} = {text}")
+    if objective.balance is not None:
+        factor, every = f"{objective.balance.ratio:g} |g({trained.loss})| / |g(term)|", objective.balance.every
+        lines.append(f"  each weight is multiplied by {factor}, g: gradient over the blocks, every {every} steps")
     return "\n".join(lines)
 
 

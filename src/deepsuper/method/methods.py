@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from deepsuper.common.errors import UserError
 from deepsuper.config.objective import CorpusKind, ObjectiveConfig, TermKind, Weight, renamed
+from deepsuper.method.balance import Balance
 from deepsuper.method.objective import Feature, Logits, Objective
 
 CRITICAL_LAYERS = {"lc": 2 / 32, "et": 15 / 32}
@@ -116,6 +117,9 @@ def _readers(objective: ObjectiveConfig, kinds: set[TermKind], et: TermKind) -> 
     for name, other, value in (("momentum", "center", "running"), ("temperature", "similarity", "contrastive")):
         read = "feature" in kinds and getattr(objective, other) == value
         yield name, f"feature terms with {other}: {value}", read
+    yield "balance", "lc and et terms", kinds != {"none"}
+    for name in ("ratio", "balance_every"):
+        yield name, "methods with balance: ratio", objective.balance == "ratio"
 
 
 def default_layer(term: str, num_layers: int) -> int:
@@ -144,7 +148,8 @@ def build_objective(config: ObjectiveConfig, num_layers: int) -> Objective:
     if method.et == "feature":
         terms["et"] = _feature(config, j, num_layers)
     weights = {"lc": config.lc_weight, "et": config.et_weight}
-    objective = Objective(terms, {k: w for k, w in weights.items() if k in terms}, config.alignment)
+    balance = Balance(config.ratio, config.balance_every) if config.balance == "ratio" else None
+    objective = Objective(terms, {k: w for k, w in weights.items() if k in terms}, config.alignment, balance)
     objective.check(num_layers, {"lc": "objective.layer_lc", "et": "objective.layer_et"})
     return objective
 

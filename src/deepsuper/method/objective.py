@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from deepsuper.common.errors import UserError
 from deepsuper.config.objective import Alignment, Center, ObjectiveConfig, Pooling, Similarity, Weight
+from deepsuper.method.balance import Balance
 
 if TYPE_CHECKING:
     import torch
@@ -82,11 +83,15 @@ class Feature:
 
 @dataclass(frozen=True)
 class Objective:
-    """Named terms with weights; their sum is eq. 8. `alignment` says which position predicts which English token."""
+    """Named terms with weights; their sum is eq. 8. `alignment` says which position predicts which English token.
+
+    `balance` multiplies the weights by factors that follow the gradients.
+    """
 
     terms: Mapping[str, Logits | Feature]
     weights: Mapping[str, Weight] = field(default_factory=dict)
     alignment: Alignment = ObjectiveConfig.alignment
+    balance: Balance | None = None
 
     def __post_init__(self) -> None:
         _check_choice("alignment", self.alignment, Alignment)
@@ -95,8 +100,9 @@ class Objective:
                 raise UserError(f"weight {name!r}: need the name of a term ({', '.join(self.terms)})")
 
     def weight(self, name: str, progress: float = 1.0) -> float:
-        """The weight of term `name` at `progress`; 1 if none was given (eq. 8)."""
-        return self.weights.get(name, Weight()).at(progress)
+        """The weight of term `name` at `progress`, balanced; 1 if none was given (eq. 8)."""
+        factor = 1.0 if self.balance is None else self.balance.factor(name)
+        return factor * self.weights.get(name, Weight()).at(progress)
 
     def total(self, losses: Mapping[str, torch.Tensor], progress: float = 1.0) -> torch.Tensor:
         """L = L_TFT + a L_LC + b L_ET. Eq. 8. Shapes: dict of () -> ()."""

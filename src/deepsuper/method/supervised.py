@@ -21,6 +21,7 @@ from deepsuper.method.tree import Segment, Tree
 from deepsuper.models.anatomy import base_model, text_config
 
 Counts = Mapping[str, torch.Tensor | float]
+Terms = Mapping[str, Logits | Feature]
 
 
 class Supervised(nn.Module):
@@ -69,31 +70,39 @@ class Supervised(nn.Module):
         return base_model(self.model)._no_split_modules
 
     def forward(
-        self, batch: ParallelBatch, counts: Counts | None = None, grad_norms: GradNorms | None = None
+        self,
+        batch: ParallelBatch,
+        counts: Counts | None = None,
+        grad_norms: GradNorms | None = None,
+        only: str | None = None,
     ) -> dict[str, torch.Tensor]:
         """The mean of each term over its predicted tokens or rows, or its sum divided by `counts[name]`. Eq. 2, 4-7.
 
         `counts` are those of the whole global batch, if this batch is one micro-batch of it. `grad_norms` receives the
-        loss of each term and the state that it supervises.
+        loss of each term and the state that it supervises. `only` computes one term, for its gradient over the blocks:
+        W_out gets none, and running means learn nothing.
         """
         objective = self.objective_of(batch)
         check_made_for(batch, objective)
         divisors = self.term_counts(batch) if counts is None else counts
-        target, english = self._states(objective, batch)
+        terms = {name: term for name, term in objective.terms.items() if only in (None, name)}
+        target, english = self._states(objective, terms, batch)
         peers = Peers.of(batch)
         losses = {}
-        for name in _cheapest_first(objective):
-            term = objective.terms[name]
+        for name in _cheapest_first(terms):
+            term = terms[name]
             divisor = divisors[name] if isinstance(divisors[name], torch.Tensor) else max(1.0, float(divisors[name]))
             state = target[term.layer]
             if isinstance(term, Logits):
-                losses[name] = self._logits_loss(term, state, batch, divisor)
+                train_head = term.trains_head and only is None
+                losses[name] = self._logits_loss(term, state, batch, divisor, train_head)
             else:
                 key = term_key(batch.get("stream", ""), name)
-                losses[name] = self._feature_loss(key, term, state, english[term.layer_en], batch, peers) / divisor
+                english_state, learn = english[term.layer_en], self.training and only is None
+                losses[name] = self._feature_loss(key, term, state, english_state, batch, peers, learn) / divisor
             if grad_norms is not None:
                 grad_norms.add(name, losses[name], state)
-        return {name: losses[name] for name in objective.terms}
+        return {name: losses[name] for name in terms}
 
     def term_counts(self, batch: ParallelBatch) -> dict[str, int]:
         """Predicted tokens (logits) or rows (features) of each term: the weight of a batch's mean.
@@ -110,24 +119,28 @@ class Supervised(nn.Module):
         return counts
 
     def _states(
-        self, objective: Objective, batch: ParallelBatch
+        self, objective: Objective, terms: Terms, batch: ParallelBatch
     ) -> tuple[dict[int, torch.Tensor], dict[int, torch.Tensor]]:
-        """The states that the terms read, of the target and of the English side. Layer -> (B, columns, D)."""
-        layers = {term.layer_en for term in objective.features.values()}
+        """The states that `terms` read, of the target and of the English side. Layer -> (B, columns, D)."""
+        layers = {term.layer_en for term in terms.values() if isinstance(term, Feature)}
+        texts = {term.targets for term in terms.values() if isinstance(term, Logits)}
         joint = objective.joint_english
         english: dict[int, torch.Tensor] = {}
         if layers and not joint:
             with torch.no_grad():
                 alone = [Segment(batch["english_ids"], max(layers))]
                 english = self.tree.run(alone, batch["english_lengths"], layers)
-        segments = [Segment(batch["trunk_ids"], max(term.layer for term in objective.terms.values()))]
+        taps = {term.layer for term in terms.values()} | (layers if joint else set())
+        segments = [Segment(batch["trunk_ids"], max(term.layer for term in terms.values()))]
         if joint:
-            segments.append(Segment(batch["english_ids"], max(layers)))
+            segments.append(Segment(batch["english_ids"], max(layers, default=0)))
         for name in ("et", "lc"):
             if name in objective.branches:
                 ids = batch["et_ids"] if name == "et" else batch["lc_ids"]
-                segments.append(Segment(ids, objective.branches[name], after_prefix=True))
-        taps = {term.layer for term in objective.terms.values()} | (layers if joint else set())
+                last_layer = objective.branches[name] if name in texts else 0
+                segments.append(Segment(ids, last_layer, after_prefix=True))
+        while segments[-1].last_layer == 0:  # others that no term reads keep their columns, which later ones count
+            segments.pop()
         with self.tied.joined():
             states = self.tree.run(segments, batch["prefix_lengths"], taps)
         if joint:
@@ -136,7 +149,12 @@ class Supervised(nn.Module):
         return states, english
 
     def _logits_loss(
-        self, term: Logits, state: torch.Tensor, batch: ParallelBatch, divisor: torch.Tensor | float
+        self,
+        term: Logits,
+        state: torch.Tensor,
+        batch: ParallelBatch,
+        divisor: torch.Tensor | float,
+        train_head: bool,
     ) -> torch.Tensor:
         rows, columns, labels = batch[f"targets_{term.targets}"]  # type: ignore[literal-required]
         return self.lens.loss(
@@ -144,7 +162,7 @@ class Supervised(nn.Module):
             labels,
             term.layer,
             divisor=divisor,
-            train_head=term.trains_head,
+            train_head=train_head,
             norm=term.lens_norm,
             give=self.tied.give,
         )
@@ -157,6 +175,7 @@ class Supervised(nn.Module):
         english: torch.Tensor,
         batch: ParallelBatch,
         peers: Peers,
+        learn: bool,
     ) -> torch.Tensor:
         """The summed distance of the pooled queries. Eq. 5, 7. Shapes: (B, T, D), (B, S, D) -> ()."""
         mask = batch["query_mask"]
@@ -165,7 +184,7 @@ class Supervised(nn.Module):
             a = pool(english.float(), batch["english_mask"], term.pooling)
             a = a.detach() if term.detach_english else a
             if term.center == "running":
-                a, b = self.means.of(name).center(a, b, batch["language"], learn=self.training)
+                a, b = self.means.of(name).center(a, b, batch["language"], learn=learn)
             if not term.compares_rows:
                 return cosine_loss(a, b).sum()
             if term.center == "batch":
@@ -175,7 +194,6 @@ class Supervised(nn.Module):
             return torch.where(peers.counted(term), losses, 0.0).sum()
 
 
-def _cheapest_first(objective: Objective) -> list[str]:
+def _cheapest_first(terms: Terms) -> list[str]:
     """The names of the terms; those with a gradient of W_out, which is as large as W_out, come last."""
-    terms = objective.terms
     return sorted(terms, key=lambda name: isinstance(term := terms[name], Logits) and term.trains_head)

@@ -111,6 +111,9 @@ def _objective_ranges(objective: ObjectiveConfig) -> Iterator[Range]:
     for name in ("layer_lc", "layer_et"):
         layer = getattr(objective, name)
         yield f"objective.{name}", layer, "a layer from 1", layer is None or layer >= 1
+    yield "objective.ratio", objective.ratio, "0 < ratio <= 10", 0 < objective.ratio <= 10
+    every = objective.balance_every
+    yield "objective.balance_every", every, "at least 1", every >= 1
     temperature, momentum = objective.temperature, objective.momentum
     yield "objective.temperature", temperature, "0 < temperature <= 100", 0 < temperature <= 100
     yield "objective.momentum", momentum, "0 <= momentum < 1", 0 <= momentum < 1

@@ -50,6 +50,13 @@ def check_streams(config: RunConfig) -> None:
         )
         if name and stream.objective.method == "sdrrl":
             raise UserError(f"{option}objective.method sdrrl: makes its rows before a run of one stream: leave it out")
+        alone = config.schedule == "alternate" and not method_of(stream.objective).task
+        if alone and stream.objective.balance == "ratio":
+            method = stream.objective.method
+            raise UserError(
+                f"{option}objective.balance ratio: method {method} learns no answers, so its steps have no gradient of "
+                "the task to compare with: need schedule: joined"
+            )
     _check_same_languages(config, task_of(config))
 
 

@@ -20,6 +20,7 @@ from deepsuper.method.batch import EncodedRow, to_device
 from deepsuper.method.grad_norms import GradNorms
 from deepsuper.method.objective import term_key
 from deepsuper.method.supervised import Supervised
+from deepsuper.training import balance
 from deepsuper.training.checkpoints import load_weights, of_model
 from deepsuper.training.run_folder import RunFolder
 from deepsuper.training.streams import StreamOrder, StreamSampler
@@ -105,7 +106,9 @@ class SupervisedTrainer(Trainer):  # type: ignore[misc]
         for batch in batches:
             for name, count in self.supervised.term_counts(batch).items():
                 counts[term_key(batch.get("stream", ""), name)] += count
-        return batches, self._global(counts, device)
+        totals = self._global(counts, device)
+        balance.rebalance(self, batches, totals)
+        return batches, totals
 
     def get_train_dataloader(self) -> DataLoader[Any]:
         """Trainer's own, or with several streams the micro-batches in the order of the streams."""
@@ -163,7 +166,7 @@ class SupervisedTrainer(Trainer):  # type: ignore[misc]
             # A gradient that is not finite shows in the loss of the next step, but the last step has no next one.
             if not math.isfinite(logs.get("grad_norm", 0.0)):
                 raise _diverged(self.state.global_step, "the norm of the gradient")
-            logs = {**logs, **self._take_means()}
+            logs = {**logs, **self._take_means(), **balance.record(self)}
         # Without a step there is no mean loss; Trainer would log 0.
         left_out = {"total_flos"} if self._stepped else {"total_flos", "train_loss"}
         logs = {key: value for key, value in logs.items() if key not in left_out}
@@ -259,7 +262,7 @@ class SupervisedTrainer(Trainer):  # type: ignore[misc]
         squares = {f"squares.{name}": value for name, value in self._squares.items()}
         until = {"logged_until": torch.tensor(self._logged_until)}
         means = {f"means.{key}": value for key, value in self.supervised.means.state_dict().items()}
-        extra = {**means, **sums, **squares, **until}
+        extra = {**means, **sums, **squares, **until, **balance.saved(self.supervised)}
         save_file({key: value.detach().cpu().contiguous() for key, value in extra.items()}, folder / EXTRA)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
@@ -270,6 +273,7 @@ class SupervisedTrainer(Trainer):  # type: ignore[misc]
             load_weights(self.supervised.model, folder)
         # Loaded to the CPU first: safetensors does not know the device `cpu:0`, which several processes train on.
         extra = {key: value.to(self.args.device) for key, value in load_file(folder / EXTRA).items()}
+        balance.restore(self.supervised, extra)
         self._logged_until = int(extra.pop("logged_until"))
         self._sums, self._squares = self._taken_from(extra, "sums."), self._taken_from(extra, "squares.")
         self.supervised.means.load_state_dict({key.removeprefix("means."): value for key, value in extra.items()})
