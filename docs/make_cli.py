@@ -10,7 +10,7 @@ from pathlib import Path
 
 from deepsuper.cli import COMMANDS
 
-RECIPES_OF_TRAIN = (["show"], ["data", "sdrrl"])
+RECIPES_OF_TRAIN = (["show"], ["dose"], ["data", "sdrrl"])
 """The commands that read a recipe of `train`: its options are on the page once."""
 NESTED = re.compile(r"--(\S+)\.help +Show the help for (\w+) and exit")
 

@@ -123,6 +123,13 @@ def test_mix_states_speed_and_memory_against_reading(tmp_path):
     assert re.findall(r"^(\w+) .* MiB .* rows/s .* x reading$", out, re.M) == ["read", "parse", "mix"]
 
 
+def test_dose_is_timed_against_its_floor():
+    out = run(
+        "dose.py", "--model", "tiny", "--rows", 2, "--batches", 1, "--layers", 1, "--readings", "raw", "et-logits"
+    )
+    assert re.search(r"^3 gradients .* floor .* x floor$", out, re.M) and re.search(r"^median \d", out, re.M)
+
+
 @pytest.mark.parametrize("name", ["data_check.py", "join.py", "mix.py", "word_alignment.py"])
 def test_a_script_has_a_help_page(name):
     assert "usage:" in run(name, "--help")

@@ -14,7 +14,7 @@ from deepsuper.cli.arguments import EPILOG, check_recipes, expand_home, from_val
 from deepsuper.cli.commands import Command, add_commands, path_of, run_command
 from deepsuper.cli.data import DATA
 from deepsuper.cli.evaluation import COMPARE, EVAL
-from deepsuper.cli.inside import ALIGN, LAYERS, LENS
+from deepsuper.cli.inside import ALIGN, DOSE, LAYERS, LENS
 from deepsuper.cli.messages import explain
 from deepsuper.cli.training import DEMO, MERGE, SHOW, TRAIN
 from deepsuper.common.errors import UserError
@@ -30,6 +30,7 @@ COMMANDS: dict[str, Command] = {
     "layers": LAYERS,
     "lens": LENS,
     "align": ALIGN,
+    "dose": DOSE,
     "eval": EVAL,
     "compare": COMPARE,
     "data": DATA,

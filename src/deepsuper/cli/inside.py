@@ -1,13 +1,22 @@
-"""The commands that look inside a model: `layers`, `lens` and `align`."""
+"""The commands that look inside a model: `layers`, `lens`, `align` and `dose`."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from jsonargparse import ArgumentParser, Namespace
 
-from deepsuper.cli.arguments import add_fields, add_weights_arguments, field_values, model_config, split_names
+from deepsuper.cli.arguments import (
+    add_fields,
+    add_weights_arguments,
+    field_values,
+    from_values,
+    model_config,
+    recipe_parser,
+    split_names,
+)
 from deepsuper.cli.commands import Command
-from deepsuper.config import AlignConfig, LayersConfig, LensConfig
+from deepsuper.common.errors import UserError
+from deepsuper.config import AlignConfig, DoseConfig, LayersConfig, LensConfig, ReadingName, RunConfig
 
 
 def _layers_parser() -> ArgumentParser:
@@ -67,6 +76,41 @@ def _align(parsed: Namespace, line: list[str]) -> None:
     run_align(config, Path(parsed.output_dir or f"runs/align-{_stem(parsed.tuned or parsed.model)}-{parsed.lang}"))
 
 
+def _dose_parser() -> ArgumentParser:
+    parser = recipe_parser(
+        "Measure how strong each term of a recipe is before a run: the norm of its gradient over the task's, and the "
+        "cosine between the two, on the recipe's rows. Writes dose.json, dose.png and dose.yaml, the weights to copy "
+        "into the recipe, into output_dir, which can still be trained into."
+    )
+    names = ",".join(get_args(ReadingName))
+    parser.add_argument("--readings", type=str, default=None, help=f"also measure all, or some of {names}, with commas")
+    parser.add_argument(
+        "--layers", type=str, default=None, help="the layers of --readings, such as 1,8,12, or all (default: all)"
+    )
+    add_fields(parser, DoseConfig, but={"readings", "layers"})
+    return parser
+
+
+def _dose(parsed: Namespace, line: list[str]) -> None:
+    from deepsuper.training.dose import run_dose
+
+    readings = split_names(parsed.readings) if parsed.readings else ()
+    readings = get_args(ReadingName) if readings == ("all",) else readings
+    own = {**field_values(DoseConfig, parsed), "readings": readings, "layers": _layer_numbers(parsed.layers)}
+    run_dose(DoseConfig(**own), from_values(RunConfig, parsed))
+
+
+def _layer_numbers(text: str | None) -> tuple[int, ...] | None:
+    """The numbers of `--layers`; None for all. Raises: UserError where one is no number."""
+    if text is None or text == "all":
+        return None
+    names = split_names(text)
+    for name in names:
+        if not name.isdecimal():
+            raise UserError(f"layers: need numbers with commas, such as 1,8,12, or all, got {name!r}")
+    return tuple(sorted(int(name) for name in names))
+
+
 def _add_reading_arguments(parser: ArgumentParser) -> None:
     """Adds the arguments that `layers` and `align` share."""
     parser.add_argument("model", type=str, help="a hub name, a folder, a run folder or a packaged model")
@@ -88,3 +132,4 @@ def _stem(model: str) -> str:
 LAYERS = Command("find the critical layers i and j of a model", _layers_parser, _layers)
 LENS = Command("show what a model would say at every layer of a text", _lens_parser, _lens)
 ALIGN = Command("measure how alike both languages' states are", _align_parser, _align)
+DOSE = Command("measure how strong each term of a recipe is", _dose_parser, _dose, recipe=True)

@@ -10,6 +10,8 @@ from deepsuper.config.compare import CompareFormat as CompareFormat
 from deepsuper.config.compare import Correction as Correction
 from deepsuper.config.compare import PaperTable as PaperTable
 from deepsuper.config.demo import DemoConfig as DemoConfig
+from deepsuper.config.dose import DoseConfig as DoseConfig
+from deepsuper.config.dose import ReadingName as ReadingName
 from deepsuper.config.eval import EvalConfig as EvalConfig
 from deepsuper.config.join import JoinConfig as JoinConfig
 from deepsuper.config.layers import Criterion as Criterion

@@ -117,8 +117,9 @@ class Objective:
 
     @property
     def texts(self) -> dict[str, int]:
-        """The English texts that are predicted, "lc" and "et", with the layer that predicts each."""
-        return {t.targets: t.layer for t in self.terms.values() if isinstance(t, Logits) and t.targets != "tft"}
+        """The English texts that are predicted, "lc" and "et", with the highest layer that predicts each."""
+        terms = [t for t in self.terms.values() if isinstance(t, Logits) and t.targets != "tft"]
+        return {t.targets: t.layer for t in sorted(terms, key=lambda t: t.layer)}
 
     @property
     def branches(self) -> dict[str, int]:
