@@ -19,7 +19,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent))
 
 from deepsuper.config import ObjectiveConfig, ReadingName
-from deepsuper.inside.dose.candidates import readings_at
+from deepsuper.inside.dose.candidates import readings_at, shared_passes
 from deepsuper.inside.dose.measure import DoseMeter, RowReader
 from deepsuper.inside.dose.speed import PlainSpeed
 from deepsuper.models.anatomy import text_config
@@ -40,11 +40,11 @@ def main() -> None:
     depth = text_config(model).num_hidden_layers
     candidates = readings_at(args.readings, args.layers, ObjectiveConfig(), depth)
     reader = RowReader(tokenizer.pad_token_id, tokenizer.bos_token_id, ("zh",), args.bf16)
-    meter = DoseMeter(model, candidates, "conditional", reader)
+    meter = DoseMeter(model, "", shared_passes(candidates, {"": "conditional"}), reader)
     rows = encoded_rows(args.model, tokenizer, args.batches * args.rows)
     ratios = []
     for start in range(0, len(rows), args.rows):
-        batch = rows[start : start + args.rows]
+        batch = {"": rows[start : start + args.rows]}
         before = meter.plain_speed(batch)
         doses = meter.measure(batch)
         speed = PlainSpeed.mean([before, meter.plain_speed(batch)])
