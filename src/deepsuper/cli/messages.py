@@ -66,7 +66,7 @@ def _fields(class_path: str | None) -> Iterable[str]:
 def need_options(key: str, got: object) -> str:
     """The message for an option that holds options of its own and was given one value."""
     last = key.rpartition(".")[2]
-    first = {"model": "name", "lc_weight": "value", "et_weight": "value", "objective": "method"}.get(last)
+    first = "value" if last.endswith("_weight") else {"model": "name", "objective": "method"}.get(last)
     if first is None:
         return f"{key}: need its options by name (--{key}.OPTION VALUE, or {last}: {{OPTION: VALUE}}), got {got}"
     return (

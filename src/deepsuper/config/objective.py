@@ -30,6 +30,7 @@ Pooling = Literal["mean", "last"]
 Center = Literal["none", "batch", "running"]
 Similarity = Literal["cosine", "contrastive"]
 Decay = Literal["none", "linear", "cosine"]
+RetainKind = Literal["none", "cosine", "kl"]
 RENAMED = {("objective.similarity", "centered"): "objective.center: running"}
 """Options with a value of earlier versions, and what is written instead."""
 
@@ -119,3 +120,8 @@ class ObjectiveConfig:
     """For `similarity: contrastive`."""
     momentum: float = 0.99
     """For `center: running`: the share of a mean that stays in each step."""
+    retain: RetainKind = "none"
+    """A term that keeps the model as it was on English text: its states, or its next-token distribution (kl)."""
+    retain_layer: int | None = None
+    """For `retain: cosine`: the layer of the states; null: the last."""
+    retain_weight: Weight = field(default_factory=Weight)

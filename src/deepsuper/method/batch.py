@@ -56,9 +56,10 @@ class ParallelBatch(TypedDict, total=False):
     targets_tft: torch.Tensor  # (3, N)
     targets_lc: torch.Tensor  # (3, N)
     targets_et: torch.Tensor  # (3, N)
+    targets_retain: torch.Tensor  # (3, N)  English tokens in the trunk, or in english_ids alone; no labels: 0
     et_ids: torch.Tensor  # (B, E)  y^en, conditional alignment only
     lc_ids: torch.Tensor  # (B, C)  x^en without BOS, conditional alignment only
-    english_ids: torch.Tensor  # (B, S)  x^en as a query of its own, features only
+    english_ids: torch.Tensor  # (B, S)  x^en as a query of its own, for features and retention
     english_lengths: torch.Tensor  # (B,)    |x^en|
     english_mask: torch.Tensor  # (B, S)  bool: the tokens of x^en that are pooled
 
@@ -79,6 +80,7 @@ def check_shapes(batch: ParallelBatch) -> None:
         "targets_tft": (3, None),
         "targets_lc": (3, None),
         "targets_et": (3, None),
+        "targets_retain": (3, None),
         "et_ids": (rows, None),
         "lc_ids": (rows, None),
         "english_ids": (rows, None),

@@ -9,7 +9,7 @@ import torch
 
 from deepsuper.common.errors import UserError
 from deepsuper.method.batch import EncodedRow, ParallelBatch, Side, check_shapes
-from deepsuper.method.objective import Logits, Objective
+from deepsuper.method.objective import Logits, Objective, RetainedText, english_layers
 
 
 def pad(sequences: Sequence[Sequence[int]], value: int) -> torch.Tensor:
@@ -20,12 +20,16 @@ def pad(sequences: Sequence[Sequence[int]], value: int) -> torch.Tensor:
 
 @dataclass(frozen=True)
 class Collator:
-    """Makes the batch that `objective` reads. `languages` gives each target language its index."""
+    """Makes the batch that `objective` reads. `languages` gives each target language its index.
+
+    `special_ids`: the tokens of an answer that a term which retains English leaves out.
+    """
 
     pad_id: int
     bos_id: int | None
     objective: Objective
     languages: tuple[str, ...] = ("zh",)
+    special_ids: frozenset[int] = frozenset()
 
     def __call__(self, rows: Sequence[EncodedRow]) -> ParallelBatch:
         """Raises: UserError if a row lacks an English side, or a known language, that a term needs."""
@@ -42,9 +46,11 @@ class Collator:
         names: set[str] = {term.targets for term in self.objective.terms.values() if isinstance(term, Logits)}
         if "tft" in names:
             batch["targets_tft"] = self._targets(rows, [row.tgt.response for row in rows], branch=None)
-        if self.objective.features:
+        if english_layers(self.objective.terms):
             self._add_english(batch, [_english(row) for row in rows])
         self._add_texts(batch, rows, names)
+        for term in self.objective.retained.values():
+            batch["targets_retain"] = self._retained(rows, term.text)
         check_shapes(batch)
         return batch
 
@@ -103,6 +109,21 @@ class Collator:
             for t, label in enumerate(text if branch is not None else text[: len(row.tgt.response)])
         )
 
+    def _retained(self, rows: Sequence[EncodedRow], text: RetainedText) -> torch.Tensor:
+        """Row and column of each English token but special ones and the first. Shape: (3, N).
+
+        Columns are those of the trunk, or of the English query in a pass of its own.
+        """
+
+        def content(row: EncodedRow) -> Sequence[bool]:
+            if text == "query":
+                return _english(row).content
+            if text == "english rows" and row.language != "en":
+                return ()
+            return (*row.tgt.content, *(token not in self.special_ids for token in row.tgt.response))
+
+        return _pairs((b, t, 0) for b, row in enumerate(rows) for t, kept in enumerate(content(row)) if kept)
+
     def _without_bos(self, query: Sequence[int]) -> Sequence[int]:
         return query[1:] if query and query[0] == self.bos_id else query
 
@@ -129,9 +150,10 @@ def check_made_for(batch: ParallelBatch, objective: Objective) -> None:
     """
     needs = {f"targets_{term.targets}" for term in objective.terms.values() if isinstance(term, Logits)}
     needs |= {f"{name}_ids" for name in objective.branches}
-    needs |= {"english_ids", "english_lengths", "english_mask"} if objective.features else set()
+    needs |= {"english_ids", "english_lengths", "english_mask"} if english_layers(objective.terms) else set()
+    needs |= {"targets_retain"} if objective.retained else set()
     moves = {"et_ids", "lc_ids"} if objective.texts else set()
-    if objective.branches and not objective.features:
+    if objective.branches and not english_layers(objective.terms):
         moves.add("english_ids")  # it may stand before the branches
     missing, foreign = sorted(needs - batch.keys()), sorted((moves - needs) & batch.keys())
     if missing or foreign:

@@ -85,7 +85,7 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
                 logits = buffer[: len(piece)]
                 for words in pieces(weight, dtype):
                     logits[:, words] = piece @ weight[words].to(dtype).T
-                slope = _cap(logits if scale == 1.0 else logits.mul_(scale), softcap, needs_h or needs_w)
+                slope = cap(logits if scale == 1.0 else logits.mul_(scale), softcap, needs_h or needs_w)
                 total -= torch.log_softmax(logits, dim=1, out=logits).gather(1, gold).sum()
                 if not (needs_h or needs_w):
                     continue
@@ -120,7 +120,7 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         return None if grad_h is None else grad_h.to(ctx.h_dtype), grad_w, *[None] * 8
 
 
-def _cap(logits: torch.Tensor, softcap: float | None, with_slope: bool) -> torch.Tensor | None:
+def cap(logits: torch.Tensor, softcap: float | None, with_slope: bool) -> torch.Tensor | None:
     """Caps the logits in place; the slope of the cap at each of them, where there is one and it is asked for."""
     if softcap is None:
         return None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from deepsuper.config.objective import Weight
 from deepsuper.config.recipe import SdrrlConfig
 from deepsuper.method.methods import Method
-from deepsuper.method.objective import Feature, Logits, Objective
+from deepsuper.method.objective import Feature, Logits, Objective, Retain
 
 SYMBOLS = {"lc": "x^en", "et": "y^en"}
 
@@ -32,10 +32,13 @@ def trained_on(method: Method) -> Trained:
 
 def formula(objective: Objective, num_layers: int, trained: Trained = TRAINED["translated"]) -> str:
     """The objective as the paper writes it, one line for the sum (eq. 8) and one for each term."""
-    names = {"tft": trained.loss, "lc": "L_LC", "et": "L_ET"}
+    names = {"tft": trained.loss, "lc": "L_LC", "et": "L_ET", "retain": "L_RETAIN"}
     lines = ["L = " + " + ".join(_factor(objective, name) + names[name] for name in objective.terms)]
     for name, term in objective.terms.items():
-        text = _logits_text(objective, term, trained) if isinstance(term, Logits) else _feature_text(term, num_layers)
+        if isinstance(term, Logits):
+            text = _logits_text(objective, term, trained)
+        else:
+            text = _retain_text(term) if isinstance(term, Retain) else _feature_text(term, num_layers)
         lines.append(f"  {names[name]} = {text}")
     if objective.balance is not None:
         factor, every = f"{objective.balance.ratio:g} |g({trained.loss})| / |g(term)|", objective.balance.every
@@ -79,6 +82,17 @@ def _feature_text(term: Feature, num_layers: int) -> str:
         notes.append("means of the micro-batch")
     if term.center == "running":
         notes.append(f"running means, momentum {term.momentum:g}")
+    return f"{text}    [{'; '.join(notes)}]"
+
+
+def _retain_text(term: Retain) -> str:
+    query = term.text == "query"
+    if term.kind == "kl":
+        text = f"KL(P_before || P), P = P(next token | {'x^en' if query else 'x^en, y^en'})"
+    else:
+        text = f"1 - cos(h_{term.layer}^en before training, h_{term.layer}^en)"
+    notes = [f"mean over the content tokens of {'x^en' if query else 'x^en y^en'}"]
+    notes += ["W_out frozen"] if term.kind == "kl" else []
     return f"{text}    [{'; '.join(notes)}]"
 
 

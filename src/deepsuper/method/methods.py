@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from deepsuper.common.errors import UserError
 from deepsuper.config.objective import CorpusKind, ObjectiveConfig, TermKind, Weight, renamed
 from deepsuper.method.balance import Balance
-from deepsuper.method.objective import Feature, Logits, Objective
+from deepsuper.method.objective import Feature, Logits, Objective, Retain, RetainedText, Term
 
 CRITICAL_LAYERS = {"lc": 2 / 32, "et": 15 / 32}
 """The two entropy drops that the paper found in LLaMA-2-7B (layers 2 and 15), as shares of the depth."""
 
 
+LAYER_OPTIONS = {"lc": "layer_lc", "et": "layer_et", "retain": "retain_layer"}
+"""The option that sets the layer of each term."""
 MIDDLE = 1 / 2
 """The depth at which `pairs` compares both languages: layer 16 of 32 in Liu and Niehues, "Middle-Layer Representation
 Alignment for Cross-Lingual Transfer in Fine-Tuned LLMs", ACL 2025."""
@@ -39,7 +41,18 @@ class Method:
         """Whether a term compares a row with its own English side."""
         return self.corpus in ("parallel", "pairs") and (self.lc, self.et) != ("none", "none")
 
+    @property
+    def english_text(self) -> RetainedText | None:
+        """Where its rows have English text that a term can retain."""
+        return None if self.synthesised else ENGLISH_TEXT.get(self.corpus)
 
+
+ENGLISH_TEXT: dict[CorpusKind, RetainedText] = {
+    "english": "rows",
+    "both": "english rows",
+    "parallel": "query",
+    "pairs": "query",
+}
 METHODS = {
     "sft": Method("english"),  # eq. 1
     "tft": Method("translated"),  # eq. 2
@@ -84,6 +97,7 @@ def check_objective(objective: ObjectiveConfig) -> None:
     if objective.shuffle_english and not method_of(objective).reads_english:
         raise UserError(f"objective.shuffle_english: method {objective.method} compares no row with its English side")
     method = method_of(objective)
+    _check_retain(objective, method)
     given = [name for name in ("layer_lc", "layer_et") if getattr(objective, name) is not None]
     if objective.layers == "auto" and given:
         raise UserError(f"objective.layers auto: measures the layers itself, got {given[0]} too: leave one out")
@@ -105,6 +119,23 @@ def check_objective(objective: ObjectiveConfig) -> None:
             raise UserError(
                 f"objective.{name} {value!r}: read by {reader}, got method: {objective.method}{got}: leave it out"
             )
+
+
+def _check_retain(objective: ObjectiveConfig, method: Method) -> None:
+    """Raises: UserError where there is no English text to retain, or nothing that reads an option of it."""
+    kind, layer = objective.retain, objective.retain_layer
+    if kind == "none":
+        for name in ("retain_layer", "retain_weight"):
+            if getattr(objective, name) != getattr(ObjectiveConfig(), name):
+                raise UserError(f"objective.{name}: read by objective.retain: cosine or kl, got none: leave it out")
+        return
+    if kind == "kl" and layer is not None:
+        raise UserError(f"objective.retain_layer {layer}: retain: kl reads the last layer: leave it out")
+    if method.english_text is None:
+        raise UserError(
+            f"objective.retain {kind}: method {objective.method} has no English text of its rows: need method sft, "
+            "both, pairs or one that reads parallel rows, such as a stream of sft beside it"
+        )
 
 
 def _readers(objective: ObjectiveConfig, kinds: set[TermKind], et: TermKind) -> Iterator[tuple[str, str, bool]]:
@@ -136,7 +167,7 @@ def build_objective(config: ObjectiveConfig, num_layers: int) -> Objective:
         i = max(1, round(MIDDLE * num_layers))
     if method.at_output:
         j = num_layers
-    terms: dict[str, Logits | Feature] = {}
+    terms: dict[str, Term] = {}
     if method.task:
         terms["tft"] = Logits(num_layers, "tft", train_head=True)
     if method.lc == "logits":
@@ -147,10 +178,13 @@ def build_objective(config: ObjectiveConfig, num_layers: int) -> Objective:
         terms["et"] = Logits(j, "et", train_head=config.train_head_et, lens_norm=config.lens_norm)
     if method.et == "feature":
         terms["et"] = _feature(config, j, num_layers)
-    weights = {"lc": config.lc_weight, "et": config.et_weight}
+    if config.retain != "none" and method.english_text is not None:
+        layer = num_layers if config.retain_layer is None else config.retain_layer
+        terms["retain"] = Retain(layer, config.retain, method.english_text)
+    weights = {"lc": config.lc_weight, "et": config.et_weight, "retain": config.retain_weight}
     balance = Balance(config.ratio, config.balance_every) if config.balance == "ratio" else None
     objective = Objective(terms, {k: w for k, w in weights.items() if k in terms}, config.alignment, balance)
-    objective.check(num_layers, {"lc": "objective.layer_lc", "et": "objective.layer_et"})
+    objective.check(num_layers, {name: f"objective.{option}" for name, option in LAYER_OPTIONS.items()})
     return objective
 
 

@@ -1,4 +1,6 @@
-"""Equations 1 to 8 of the paper: two kinds of term, and their weighted sum. It loads without torch.
+"""Equations 1 to 8 of the paper: two kinds of term, and their weighted sum; and a term that retains what the model was.
+
+It loads without torch.
 
 Shape legend, everywhere in deepsuper: B batch, T tokens, D hidden, V vocabulary, L layers, N predicted tokens.
 Layer index: 0 = embeddings, k = output of block k, L = after the final norm.
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     import torch
 
 Targets = Literal["tft", "lc", "et"]
+RetainedText = Literal["rows", "english rows", "query"]
 
 
 def term_key(stream: str, term: str) -> str:
@@ -82,13 +85,45 @@ class Feature:
 
 
 @dataclass(frozen=True)
+class Retain:
+    """How far each English token is from where the model before training has it. Not in the paper.
+
+    cosine: 1 - cos of the two states at `layer`. kl: KL(before || trained) of the next token, at L. W_out gets no
+    gradient. `text`: the rows themselves, those of language en, or the English query x^en beside a row.
+    """
+
+    layer: int
+    kind: Literal["cosine", "kl"] = "cosine"
+    text: RetainedText = "rows"
+
+    def __post_init__(self) -> None:
+        _check_choice("kind", self.kind, Literal["cosine", "kl"])
+        _check_choice("text", self.text, RetainedText)
+
+
+Term = Logits | Feature | Retain
+Terms = Mapping[str, Term]
+
+
+def english_layers(terms: Terms) -> set[int]:
+    """The layers at which `terms` read the English query."""
+    retained = {t.layer for t in terms.values() if isinstance(t, Retain) and t.text == "query"}
+    return retained | {t.layer_en for t in terms.values() if isinstance(t, Feature)}
+
+
+def trunk_layers(terms: Terms) -> set[int]:
+    """The layers at which `terms` read x^tgt y^tgt, or a branch behind it."""
+    return {t.layer for t in terms.values() if not (isinstance(t, Retain) and t.text == "query")}
+
+
+@dataclass(frozen=True)
 class Objective:
     """Named terms with weights; their sum is eq. 8. `alignment` says which position predicts which English token.
 
     `balance` multiplies the weights by factors that follow the gradients.
     """
 
-    terms: Mapping[str, Logits | Feature]
+    terms: Terms
     weights: Mapping[str, Weight] = field(default_factory=dict)
     alignment: Alignment = ObjectiveConfig.alignment
     balance: Balance | None = None
@@ -98,6 +133,8 @@ class Objective:
         for name in self.weights:
             if name not in self.terms:
                 raise UserError(f"weight {name!r}: need the name of a term ({', '.join(self.terms)})")
+        if len({term.text for term in self.retained.values()}) > 1:
+            raise UserError(f"terms {', '.join(self.retained)}: need the same text in all of them")
 
     def weight(self, name: str, progress: float = 1.0) -> float:
         """The weight of term `name` at `progress`, balanced; 1 if none was given (eq. 8)."""
@@ -114,6 +151,11 @@ class Objective:
     def features(self) -> dict[str, Feature]:
         """The terms that read the English side."""
         return {name: term for name, term in self.terms.items() if isinstance(term, Feature)}
+
+    @property
+    def retained(self) -> dict[str, Retain]:
+        """The terms that read the model before training."""
+        return {name: term for name, term in self.terms.items() if isinstance(term, Retain)}
 
     @property
     def texts(self) -> dict[str, int]:
@@ -134,7 +176,8 @@ class Objective:
     @property
     def joint_english(self) -> bool:
         """Whether the English query runs in the same pass, with gradient, instead of before it, without."""
-        return any(not term.detach_english for term in self.features.values())
+        learns = any(not term.detach_english for term in self.features.values())
+        return learns or any(term.text == "query" for term in self.retained.values())
 
     def check(self, num_layers: int, options: Mapping[str, str] | None = None) -> None:
         """Raises: UserError if a layer does not exist in a model of `num_layers` blocks, naming value and range.
@@ -144,10 +187,10 @@ class Objective:
         options = options or {}
         for name, term in self.terms.items():
             where = options.get(name, f"term {name}")
-            if isinstance(term, Logits) and term.targets == "tft":
+            if what := _read_at_the_end(term):
                 if term.layer != num_layers:
                     raise UserError(
-                        f"{where}: answers are read at the last layer, need layer = {num_layers}, got {term.layer}"
+                        f"{where}: {what} are read at the last layer, need layer = {num_layers}, got {term.layer}"
                     )
                 continue
             if not 0 < term.layer <= num_layers:
@@ -160,3 +203,10 @@ class Objective:
                 f"{where}need 0 < layer_lc < layer_et <= {num_layers}, "
                 f"got {self.terms['lc'].layer}, {self.terms['et'].layer}"
             )
+
+
+def _read_at_the_end(term: Term) -> str:
+    """What `term` reads at the last layer whatever the options; nothing for another term."""
+    if isinstance(term, Logits) and term.targets == "tft":
+        return "answers"
+    return "distributions" if isinstance(term, Retain) and term.kind == "kl" else ""

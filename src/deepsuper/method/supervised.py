@@ -10,26 +10,27 @@ from torch import nn
 
 from deepsuper.method.batch import ParallelBatch
 from deepsuper.method.collate import check_made_for
+from deepsuper.method.divergence import divergence
 from deepsuper.method.features import contrastive_loss, cosine_loss, pool
 from deepsuper.method.grad_norms import GradNorms
 from deepsuper.method.lens import Lens
 from deepsuper.method.means import TermMeans
-from deepsuper.method.objective import Feature, Logits, Objective, term_key
+from deepsuper.method.objective import Feature, Logits, Objective, Retain, Terms, english_layers, term_key, trunk_layers
 from deepsuper.method.peers import Peers
+from deepsuper.method.retention import Before, moved
 from deepsuper.method.tied import TiedGradient
 from deepsuper.method.tree import Segment, Tree
 from deepsuper.models.anatomy import base_model, text_config
 
 Counts = Mapping[str, torch.Tensor | float]
-Terms = Mapping[str, Logits | Feature]
 
 
 class Supervised(nn.Module):
     """The losses of an objective on `model`, by name. The English side runs only if a term needs it.
 
     `objective`: one, or those of several streams by name; a batch says which one reads it. Losses are computed inside
-    `forward`, so that the hooks of FSDP and DDP fire. Raises: UserError if the model has no such layer as an objective
-    names.
+    `forward`, so that the hooks of FSDP and DDP fire. `untrained`: a frozen copy, for a term that retains what a model
+    without adapters was. Raises: UserError if the model has no such layer as an objective names.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Supervised(nn.Module):
         *,
         chunk_mib: int = 192,
         languages: tuple[str, ...] = ("zh",),
+        untrained: nn.Module | None = None,
     ):
         super().__init__()
         self.model = model
@@ -48,6 +50,8 @@ class Supervised(nn.Module):
         self.tied = TiedGradient(model)
         for each in self.objectives.values():
             each.check(self.lens.num_layers)
+        retains = any(each.retained for each in self.objectives.values())
+        self.before = Before(model, self.tree, untrained) if retains else None
         self.means = TermMeans(self.objectives, len(languages), text_config(model).hidden_size)
 
     @property
@@ -86,16 +90,19 @@ class Supervised(nn.Module):
         check_made_for(batch, objective)
         divisors = self.term_counts(batch) if counts is None else counts
         terms = {name: term for name, term in objective.terms.items() if only in (None, name)}
+        before = {} if self.before is None else self.before.states(terms, batch)
         target, english = self._states(objective, terms, batch)
         peers = Peers.of(batch)
         losses = {}
         for name in _cheapest_first(terms):
             term = terms[name]
             divisor = divisors[name] if isinstance(divisors[name], torch.Tensor) else max(1.0, float(divisors[name]))
-            state = target[term.layer]
+            state = (english if isinstance(term, Retain) and term.text == "query" else target)[term.layer]
             if isinstance(term, Logits):
                 train_head = term.trains_head and only is None
                 losses[name] = self._logits_loss(term, state, batch, divisor, train_head)
+            elif isinstance(term, Retain):
+                losses[name] = self._retain_loss(term, before[term.layer], state, batch, divisor)
             else:
                 key = term_key(batch.get("stream", ""), name)
                 english_state, learn = english[term.layer_en], self.training and only is None
@@ -105,7 +112,7 @@ class Supervised(nn.Module):
         return {name: losses[name] for name in terms}
 
     def term_counts(self, batch: ParallelBatch) -> dict[str, int]:
-        """Predicted tokens (logits) or rows (features) of each term: the weight of a batch's mean.
+        """Predicted (logits) or retained tokens, or rows (features), of each term: the weight of a batch's mean.
 
         Only shapes are read, so this does not wait for the device, unless `center: batch` asks for the languages. A row
         without another to compare it with has loss 0 and is not counted (`Peers.counted`).
@@ -114,6 +121,8 @@ class Supervised(nn.Module):
         for name, term in self.objective_of(batch).terms.items():
             if isinstance(term, Logits):
                 counts[name] = batch[f"targets_{term.targets}"].shape[1]  # type: ignore[literal-required]
+            elif isinstance(term, Retain):
+                counts[name] = batch["targets_retain"].shape[1]
             else:
                 counts[name] = peers.count(term)
         return counts
@@ -122,7 +131,7 @@ class Supervised(nn.Module):
         self, objective: Objective, terms: Terms, batch: ParallelBatch
     ) -> tuple[dict[int, torch.Tensor], dict[int, torch.Tensor]]:
         """The states that `terms` read, of the target and of the English side. Layer -> (B, columns, D)."""
-        layers = {term.layer_en for term in terms.values() if isinstance(term, Feature)}
+        layers, trunk = english_layers(terms), trunk_layers(terms)
         texts = {term.targets for term in terms.values() if isinstance(term, Logits)}
         joint = objective.joint_english
         english: dict[int, torch.Tensor] = {}
@@ -130,8 +139,8 @@ class Supervised(nn.Module):
             with torch.no_grad():
                 alone = [Segment(batch["english_ids"], max(layers))]
                 english = self.tree.run(alone, batch["english_lengths"], layers)
-        taps = {term.layer for term in terms.values()} | (layers if joint else set())
-        segments = [Segment(batch["trunk_ids"], max(term.layer for term in terms.values()))]
+        taps = trunk | (layers if joint else set())
+        segments = [Segment(batch["trunk_ids"], max(trunk, default=0))]
         if joint:
             segments.append(Segment(batch["english_ids"], max(layers, default=0)))
         for name in ("et", "lc"):
@@ -165,6 +174,27 @@ class Supervised(nn.Module):
             train_head=train_head,
             norm=term.lens_norm,
             give=self.tied.give,
+        )
+
+    def _retain_loss(
+        self, term: Retain, before: torch.Tensor, now: torch.Tensor, batch: ParallelBatch, divisor: torch.Tensor | float
+    ) -> torch.Tensor:
+        """How far the English tokens have moved, summed over `divisor`. Shapes: (B, T, D), (B, T, D) -> ()."""
+        assert self.before is not None, "an objective that retains has the model before training"
+        rows, columns, _ = batch["targets_retain"]
+        now, before = now[rows, columns], before[rows, columns]
+        if term.kind == "cosine":
+            return moved(before, now).sum() / divisor
+        lens = self.lens
+        return divergence(
+            now,
+            lens.head.weight,
+            before,
+            self.before.head,
+            divisor=divisor,
+            softcap=lens.softcap,
+            scale=lens.scale,
+            chunk_mib=lens.chunk_mib,
         )
 
     def _feature_loss(

@@ -1,6 +1,7 @@
 """LoRA adapters: which modules can have one, adding them to a model, and the base model that an adapter belongs to."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,27 @@ def add_lora(model: Any, config: LoraConfig, revision: str | None = None) -> Any
         task_type="CAUSAL_LM",
     )
     return get_peft_model(model, adapters, revision=revision)
+
+
+@contextmanager
+def without_adapters(model: Any) -> Iterator[None]:
+    """Within it `model` is its base model, without dropout. Afterwards it is as it was.
+
+    peft marks the adapters as trainable when it enables them again, also those that were frozen.
+    """
+    trained = {name: parameter.requires_grad for name, parameter in model.named_parameters()}
+    training = [module for module in model.modules() if module.training]
+    for module in training:
+        module.training = False
+    try:
+        with model.disable_adapter():
+            yield
+    finally:
+        for module in training:
+            module.training = True
+        for name, parameter in model.named_parameters():
+            if parameter.requires_grad != trained[name]:
+                parameter.requires_grad_(trained[name])
 
 
 def base_of(config: ModelConfig) -> ModelConfig | None:

@@ -43,13 +43,14 @@ def measure(
     """The unweighted gradient of each term of `stream` beside the task's, over one step of all processes.
 
     `batches` and `counts` are those of the step. `task` is the stream of the answers, if `stream` has none of its own.
-    Each term takes a pass of its own, forward and backward. No gradient is left behind, running means learn nothing,
+    Each term takes a pass of its own, forward and backward. A term that retains has a fixed weight, because its
+    gradient begins at 0, and the less the model has moved, the larger its factor would be. No gradient is left behind, running means learn nothing,
     and the random numbers that follow are those that would follow without it; dropout has its own, from `seed`.
     """
     wrapped = Wrapped(supervised) if wrapped is None else wrapped
     device = next(supervised.parameters()).device
-    terms = supervised.objectives[stream].terms
-    names = [name for name in terms if name != TASK]
+    terms, fixed = supervised.objectives[stream].terms, {TASK, *supervised.objectives[stream].retained}
+    names = [name for name in terms if name not in fixed]
 
     def gradients(stream: str, name: str) -> dict[str, torch.Tensor]:
         torch.manual_seed(seed)

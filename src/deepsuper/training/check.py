@@ -104,11 +104,11 @@ def _sdrrl_ranges(s: SdrrlConfig) -> Iterator[Range]:
 
 
 def _objective_ranges(objective: ObjectiveConfig) -> Iterator[Range]:
-    for name in ("lc_weight", "et_weight"):
+    for name in ("lc_weight", "et_weight", "retain_weight"):
         weight: Weight = getattr(objective, name)
         yield f"objective.{name}.value", weight.value, "0 <= value <= 1000", 0 <= weight.value <= 1000
         yield f"objective.{name}.warmup", weight.warmup, "a share 0 <= warmup < 1", 0 <= weight.warmup < 1
-    for name in ("layer_lc", "layer_et"):
+    for name in ("layer_lc", "layer_et", "retain_layer"):
         layer = getattr(objective, name)
         yield f"objective.{name}", layer, "a layer from 1", layer is None or layer >= 1
     yield "objective.ratio", objective.ratio, "0 < ratio <= 10", 0 < objective.ratio <= 10
@@ -157,9 +157,12 @@ def _check_together(config: RunConfig, objective: ObjectiveConfig, micro_batch: 
     method = method_of(objective)
     kinds = {method.lc, method.et}
     conditional = "logits" in kinds and objective.alignment == "conditional"
-    tree = conditional or ("feature" in kinds and not objective.detach_english)
+    learns = "feature" in kinds and not objective.detach_english
+    retains = objective.retain != "none" and method.english_text == "query"
+    tree = conditional or learns or retains
+    reason = "detach_english: false" if learns else f"retain: {objective.retain}"
     maskable = "sdpa, eager or flex_attention, because texts of one pass are masked from each other " + (
-        "(objective.alignment: conditional)" if conditional else "(objective.detach_english: false)"
+        "(objective.alignment: conditional)" if conditional else f"(objective.{reason})"
     )
     compares = "feature" in kinds and (objective.similarity == "contrastive" or objective.center == "batch")
     several = "at least 2, because a row is compared with the micro-batch's others (objective.%s)" % (

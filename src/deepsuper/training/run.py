@@ -9,6 +9,7 @@ from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
+from torch import nn
 from transformers import TrainingArguments, set_seed
 
 from deepsuper.config import MergeConfig, RunConfig
@@ -148,7 +149,13 @@ def make_trainer(
         if config.training.gradient_checkpointing:
             model.enable_input_require_grads()
     languages = prepared.languages
-    supervised = Supervised(model, prepared.objectives, chunk_mib=config.training.chunk_mib, languages=languages)
+    supervised = Supervised(
+        model,
+        prepared.objectives,
+        chunk_mib=config.training.chunk_mib,
+        languages=languages,
+        untrained=_untrained(config, prepared),
+    )
     check_lens(supervised)
     check_tree(supervised)
     tokenizer = prepared.tokenizer
@@ -166,11 +173,28 @@ def make_trainer(
         eval_dataset=prepared.held_out or None,
         data_collator=StreamCollator(
             {
-                name: Collator(tokenizer.pad_token_id, tokenizer.bos_token_id, objective, languages)
+                name: Collator(
+                    tokenizer.pad_token_id,
+                    tokenizer.bos_token_id,
+                    objective,
+                    languages,
+                    frozenset(tokenizer.all_special_ids),
+                )
                 for name, objective in prepared.objectives.items()
             }
         ),
     )
+
+
+def _untrained(config: RunConfig, prepared: Prepared) -> nn.Module | None:
+    """A frozen copy of the model, where a term retains what it was and there are no adapters to leave out."""
+    if config.lora is not None or not any(objective.retained for objective in prepared.objectives.values()):
+        return None
+    copy: nn.Module = load_model(config.model).requires_grad_(False).eval()
+    if is_main():
+        size = sum(parameter.nbytes for parameter in copy.parameters()) / 2**30
+        log.info("objective.retain: a frozen copy of the model takes %.2f GiB in each process", size)
+    return copy
 
 
 def _sampler(config: RunConfig, prepared: Prepared, arguments: TrainingArguments) -> StreamSampler:
