@@ -230,3 +230,13 @@ def test_kl_trains_blocks_and_embeddings_but_not_the_head(family):
 def test_kl_is_read_at_the_last_layer_alone(layer):
     with pytest.raises(ValueError, match=f"distributions are read at the last layer, need layer = 4, got {layer}"):
         objective_of(Retain(layer, "kl")).check(L)
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_one_term_alone_is_what_it_is_among_others(text):
+    others = {"tft": Logits(L, "tft"), "lc": Logits(1, "lc"), "et": Feature(3, L)}
+    objective = Objective({**others, "retain": Retain(2, text=text)})
+    supervised, batch = Supervised(make_adapted("gemma2"), objective), batch_of(objective)
+    together = {name: loss.item() for name, loss in supervised(batch).items()}
+    alone = {name: supervised(batch, only=name)[name].item() for name in objective.terms}
+    assert alone == pytest.approx(together, rel=1e-4)

@@ -120,3 +120,11 @@ def test_what_cannot_be_retained_is_refused_before_weights(tmp_path, changes, wo
 def test_a_weight_without_its_term_is_refused(tmp_path, capsys):
     recipe = write_recipe(retaining(tmp_path, retain="none"))
     assert "objective.retain_weight: read by" in fail(capsys, "show", recipe, "--objective.retain_weight.value=2")
+
+
+def test_balanced_weights_leave_the_one_of_retention_as_it_is(tmp_path):
+    options = {"method": "lc-feature", "layer_lc": 2, "balance": "ratio", "balance_every": 1}
+    run = retaining(tmp_path, **options)
+    logged = losses(train(run), "weight_")
+    assert {step["weight_retain"] for step in logged} == {1.0}
+    assert len({step["weight_lc"] for step in logged}) > 1

@@ -154,6 +154,8 @@ class TrainingConfig:
     """Save a checkpoint every N steps, from which --resume continues; 0: never."""
     save_total_limit: int | None = 2
     """How many of the newest checkpoints are kept; null: all."""
+    freeze_blocks: str | int | None = None
+    """Blocks that do not train, counted from 1, such as 1-6 or 1-4,8-9; with `lora`: their adapters; null: none."""
     optimizer: str = "adamw_torch_fused"
     """The name of an optimizer in transformers."""
     report_to: list[str] = field(default_factory=list)

@@ -44,8 +44,9 @@ def measure(
 
     `batches` and `counts` are those of the step. `task` is the stream of the answers, if `stream` has none of its own.
     Each term takes a pass of its own, forward and backward. A term that retains has a fixed weight, because its
-    gradient begins at 0, and the less the model has moved, the larger its factor would be. No gradient is left behind, running means learn nothing,
-    and the random numbers that follow are those that would follow without it; dropout has its own, from `seed`.
+    gradient begins at 0, and the less the model has moved, the larger its factor would be. No gradient is left behind,
+    running means learn nothing, and the random numbers that follow are those that would follow without it; dropout has
+    its own, from `seed`.
     """
     wrapped = Wrapped(supervised) if wrapped is None else wrapped
     device = next(supervised.parameters()).device

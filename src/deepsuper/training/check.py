@@ -24,6 +24,7 @@ from deepsuper.data.packaged import rows_path
 from deepsuper.data.texts import LANGUAGES
 from deepsuper.method.methods import check_objective, method_of
 from deepsuper.training.check_streams import check_streams, of_stream, task_of
+from deepsuper.training.freeze import blocks_in
 from deepsuper.training.libraries import library_names
 from deepsuper.training.streams import micro_batch_sizes
 
@@ -38,6 +39,7 @@ def check(config: RunConfig, *, files: bool = True) -> None:
     """
     check_ranges(_ranges(config))
     _check_batches(config.training)
+    blocks_in(config.training.freeze_blocks)
     check_streams(config)
     sizes = micro_batch_sizes(config)
     for name, stream in config.all_streams.items():

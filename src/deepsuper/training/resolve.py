@@ -9,6 +9,7 @@ from deepsuper.method.objective import Objective
 from deepsuper.models.depth import depth_of
 from deepsuper.training.check import check
 from deepsuper.training.check_streams import of_stream, task_of
+from deepsuper.training.freeze import check_frozen, frozen_text
 
 
 def resolve(config: RunConfig, *, files: bool = True) -> dict[str, Objective]:
@@ -24,7 +25,12 @@ def resolve(config: RunConfig, *, files: bool = True) -> dict[str, Objective]:
         from deepsuper.models.load import skeleton
 
         check_lora(config.lora.target_modules, skeleton(config.model))
-    return objectives_of(config, depth_of(config.model))
+    num_layers = depth_of(config.model)
+    objectives = objectives_of(config, num_layers)
+    # Layers that are yet to be measured are checked afterwards.
+    known = {name: o for name, o in objectives.items() if config.all_streams[name].objective.layers != "auto"}
+    check_frozen(config, known, num_layers)
+    return objectives
 
 
 def objectives_of(config: RunConfig, num_layers: int) -> dict[str, Objective]:
@@ -46,7 +52,7 @@ def describe(config: RunConfig, objectives: Mapping[str, Objective]) -> str:
             text += f"\n  {parts_text(config.data.sdrrl or SdrrlConfig())}"
         head = f"stream {name} ({stream.objective.method}; {_share(config, stream.steps)})\n" if name else ""
         parts.append(head + text)
-    return "\n".join(parts)
+    return "\n".join([*parts, *filter(None, [frozen_text(config, num_layers)])])
 
 
 def _share(config: RunConfig, steps: int) -> str:

@@ -32,6 +32,7 @@ from deepsuper.models.precision import use_bf16
 from deepsuper.training.arguments import make_arguments
 from deepsuper.training.check import check_machine
 from deepsuper.training.checkpoints import of_model
+from deepsuper.training.freeze import check_frozen, freeze
 from deepsuper.training.prepare import Prepared, is_main, prepare
 from deepsuper.training.resolve import describe
 from deepsuper.training.run_folder import RunFolder, make_manifest
@@ -141,6 +142,7 @@ def make_trainer(
     config: RunConfig, prepared: Prepared, arguments: TrainingArguments, folder: RunFolder
 ) -> SupervisedTrainer:
     """Loads the weights, tests the model and makes its trainer. Raises: UserError if the model cannot be supervised."""
+    check_frozen(config, prepared.objectives, prepared.num_layers)
     model = load_model(config.model)
     if config.training.gradient_checkpointing:
         model.config.use_cache = False
@@ -148,6 +150,7 @@ def make_trainer(
         model = add_lora(model, config.lora, config.model.revision)
         if config.training.gradient_checkpointing:
             model.enable_input_require_grads()
+    freeze(model, config)
     languages = prepared.languages
     supervised = Supervised(
         model,

@@ -6,7 +6,7 @@ from typing import get_args
 
 from deepsuper.config import ObjectiveConfig, ReadingName
 from deepsuper.config.objective import Alignment, Center, Similarity
-from deepsuper.method.objective import Feature, Logits, Objective, term_key
+from deepsuper.method.objective import Feature, Logits, Objective, Retain, term_key
 
 OWN = "recipe"
 """The reading of the recipe's own terms."""
@@ -43,12 +43,12 @@ class Candidate:
 
 
 def own_terms(objectives: Mapping[str, Objective]) -> list[Candidate]:
-    """The terms of a recipe beside the tasks of its streams."""
+    """The terms of a recipe beside the tasks of its streams. One that retains has no gradient before a run."""
     return [
         Candidate(name, OWN, term, stream)
         for stream, objective in objectives.items()
         for name, term in objective.terms.items()
-        if name != "tft"
+        if name != "tft" and not isinstance(term, Retain)
     ]
 
 
