@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 import pytest
 import torch
+import torch.distributed as dist
 import torch.nn.functional as F
 
+from deepsuper.method.calibration import calibrate
 from deepsuper.method.collate import Collator
 from deepsuper.method.features import contrastive_loss, pool
+from deepsuper.method.grad_norms import GradNorms
 from deepsuper.method.methods import check_objective
 from deepsuper.method.objective import Feature, Objective
 from deepsuper.method.peers import Peers
 from deepsuper.method.supervised import Supervised
+from forked import Forked
 from rows import BOS, PAD, make_rows
 from tiny import make_model
 
@@ -24,6 +29,7 @@ ALL = [
         ("none", "batch", "running"), ("cosine", "contrastive"), (True, False)
     )
 ]
+COMPARING = [options for options in ALL if options["similarity"] == "contrastive" or options["center"] == "batch"]
 
 
 def supervise(rows: list, **options: object) -> tuple[Supervised, dict]:
@@ -113,7 +119,7 @@ def test_equal_rows_leave_rounding_at_their_mean_which_gets_no_gradient(similari
 def test_centred_states_of_a_language_sum_to_0() -> None:
     language = torch.tensor([0, 1, 0, 1, 1])
     english, target = torch.randn(2, 5, 8)
-    a, b = Peers(language).centered(english + 7.0, target - 3.0)
+    a, b = Peers(language, (5,)).centered(english + 7.0, target - 3.0)
     torch.testing.assert_close(a.sum(dim=0), torch.zeros(8), atol=1e-5, rtol=0)
     for index in (0, 1):
         torch.testing.assert_close(b[language == index].sum(dim=0), torch.zeros(8), atol=1e-5, rtol=0)
@@ -126,8 +132,88 @@ def test_centring_leaves_the_contrastive_loss_something_to_learn() -> None:
     language = torch.zeros(16, dtype=torch.long)
     a, b = english + 100.0, target + 100.0
     blind = contrastive_loss(a, b, 0.05).mean()
-    seeing = contrastive_loss(*Peers(language).centered(a, b), 0.05).mean()
+    seeing = contrastive_loss(*Peers(language, (16,)).centered(a, b), 0.05).mean()
     assert abs(float(blind) - 2.77) < 0.1 and float(seeing) < 0.1
+
+
+SIZES = ((4, 4), (5, 3), (1, 7))
+"""The rows of each of two processes."""
+
+
+def gradients_of_part(rank: int, folder: str) -> None:
+    """One process of two: the losses, gradients and gradient norms of its rows; the first saves those of both."""
+    dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
+    found = [
+        summed(*measured(options, make_rows(8, languages=LANGUAGES)[sizes[0] if rank else 0 :][: sizes[rank]]))
+        for options in ALL
+        for sizes in SIZES
+    ]
+    if rank == 0:
+        torch.save(found, f"{folder}/found.pt")
+    dist.destroy_process_group()
+
+
+def measured(options: dict, rows: list) -> tuple[Supervised, dict]:
+    supervised, batch = supervise(rows, **options)
+    whole = make_rows(6, seed=9, languages=LANGUAGES)
+    calibrate(supervised, [Collator(PAD, BOS, supervised.objective, LANGUAGES)(whole)])
+    return supervised, batch
+
+
+def summed(supervised: Supervised, batch: dict) -> dict[str, torch.Tensor]:
+    """The count, the loss, the squared gradient norm and the gradient of the rows of all processes."""
+
+    def add(value: torch.Tensor) -> torch.Tensor:
+        if dist.is_initialized():
+            dist.all_reduce(value)
+        return value
+
+    count = add(torch.tensor(float(supervised.term_counts(batch)["lc"])))
+    norms = GradNorms()
+    loss = supervised(batch, {"lc": count.clamp(min=1.0)}, norms)["lc"]
+    squares = norms.squares({"lc": 1.0})["lc"]
+    supervised.zero_grad()
+    loss.backward()
+    flat = [p.grad.flatten() for p in supervised.model.parameters() if p.grad is not None]
+    return {"count": count, "loss": add(loss.detach()), "squares": add(squares), "gradient": add(torch.cat(flat))}
+
+
+@pytest.mark.processes
+def test_two_processes_compare_the_rows_of_both(tmp_path: Path) -> None:
+    """One process with 8 rows and two that share them, evenly or not, have one loss and one gradient."""
+    processes = [Forked(gradients_of_part, rank, str(tmp_path)) for rank in (0, 1)]
+    alone = [summed(*measured(options, make_rows(8, languages=LANGUAGES))) for options in ALL]
+    for process in processes:
+        process.finish()
+    found = torch.load(tmp_path / "found.pt")
+    assert len(found) == len(ALL) * len(SIZES)
+    for number, both in enumerate(found):
+        options, want = ALL[number // len(SIZES)], alone[number // len(SIZES)]
+        for name, value in want.items():
+            torch.testing.assert_close(both[name], value, rtol=1e-4, atol=1e-6, msg=lambda m, o=options: f"{o}: {m}")
+
+
+def losses_beside_filler(rank: int, folder: str) -> None:
+    """Two processes of which the second has no rows left: what each counts and loses."""
+    dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
+    rows, found = make_rows(3, languages=("zh",)), {}
+    for options in COMPARING:
+        supervised, batch = supervise(rows[:1] if rank else rows, **options)
+        batch["filler"] = rank == 1
+        found[str(options)] = supervised.term_counts(batch)["lc"], float(supervised(batch, {"lc": 1.0})["lc"].detach())
+    torch.save(found, f"{folder}/{rank}.pt")
+    dist.destroy_process_group()
+
+
+@pytest.mark.processes
+def test_rows_that_only_keep_a_process_in_step_are_nobodys_negatives(tmp_path: Path) -> None:
+    for process in [Forked(losses_beside_filler, rank, str(tmp_path)) for rank in (0, 1)]:
+        process.finish()
+    first, second = (torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1))
+    for options in COMPARING:
+        supervised, batch = supervise(make_rows(3, languages=("zh",)), **options)
+        alone = float(supervised(batch, {"lc": 1.0})["lc"].detach())
+        assert first[str(options)] == (3, pytest.approx(alone, rel=1e-5)) and second[str(options)] == (0, 0.0)
 
 
 def test_todays_spelling_is_refused_in_python_too() -> None:

@@ -98,6 +98,21 @@ def test_two_processes_train_as_one(tmp_path, family, method, fsdp):
 
 
 @pytest.mark.processes
+@pytest.mark.parametrize("fsdp", [False, True])
+def test_two_processes_compare_their_rows_with_those_of_both(tmp_path, fsdp):
+    """The last of 25 held-out rows is alone, and the second process runs one of its own beside it."""
+    options = {"method": "dft-feature", "center": "batch", "similarity": "contrastive", "detach_english": False}
+    length = {"rows": 25, "max_steps": 4, "eval_every": 2, "grad_norms_every": 2}
+    run = make_run(tmp_path, micro_batch_size=4, **length, **options)
+    alone = train(replace(run, output_dir=str(tmp_path / "alone")))
+    finish(start(replace(run, training=replace(run.training, micro_batch_size=2, fsdp=fsdp)), processes=2))
+    for prefix in ("loss", "eval_loss", "grad_norm"):
+        close(losses(alone, prefix), losses(Path(run.output_dir), prefix))
+    a, b = (AutoModelForCausalLM.from_pretrained(p / "model") for p in (alone, Path(run.output_dir)))
+    assert torch.allclose(a.lm_head.weight, b.lm_head.weight, atol=1e-5)
+
+
+@pytest.mark.processes
 def test_a_sharded_run_whose_process_is_killed_resumes_to_the_same_losses(tmp_path):
     run = make_run(tmp_path, epochs=2.0, save_every=4, log_every=3, grad_norms_every=2, eval_every=8)
     run = replace(run, objective=replace(run.objective, method="dft-feature", center="running"))

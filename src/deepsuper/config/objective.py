@@ -105,9 +105,9 @@ class ObjectiveConfig:
     pooling: Pooling = "mean"
     """For features: the mean over the query's tokens, or its last token."""
     center: Center = "none"
-    """For features: the mean of each language, removed first; over the micro-batch, or a running one."""
+    """For features: the mean of each language, removed first; over the global micro-batch, or a running one."""
     similarity: Similarity = "cosine"
-    """For features: the cosine alone; or contrastive, with the other rows of the micro-batch as negatives."""
+    """For features: the cosine; or contrastive, with the other rows of the global micro-batch as negatives."""
     detach_english: bool = True
     """For features: no gradient flows into the English side."""
     shuffle_english: bool = False

@@ -48,6 +48,7 @@ class ParallelBatch(TypedDict, total=False):
     The positions are computed on the CPU, so no loss waits for the device.
     """
 
+    filler: bool  # whether the rows only keep a process in step that has none left: they count for nothing
     stream: str  # the stream whose rows they are, where a run has several
     trunk_ids: torch.Tensor  # (B, T)  x^tgt y^tgt, padded on the right
     prefix_lengths: torch.Tensor  # (B,)    |x^tgt|

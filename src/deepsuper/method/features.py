@@ -25,7 +25,7 @@ def cosine_loss(english: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
 def contrastive_loss(english: torch.Tensor, target: torch.Tensor, temperature: float) -> torch.Tensor:
     """InfoNCE over the batch: each target query should be nearest to its own English one. Paper silent.
 
-    Shapes: (B, D), (B, D) -> (B,). The other rows of the same micro-batch are the negatives.
+    Shapes: (B, D), (B, D) -> (B,). The English queries of the other rows are the negatives.
     """
     similarity = F.normalize(target, dim=-1) @ F.normalize(english, dim=-1).T / temperature
     return F.cross_entropy(similarity, torch.arange(len(target), device=target.device), reduction="none")

@@ -174,6 +174,11 @@ class Objective:
         return any(term.center != "none" for term in self.features.values())
 
     @property
+    def compares_rows(self) -> bool:
+        """Whether a term compares a row with the others of its micro-batch."""
+        return any(term.compares_rows for term in self.features.values())
+
+    @property
     def joint_english(self) -> bool:
         """Whether the English query runs in the same pass, with gradient, instead of before it, without."""
         learns = any(not term.detach_english for term in self.features.values())

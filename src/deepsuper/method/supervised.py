@@ -92,7 +92,7 @@ class Supervised(nn.Module):
         terms = {name: term for name, term in objective.terms.items() if only in (None, name)}
         before = {} if self.before is None else self.before.states(terms, batch)
         target, english = self._states(objective, terms, batch)
-        peers = Peers.of(batch)
+        peers = Peers.of(batch, objective)
         losses = {}
         for name in _cheapest_first(terms):
             term = terms[name]
@@ -114,12 +114,16 @@ class Supervised(nn.Module):
     def term_counts(self, batch: ParallelBatch) -> dict[str, int]:
         """Predicted (logits) or retained tokens, or rows (features), of each term: the weight of a batch's mean.
 
-        Only shapes are read, so this does not wait for the device, unless `center: batch` asks for the languages. A row
-        without another to compare it with has loss 0 and is not counted (`Peers.counted`).
+        Only shapes are read, so this does not wait for the device, unless rows are compared with each other. A row
+        without another to compare it with has loss 0 and is not counted (`Peers.counted`). All processes must call
+        this together, because rows are compared over all of them.
         """
-        peers, counts = Peers.of(batch), {}
-        for name, term in self.objective_of(batch).terms.items():
-            if isinstance(term, Logits):
+        objective = self.objective_of(batch)
+        peers, counts = Peers.of(batch, objective), {}
+        for name, term in objective.terms.items():
+            if batch.get("filler", False):
+                counts[name] = 0
+            elif isinstance(term, Logits):
                 counts[name] = batch[f"targets_{term.targets}"].shape[1]  # type: ignore[literal-required]
             elif isinstance(term, Retain):
                 counts[name] = batch["targets_retain"].shape[1]
@@ -217,11 +221,12 @@ class Supervised(nn.Module):
                 a, b = self.means.of(name).center(a, b, batch["language"], learn=learn)
             if not term.compares_rows:
                 return cosine_loss(a, b).sum()
+            a, b = peers.gather(a), peers.gather(b)
             if term.center == "batch":
                 a, b = peers.centered(a, b)
             contrastive = term.similarity == "contrastive"
             losses = contrastive_loss(a, b, term.temperature) if contrastive else cosine_loss(a, b)
-            return torch.where(peers.counted(term), losses, 0.0).sum()
+            return peers.own_sum(torch.where(peers.counted(term), losses, 0.0))
 
 
 def _cheapest_first(terms: Terms) -> list[str]:

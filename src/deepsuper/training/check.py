@@ -26,7 +26,7 @@ from deepsuper.method.methods import check_objective, method_of
 from deepsuper.training.check_streams import check_streams, of_stream, task_of
 from deepsuper.training.freeze import blocks_in
 from deepsuper.training.libraries import library_names
-from deepsuper.training.streams import micro_batch_sizes
+from deepsuper.training.streams import micro_batch_sizes, processes
 
 FLASH = "flash_attention_2"
 SCHEDULES = ("linear", "cosine", "constant", "constant_with_warmup", "polynomial", "inverse_sqrt")
@@ -167,13 +167,13 @@ def _check_together(config: RunConfig, objective: ObjectiveConfig, micro_batch: 
         "(objective.alignment: conditional)" if conditional else f"(objective.{reason})"
     )
     compares = "feature" in kinds and (objective.similarity == "contrastive" or objective.center == "batch")
-    several = "at least 2, because a row is compared with the micro-batch's others (objective.%s)" % (
+    several = "at least 2 rows over all processes, because a row is compared with the others (objective.%s)" % (
         "similarity: contrastive" if objective.similarity == "contrastive" else "center: batch"
     )
     check_ranges(
         [
             ("model.attention", config.model.attention, maskable, not tree or config.model.attention != FLASH),
-            ("training.micro_batch_size", micro_batch, several, not compares or micro_batch >= 2),
+            ("training.micro_batch_size", micro_batch, several, not compares or micro_batch * processes() >= 2),
         ]
     )
 

@@ -215,10 +215,11 @@ class SupervisedTrainer(Trainer):  # type: ignore[misc]
             batches = range(0, len(rows), size * ranks)
             for start in progress(batches, "Held-out rows", shown=rank == 0 and not self.args.disable_tqdm):
                 mine = rows[start + rank * size : start + (rank + 1) * size]
+                batch = to_device(collate([(self.task, row) for row in mine or rows[:1]]), self.args.device)
                 # A rank that has no rows left still runs a forward pass for its collectives, and counts nothing.
-                batch = collate([(self.task, row) for row in mine or rows[:1]])
-                counts = self.supervised.term_counts(batch) if mine else dict.fromkeys(names, 0)
-                losses = self.model_wrapped(to_device(batch, self.args.device), dict.fromkeys(names, 1.0))
+                batch["filler"] = not mine
+                counts = self.supervised.term_counts(batch)
+                losses = self.model_wrapped(batch, dict.fromkeys(names, 1.0))
                 values = torch.tensor([float(losses[name]) for name in names], dtype=torch.float64)
                 sums += torch.stack([values * bool(mine), torch.tensor([float(counts[name]) for name in names])])
         self.model_wrapped.train(training)
