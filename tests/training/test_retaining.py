@@ -18,7 +18,7 @@ from deepsuper.training.prepare import prepare
 from deepsuper.training.run import train
 from deepsuper.training.run_folder import RunFolder
 from failing import fail
-from runs import close, losses, make_run, write_recipe
+from runs import close, finish, losses, make_run, start, write_recipe
 
 LORA = LoraConfig(r=4)
 NO_LAYERS = {"layer_lc": None, "layer_et": None}
@@ -128,3 +128,13 @@ def test_balanced_weights_leave_the_one_of_retention_as_it_is(tmp_path):
     logged = losses(train(run), "weight_")
     assert {step["weight_retain"] for step in logged} == {1.0}
     assert len({step["weight_lc"] for step in logged}) > 1
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize("lora", [None, LORA])
+def test_two_processes_retain_as_one(tmp_path, lora):
+    run = retaining(tmp_path, lora=lora, retain="kl", gradient_checkpointing=lora is not None)
+    two = replace(run, training=replace(run.training, micro_batch_size=2), output_dir=str(tmp_path / "two"))
+    train(run)
+    finish(start(two, processes=2))
+    close(losses(Path(run.output_dir)), losses(Path(two.output_dir)), 1e-3)
