@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from deepsuper.evaluation.compare import Comparison, find_runs, groups_of
-from deepsuper.evaluation.compare.tables import build
+from deepsuper.config import CompareConfig
+from deepsuper.evaluation.compare.run import groups_of
+from deepsuper.evaluation.compare.runs import find_runs
+from deepsuper.evaluation.compare.tables import Comparison, build
 from deepsuper.evaluation.measures import MEASURES
 
 Item = dict[str, Any]
@@ -111,10 +113,9 @@ def _translations(seed: int, gain: float, items: int) -> list[Item]:
     ]
 
 
-def compared(*folders: Path | str, paper: str | None = None, **options) -> Comparison:
-    runs = find_runs([str(folder) for folder in folders])
-    groups = groups_of(runs, options.pop("baseline", None))
-    return build(groups, paper=paper, **{"correction": "holm", "resamples": 500, "seed": 0, **options})
+def compared(*folders: Path | str, **options) -> Comparison:
+    config = CompareConfig(tuple(map(str, folders)), **{"resamples": 500, **options})
+    return build(groups_of(find_runs(config.runs), config.baseline), config)
 
 
 def only_difference(*folders: Path | str, **options):

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from deepsuper.common.intervals import mean_interval, paired_interval
-from deepsuper.evaluation.compare import corrected, difference, mcnemar
+from deepsuper.config import CompareConfig
 from deepsuper.evaluation.compare.grids import notes
 from deepsuper.evaluation.compare.layout import PAPER_TABLES, Column, in_order, paper_rows
-from deepsuper.evaluation.compare.paired import drawn_differences
+from deepsuper.evaluation.compare.paired import corrected, difference, drawn_differences, mcnemar
 from deepsuper.evaluation.compare.report import FORMATS, as_text
 from deepsuper.evaluation.compare.tables import Score, mean_of, shown
 from deepsuper.evaluation.measures import MEASURES
@@ -48,7 +48,7 @@ def test_on_items_of_unequal_difficulty_pairs_know_more():
     rng = np.random.default_rng(0)
     easy = rng.random(400)
     one, two = (easy * 0.9 + 0.1 * rng.random(400) for _ in range(2))
-    paired = difference(F1, column_of(one), column_of(two), "bootstrap", resamples=2000, seed=0)
+    paired = difference(F1, column_of(one), column_of(two), "bootstrap", CompareConfig((), resamples=2000, seed=0))
     alone = [mean_interval(values.tolist()) for values in (one, two)]
     unpaired = np.hypot(*(i.high - i.low for i in alone))
     assert paired.high - paired.low < 0.3 * unpaired
@@ -57,7 +57,7 @@ def test_on_items_of_unequal_difficulty_pairs_know_more():
 def test_the_interval_of_a_mean_is_the_bootstrap_over_items():
     rng = np.random.default_rng(1)
     one, two = rng.random(200).round(1), rng.random(200).round(1)
-    ours = difference(F1, column_of(one), column_of(two), "bootstrap", resamples=20_000, seed=0)
+    ours = difference(F1, column_of(one), column_of(two), "bootstrap", CompareConfig((), resamples=20_000, seed=0))
     plain = paired_interval(one.tolist(), two.tolist(), resamples=20_000)
     assert ours.mean == pytest.approx(plain.mean)
     assert (ours.low, ours.high) == pytest.approx((plain.low, plain.high), abs=0.002)
@@ -78,7 +78,9 @@ def test_the_paired_interval_covers_the_truth_as_often_as_it_says():
     for trial in range(300):
         easy = rng.random(150)
         one, two = (np.clip(easy + shift + 0.2 * rng.standard_normal(150), -9, 9) for shift in (0.05, 0.0))
-        found = difference(F1, column_of(one), column_of(two), "bootstrap", resamples=400, seed=trial)
+        found = difference(
+            F1, column_of(one), column_of(two), "bootstrap", CompareConfig((), resamples=400, seed=trial)
+        )
         held += found.low <= 0.05 <= found.high
     assert 0.90 <= held / 300 <= 0.99
 
@@ -86,7 +88,7 @@ def test_the_paired_interval_covers_the_truth_as_often_as_it_says():
 def test_a_corpus_score_is_resampled_with_both_runs_on_the_same_items(tmp_path):
     scores = [dict(made_up(n, gain=g))["flores/en-zh"][1] for n, g in ((0, 0.0), (1, 0.2))]
     one, two = (CHRF.numbers(items) for items in scores)
-    found = difference(CHRF, two, one, "bootstrap", resamples=300, seed=0)
+    found = difference(CHRF, two, one, "bootstrap", CompareConfig((), resamples=300, seed=0))
     assert found.mean == pytest.approx(CHRF.of(scores[1]) - CHRF.of(scores[0]))
     assert found.low < found.mean < found.high and found.p < 0.05
 
@@ -100,7 +102,9 @@ def test_mcnemar_is_the_exact_binomial_test():
 
 
 def test_two_items_prove_nothing():
-    found = difference(F1, column_of([0.9, 0.8]), column_of([0.1, 0.2]), "bootstrap", resamples=5000, seed=0)
+    found = difference(
+        F1, column_of([0.9, 0.8]), column_of([0.1, 0.2]), "bootstrap", CompareConfig((), resamples=5000, seed=0)
+    )
     assert found.p == 0.5
 
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from rich.console import Console
 
-from deepsuper.evaluation.compare import Comparison
+from deepsuper.config import CompareConfig
 from deepsuper.evaluation.compare.layout import Column
 from deepsuper.evaluation.compare.report import (
     CSV_HEADER,
@@ -29,7 +29,7 @@ from deepsuper.evaluation.compare.report import (
     as_text,
     print_text,
 )
-from deepsuper.evaluation.compare.tables import Answers, Score, ScoreCell, ScoreRow, ScoreTable, shown
+from deepsuper.evaluation.compare.tables import Answers, Comparison, Score, ScoreCell, ScoreRow, ScoreTable, shown
 from result_folders import compared, made_up, write_run
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -51,7 +51,7 @@ def drawn(name: str, other: str) -> Comparison:
         )
         for n, s in ((name, 0.1234), (other, 0.2345))
     )
-    return Comparison((ScoreTable("Question answering", columns, rows, ()),), (name,), "holm", 100, 0, ())
+    return Comparison((ScoreTable("Question answering", columns, rows, ()),), (name,), (), CompareConfig(()))
 
 
 NUMBERS = {"12.34", "22.34", "23.45", "33.45", "62.34", "73.45"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from deepsuper.config import CompareConfig
 from deepsuper.evaluation.compare.layout import Column
 from deepsuper.evaluation.compare.report import FORMATS, as_text
 from deepsuper.evaluation.compare.tables import Comparison, Score, ScoreCell, ScoreRow, ScoreTable
@@ -13,7 +14,7 @@ from result_folders import compared, numbered, write_run
 def of_one(score: Score) -> Comparison:
     column = Column("flores", "en-zh", "comet")
     row = ScoreRow("one", False, {column: ScoreCell(score, 40)})
-    return Comparison((ScoreTable("Translation, COMET", (column,), (row,), ()),), ("one",), "holm", 100, 0, ())
+    return Comparison((ScoreTable("Translation, COMET", (column,), (row,), ()),), ("one",), (), CompareConfig(()))
 
 
 @pytest.mark.parametrize("name", ["text", "md", "html"])

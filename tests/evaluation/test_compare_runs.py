@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from deepsuper.config import CompareConfig
-from deepsuper.evaluation.compare import find_runs, groups_of, run_compare
 from deepsuper.evaluation.compare.report import FORMATS
+from deepsuper.evaluation.compare.run import groups_of, run_compare
+from deepsuper.evaluation.compare.runs import find_runs
 from result_folders import made_up, numbered, write_run
 
 # The command
@@ -71,7 +72,7 @@ NO_SCORE = '{"asked": {"model": {"name": "a"}, "profile": "paper"}, "scores": {}
 BROKEN = {
     "no such folder": lambda run: run.rename(run.with_name("gone")),
     "holds no results.json": lambda run: (run / "results.json").unlink(),
-    "results.json: not what": lambda run: (run / "results.json").write_text("{"),
+    "results.json: is no result of": lambda run: (run / "results.json").write_text("{"),
     "has no 'scores'": lambda run: edit(run / "results.json", '"scores"', '"other"'),
     "unknown metric 'bad'": lambda run: edit(run / "results.json", '"metric": "acc"', '"metric": "bad"'),
     "holds no score": lambda run: (run / "results.json").write_text(NO_SCORE),

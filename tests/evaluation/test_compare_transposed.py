@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 from deepsuper.config import CompareConfig
-from deepsuper.evaluation.compare import Comparison, run_compare
 from deepsuper.evaluation.compare.grids import Grid, grids
 from deepsuper.evaluation.compare.report import as_latex, as_markdown, as_text
+from deepsuper.evaluation.compare.run import run_compare
+from deepsuper.evaluation.compare.tables import Comparison
 from result_folders import compared, made_up, write_run
 from test_compare_answers import answers
 from test_compare_formats import unlatex
@@ -27,7 +28,7 @@ def comparison(tmp_path) -> Comparison:
 
 @pytest.mark.slow
 def test_every_score_keeps_its_run_its_benchmark_its_language_and_its_signs(comparison):
-    by_rows, by_columns = grids(comparison), grids(replace(comparison, transposed=True))
+    by_rows, by_columns = grids(comparison), grids(transposed(comparison))
     assert [grid.title for grid in by_rows] == [grid.title for grid in by_columns]
     for one, other in zip(by_rows, by_columns, strict=True):
         if "differences" in one.title:
@@ -48,6 +49,10 @@ def cells(grid: Grid) -> dict[tuple[str, ...], object]:
     return found
 
 
+def transposed(comparison: Comparison) -> Comparison:
+    return replace(comparison, config=replace(comparison.config, transpose=True))
+
+
 def transposed_cells(grid: Grid) -> dict[tuple[str, ...], object]:
     found, place = {}, ("", "")
     for row in grid.rows:
@@ -59,7 +64,7 @@ def transposed_cells(grid: Grid) -> dict[tuple[str, ...], object]:
 
 @pytest.mark.slow
 def test_rules_stand_between_benchmarks_and_between_answers(comparison):
-    turned = grids(replace(comparison, transposed=True))
+    turned = grids(transposed(comparison))
     scores = next(grid for grid in turned if grid.title == "Understanding: scores in percent")
     names = [row[0].text for row in scores.rows]
     assert [n for n in range(1, len(names)) if names[n] != names[n - 1]] == list(scores.rules)
@@ -69,7 +74,7 @@ def test_rules_stand_between_benchmarks_and_between_answers(comparison):
 
 @pytest.mark.slow
 def test_formats_name_the_columns_by_run_and_the_notes_speak_of_rows(comparison):
-    turned = replace(comparison, transposed=True)
+    turned = transposed(comparison)
     lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in as_markdown(turned).splitlines()]
     runs = ["m0 (paper)", "m1 (paper)", "m0 (corrected)", "m1 (corrected)"]
     assert lines[2][:6] == ["benchmark", "language", *runs] and lines[2][6].endswith("(reported)")
@@ -81,7 +86,7 @@ def test_formats_name_the_columns_by_run_and_the_notes_speak_of_rows(comparison)
 
 
 def test_what_is_told_of_the_answers_has_a_row_each(tmp_path):
-    turned = replace(compared(answers(tmp_path / "a", True, None)), transposed=True)
+    turned = compared(answers(tmp_path / "a", True, None), transpose=True)
     assert (
         "| xquad (F1) | zh | in the language, % | 100.00 (20.7 to 100.0) |\n"
         "|  |  | can be told | 1 of 2 |\n|  |  | empty, % | 50.00 |" in as_markdown(turned)

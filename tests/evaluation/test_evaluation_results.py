@@ -264,7 +264,7 @@ def test_a_score_that_lacks_a_field_is_named(tmp_path, data, capsys):
     del results["scores"]["xcopa/zh"]["asks"]
     (tmp_path / "out" / "base-llama" / "paper" / "results.json").write_text(json.dumps(results))
     line = ["eval", str(tmp_path / "base-llama"), "--data_dir", str(data), "--output_dir", str(tmp_path / "out")]
-    assert "xcopa/zh has no asks" in fail(capsys, *line, "--langs", "zh", "--benchmarks", "xcopa")
+    assert "xcopa/zh has no 'asks'" in fail(capsys, *line, "--langs", "zh", "--benchmarks", "xcopa")
 
 
 HOLD = """

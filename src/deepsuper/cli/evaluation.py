@@ -58,7 +58,7 @@ def _compare_parser() -> ArgumentParser:
 
 
 def _compare(parsed: Namespace, line: list[str]) -> None:
-    from deepsuper.evaluation.compare import run_compare
+    from deepsuper.evaluation.compare.run import run_compare
 
     run_compare(CompareConfig(**{**field_values(CompareConfig, parsed), "runs": tuple(parsed.runs)}))
 

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -11,12 +12,15 @@ from deepsuper.common.errors import UserError
 from deepsuper.common.files import write_json_lines, write_text
 from deepsuper.config import EvalConfig, ModelConfig
 from deepsuper.evaluation.items import items_file
+from deepsuper.evaluation.measures import BESIDE, MEASURES
 
 log = logging.getLogger("deepsuper")
 
 OTHER_FOLDER = "choose another --output_dir"
 SCORE_FIELDS = ("items", "metric", "data", "limit", "task_version", "asks")
 """What every score has."""
+PART_FIELDS = {"in_language": ("mean", "items"), "empty": ("mean",), "comet": ("mean", "model", "version")}
+"""What parts of a score have, if they are there."""
 Asked = Mapping[str, Any]
 """The model with its options, the hashes of its files, the backend, the profile."""
 
@@ -67,19 +71,34 @@ class Results:
 
     def _written(self) -> dict[str, Any]:
         """The file as it is, or {} without one. Raises: UserError where it cannot be read."""
-        if not self.file.is_file():
-            return {}
-        try:
-            found: dict[str, Any] = json.loads(self.file.read_text(encoding="utf-8"))
-            for key, score in found["scores"].items():
-                if absent := [name for name in SCORE_FIELDS if name not in score]:
-                    raise UserError(f"{key} has no {', '.join(absent)}")
-            found["asked"]["model"]["name"]
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise UserError(
-                f"{self.file}: is no result of `deepsuper eval` ({error}): delete it, or {OTHER_FOLDER}"
-            ) from error
-        return found
+        return read_results(self.file, f"delete it, or {OTHER_FOLDER}") if self.file.is_file() else {}
+
+
+def read_results(file: Path, remedy: str) -> dict[str, Any]:
+    """What a results.json holds. Raises: UserError naming the file if `deepsuper eval` did not write it."""
+    try:
+        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        found["asked"]["model"]["name"], found["asked"]["profile"]
+        for key, score in found["scores"].items():
+            _check_score(key, score)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        why = f"has no {error}" if isinstance(error, KeyError) else str(error)
+        raise UserError(f"{file}: is no result of `deepsuper eval` ({why}): {remedy}") from error
+    return found
+
+
+def _check_score(key: str, score: Mapping[str, Any]) -> None:
+    """Raises: UserError if a score lacks what `deepsuper eval` writes."""
+    needed = [*SCORE_FIELDS, *(["empty"] if "in_language" in score else [])]
+    found = [(score, needed), *((score[name], names) for name, names in PART_FIELDS.items() if score.get(name))]
+    for part, names in found:
+        if missing := [name for name in names if name not in part]:
+            raise UserError(f"{key} has no {missing[0]!r}")
+    if score["metric"] not in MEASURES:
+        raise UserError(f"{key} has the unknown metric {score['metric']!r}")
+    parts = (score, *(score.get(name) for name in ("in_language", "empty", *BESIDE)))
+    if "/" not in key or not all(math.isfinite(part["mean"]) for part in parts if part is not None):
+        raise UserError(f"{key} is no BENCHMARK/LANGUAGE with a score")
 
 
 def rows_identity(data: Mapping[str, Any]) -> Any:

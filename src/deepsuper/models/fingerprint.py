@@ -1,7 +1,5 @@
 """Which weights a model has, as a short hash: what was fitted to one model must not be used with another."""
 
-from __future__ import annotations
-
 import hashlib
 from typing import Any
 

@@ -53,7 +53,7 @@ def grids(comparison: Comparison) -> list[Grid]:
         written = tuple(c for c in table.columns if any(c in r.cells and r.cells[c].answers for r in table.rows))
         if written:
             found.append(_answers(table, written))
-    if comparison.transposed:
+    if comparison.config.transpose:
         found = [_transposed(grid) for grid in found]
     for table in comparison.tables:
         for baseline, group in groupby(table.differences(), key=lambda one: one[0].baseline):
@@ -178,7 +178,7 @@ def notes(comparison: Comparison, intervals: str | None = "Below") -> list[str]:
 
 def _about_tables(comparison: Comparison, intervals: str | None) -> Iterator[str]:
     among = " among a profile's runs" if len(comparison.baselines) > 1 else ""
-    column, line = ("row", "column") if comparison.transposed else ("column", "row")
+    column, line = ("row", "column") if comparison.config.transpose else ("column", "row")
     yield f"Best of a {column}{among}: bold (plain text: *), with all that show the same number."
     if any(cell.score.low is not None for table in comparison.tables for r in table.rows for cell in r.cells.values()):
         yield (
@@ -206,15 +206,16 @@ def _about_tests(comparison: Comparison) -> Iterator[str]:
     for _, column, found in tests:
         if column.benchmark not in columns[found.test]:
             columns[found.test].append(column.benchmark)
+    config = comparison.config
     how = {
         "McNemar": "McNemar's exact test",
-        "bootstrap": f"two-sided paired bootstrap of {comparison.resamples} resamples (seed {comparison.seed})",
+        "bootstrap": f"two-sided paired bootstrap of {config.resamples} resamples (seed {config.seed})",
     }
     told = "; ".join(f"{how[test]} for {', '.join(names)}" for test, names in columns.items() if names)
     several = len(comparison.baselines) > 1
     against = " and ".join(comparison.baselines) + (", each for the runs of its own profile" if several else "")
     yield f"Tests against {against}, items paired by id: {told}. Intervals: 95% paired bootstrap."
-    yield f"p corrected: for {len(tests)} tests, {CORRECTIONS[comparison.correction]}."
+    yield f"p corrected: for {len(tests)} tests, {CORRECTIONS[config.correction]}."
     baseline = "its baseline" if several else comparison.baselines[0]
     yield f"{DIFFERS}: differs from {baseline}, corrected p < 0.05."
 
@@ -226,8 +227,9 @@ def _warnings(comparison: Comparison) -> Iterator[str]:
     if few:
         yield f"Fewer than {FEW} items, so intervals are too narrow: {', '.join(few)}."
     tests = sum(found.test == "bootstrap" for _, _, found in comparison.differences())
-    if comparison.correction == "holm" and 2 * tests / (1 + comparison.resamples) > 0.05:
-        yield f"{comparison.resamples} resamples can find nothing among {tests} bootstrap tests: raise --resamples."
+    resamples = comparison.config.resamples
+    if comparison.config.correction == "holm" and 2 * tests / (1 + resamples) > 0.05:
+        yield f"{resamples} resamples can find nothing among {tests} bootstrap tests: raise --resamples."
     yield from _apart(comparison)
 
 

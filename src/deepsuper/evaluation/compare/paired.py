@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from deepsuper.config import Correction
+from deepsuper.config import CompareConfig, Correction
 from deepsuper.evaluation.measures import CELLS, Measure, Numbers, draw
 
 Test = Literal["McNemar", "bootstrap"]
@@ -31,9 +31,9 @@ class Difference:
         return self.p_corrected is not None and self.p_corrected < 0.05
 
 
-def difference(measure: Measure, run: Numbers, base: Numbers, test: Test, *, resamples: int, seed: int) -> Difference:
+def difference(measure: Measure, run: Numbers, base: Numbers, test: Test, config: CompareConfig) -> Difference:
     """The paired difference of a score. Shapes: (N, S), (N, S); row n is the same item in both."""
-    draws = drawn_differences(measure, run, base, resamples=resamples, seed=seed)
+    draws = drawn_differences(measure, run, base, resamples=config.resamples, seed=config.seed)
     low, high = np.quantile(draws, (0.025, 0.975))
     p = mcnemar(run[:, 0], base[:, 0]) if test == "McNemar" else bootstrap_p(draws, run, base)
     return Difference(measure.score(run) - measure.score(base), float(low), float(high), p, test)

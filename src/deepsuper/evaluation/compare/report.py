@@ -16,9 +16,9 @@ from rich.table import Table
 from rich.text import Text as Styled
 
 from deepsuper.common.files import write_text
+from deepsuper.common.pages import render_page
 from deepsuper.config import CompareConfig
 from deepsuper.evaluation.compare.grids import MISSING, Grid, GridCell, grids, notes
-from deepsuper.evaluation.compare.page import as_html
 from deepsuper.evaluation.compare.tables import Comparison, Score, ScoreCell, ScoreRow
 from deepsuper.evaluation.report import print_uncut
 
@@ -213,6 +213,11 @@ def _csv_rest(row: ScoreRow, cell: ScoreCell) -> list[Any]:
 
 def _number(value: float | None) -> str:
     return "" if value is None else f"{100 * value:.6f}"
+
+
+def as_html(comparison: Comparison) -> str:
+    """One page; `page.html` beside this file shows the grids and the notes."""
+    return render_page(Path(__file__).parent, "Comparison", grids=grids(comparison), notes=notes(comparison))
 
 
 FORMATS: dict[str, Callable[[Comparison], str]] = {

@@ -1,7 +1,6 @@
 """`deepsuper compare`: runs of `deepsuper eval` -> the paper's tables, with uncertainty and tests."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from deepsuper.common.errors import UserError
@@ -16,15 +15,7 @@ from deepsuper.evaluation.compare.tables import Comparison, build
 def run_compare(config: CompareConfig) -> Comparison:
     """The comparison, which is printed or written. Raises: UserError naming the option, or the file and line."""
     check_compare(config)
-    runs = find_runs(config.runs)
-    comparison = build(
-        groups_of(runs, config.baseline),
-        paper=config.paper,
-        correction=config.correction,
-        resamples=config.resamples,
-        seed=config.seed,
-    )
-    comparison = replace(comparison, transposed=config.transpose)
+    comparison = build(groups_of(find_runs(config.runs), config.baseline), config)
     if config.picture is not None and not any(comparison.differences()):
         baselines = " or ".join(comparison.baselines)
         raise UserError(f"picture {config.picture}: no run can be compared with {baselines}: nothing to draw")

@@ -1,6 +1,8 @@
-"""The runs to compare: folders that `deepsuper eval` wrote, with their names, scores and items."""
+"""The runs to compare: folders that `deepsuper eval` wrote, with their names, scores and items.
 
-import json
+Scores of runs whose items cannot be paired one by one are shown, but not compared: `obstacle` says why.
+"""
+
 import logging
 import math
 from collections import Counter
@@ -9,18 +11,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from deepsuper.common.errors import UserError
 from deepsuper.evaluation.items import AGAIN, items_file, read_item_lines
-from deepsuper.evaluation.measures import BESIDE, MEASURES, Item, Numbers, measures_of
-from deepsuper.evaluation.results import SCORE_FIELDS
+from deepsuper.evaluation.measures import MEASURES, Item, Numbers, measures_of
+from deepsuper.evaluation.results import read_results, rows_identity
 
 log = logging.getLogger("deepsuper")
 
 DEPTH = 3
 """How many levels below a given folder results.json may be."""
-
-PART_FIELDS = {"in_language": ("mean", "items"), "empty": ("mean",), "comet": ("mean", "model", "version")}
-"""What parts of a score have, if they are there."""
 
 
 @dataclass(frozen=True)
@@ -87,10 +88,13 @@ def _runs_of(given: str) -> Iterator[Run]:
     if not files:
         raise UserError(f"{folder}: holds no results.json, nor do its folders: give one that `deepsuper eval` wrote")
     for file in files:
-        model, profile, scores = _read_results(file)
-        own = Path(model).name
+        record = read_results(file, AGAIN)
+        if not record["scores"]:
+            raise UserError(f"{file}: holds no score: {AGAIN}")
+        own = Path(str(record["asked"]["model"]["name"])).name
         called = own if not name else name if len(files) == 1 else f"{name}/{own}"
-        yield Run(called, file.parent, given if len(files) == 1 else None, profile, scores)
+        profile = str(record["asked"]["profile"])
+        yield Run(called, file.parent, given if len(files) == 1 else None, profile, record["scores"])
 
 
 def _split(given: str) -> tuple[str, Path]:
@@ -104,36 +108,6 @@ def _split(given: str) -> tuple[str, Path]:
 
 def _files_below(folder: Path) -> list[Path]:
     return sorted(file for depth in range(1, DEPTH + 1) for file in folder.glob("*/" * depth + "results.json"))
-
-
-def _read_results(file: Path) -> tuple[str, str, Mapping[str, Mapping[str, Any]]]:
-    """The model, the profile and the scores. Raises: UserError naming the file if `deepsuper eval` did not write it."""
-    try:
-        record = json.loads(file.read_text(encoding="utf-8"))
-        asked, scores = record["asked"], record["scores"]
-        model, profile = str(asked["model"]["name"]), str(asked["profile"])
-        for key, score in scores.items():
-            _check_score(key, score)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        why = f"has no {error}" if isinstance(error, KeyError) else str(error)
-        raise UserError(f"{file}: not what `deepsuper eval` writes ({why}): {AGAIN}") from error
-    if not scores:
-        raise UserError(f"{file}: holds no score: {AGAIN}")
-    return model, profile, scores
-
-
-def _check_score(key: str, score: Mapping[str, Any]) -> None:
-    """Raises: UserError if a score lacks what `deepsuper eval` writes."""
-    needed = [*SCORE_FIELDS, *(["empty"] if "in_language" in score else [])]
-    found = [(score, needed), *((score[name], names) for name, names in PART_FIELDS.items() if score.get(name))]
-    for part, names in found:
-        if missing := [name for name in names if name not in part]:
-            raise UserError(f"has no {missing[0]!r}")
-    if score["metric"] not in MEASURES:
-        raise UserError(f"{key} has the unknown metric {score['metric']!r}")
-    parts = (score, *(score.get(name) for name in ("in_language", "empty", *BESIDE)))
-    if "/" not in key or not all(math.isfinite(part["mean"]) for part in parts if part is not None):
-        raise UserError(f"{key} is no BENCHMARK/LANGUAGE with a score")
 
 
 def read_items(run: Run, key: str) -> Items:
@@ -179,3 +153,39 @@ def _numbers(metric: str, items: Sequence[Item], file: Path) -> Numbers:
             except (KeyError, TypeError, ValueError) as error:
                 raise UserError(f"{file}:{n}: lacks what {metric} is made of ({error}): {AGAIN}") from error
         raise
+
+
+def obstacle(run: Run, other: Run, items: Items, others: Items, key: str) -> str | None:
+    """Why two runs' items cannot be paired, in words; None if they can."""
+    one, two = run.scores[key], other.scores[key]
+    settings = (
+        ("limit", one["limit"], two["limit"]),
+        ("profile", run.profile, other.profile),
+        ("data", rows_identity(one["data"]), rows_identity(two["data"])),
+        ("task version", one["task_version"], two["task_version"]),
+        ("task", one["asks"], two["asks"]),
+    )
+    for what, mine, its in settings:
+        if mine != its:
+            return f"{what} {mine}, but {its} in {other.name}"
+    if set(items.ids) != set(others.ids):
+        strange = sorted(map(str, set(items.ids) ^ set(others.ids)))[0]
+        return f"other items than {other.name} (such as id {strange!r}, in one of them only)"
+    for metric in items.numbers.keys() & others.numbers.keys():
+        mine, its = aligned(items, others, metric), others.numbers[metric]
+        if (np.isnan(mine) != np.isnan(its)).any():
+            return f"other items count for {metric} than in {other.name}"
+    return None
+
+
+def comet_obstacle(run: Run, other: Run, key: str) -> str | None:
+    """Why the COMET scores of two runs cannot be compared, in words: they are by different models. None if they can."""
+    parts = (each.scores[key]["comet"] for each in (run, other))
+    mine, its = (f"{part['model']} (unbabel-comet {part['version']})" for part in parts)
+    return None if mine == its else f"COMET by {mine}, but by {its} in {other.name}"
+
+
+def aligned(items: Items, others: Items, metric: str) -> Any:
+    """The items' numbers in the others' order."""
+    place = {one: n for n, one in enumerate(items.ids)}
+    return items.numbers[metric][[place[one] for one in others.ids]]

@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from deepsuper.config import Correction
+from deepsuper.config import CompareConfig, Correction
 from deepsuper.evaluation.compare.layout import Column, in_order, paper_rows
-from deepsuper.evaluation.compare.obstacles import aligned, comet_obstacle, obstacle
 from deepsuper.evaluation.compare.paired import Difference, corrected, difference
-from deepsuper.evaluation.compare.runs import Items, Run, read_items, score_of
+from deepsuper.evaluation.compare.runs import Items, Run, aligned, comet_obstacle, obstacle, read_items, score_of
 from deepsuper.evaluation.measures import MEASURES, measures_of
 
 
@@ -92,16 +91,13 @@ class ScoreTable:
 @dataclass(frozen=True)
 class Comparison:
     """What every format shows. `baselines`: more than one if each profile has its own. `limits`: which runs were scored
-    on their first items only, in words. `transposed`: whether a run is a column, and not a row as in the paper.
+    on their first items only, in words.
     """
 
     tables: tuple[ScoreTable, ...]
     baselines: tuple[str, ...]
-    correction: Correction
-    resamples: int
-    seed: int
     limits: tuple[str, ...]
-    transposed: bool = False
+    config: CompareConfig
 
     def differences(self) -> Iterator[tuple[ScoreRow, Column, Difference]]:
         """Every tested difference, table by table."""
@@ -114,32 +110,21 @@ def shown(score: float) -> str:
     return f"{100 * score:.2f}"
 
 
-def build(
-    groups: Sequence[tuple[Run, Sequence[Run]]],
-    *,
-    paper: str | None,
-    correction: Correction,
-    resamples: int,
-    seed: int,
-) -> Comparison:
-    """The comparison of each group of runs with its baseline; `paper`: the paper's table to show with them.
-
-    Raises: UserError naming file and line.
-    """
+def build(groups: Sequence[tuple[Run, Sequence[Run]]], config: CompareConfig) -> Comparison:
+    """The comparison of each group of runs with its baseline. Raises: UserError naming file and line."""
     runs = [run for _, group in groups for run in group]
     columns = in_order(column for run in runs for column in _columns_of(run))
-    rows = _with_corrected(
-        [row for base, group in groups for row in _rows(base, group, columns, resamples, seed)], correction
-    )
-    if paper is not None:
+    rows = [row for base, group in groups for row in _rows(base, group, columns, config)]
+    rows = _with_corrected(rows, config.correction)
+    if config.paper is not None:
         rows += [
             ScoreRow(f"{method} (reported)", True, {c: ScoreCell(Score(told[c])) for c in columns if c in told})
-            for method, told in paper_rows(paper).items()
+            for method, told in paper_rows(config.paper).items()
         ]
     grouped = groupby(columns, key=lambda column: column.table)
     tables = tuple(_table(title, tuple(group), rows) for title, group in grouped)
     limits = tuple(words for run in runs for words in _limits(run))
-    return Comparison(tables, tuple(base.name for base, _ in groups), correction, resamples, seed, limits)
+    return Comparison(tables, tuple(base.name for base, _ in groups), limits, config)
 
 
 def _limits(run: Run) -> Iterator[str]:
@@ -153,12 +138,12 @@ def _limits(run: Run) -> Iterator[str]:
             yield f"{run.name}: first {limit} items{of}"
 
 
-def _rows(base: Run, runs: Sequence[Run], columns: Sequence[Column], resamples: int, seed: int) -> Iterator[ScoreRow]:
+def _rows(base: Run, runs: Sequence[Run], columns: Sequence[Column], config: CompareConfig) -> Iterator[ScoreRow]:
     """The rows of the runs that are compared with one baseline."""
     cells: dict[str, dict[Column, ScoreCell]] = {run.name: {} for run in runs}
     for key, group in groupby(sorted(columns, key=lambda column: column.key), key=lambda column: column.key):
         having = [run for run in runs if key in run.scores]
-        for column, name, cell in _compare_key(key, list(group), having, base, resamples, seed) if having else ():
+        for column, name, cell in _compare_key(key, list(group), having, base, config) if having else ():
             cells[name][column] = cell
     for name, own in cells.items():
         yield ScoreRow(name, False, {c: own[c] for c in columns if c in own}, baseline=base.name)
@@ -171,7 +156,7 @@ def _columns_of(run: Run) -> Iterator[Column]:
 
 
 def _compare_key(
-    key: str, columns: Sequence[Column], having: Sequence[Run], base: Run, resamples: int, seed: int
+    key: str, columns: Sequence[Column], having: Sequence[Run], base: Run, config: CompareConfig
 ) -> Iterator[tuple[Column, str, ScoreCell]]:
     """The cells of one benchmark in one language. Its items are in memory only here."""
     items = {run.name: read_items(run, key) for run in having}
@@ -188,8 +173,7 @@ def _compare_key(
             cell = replace(_cell(run.scores[key], column.metric), apart=why)
             if tested and why is None and run is not base and column.metric in items[run.name].numbers:
                 one, other = _paired(items[run.name], items[base.name], column.metric)
-                measure = MEASURES[column.metric]
-                found = difference(measure, one, other, column.test, resamples=resamples, seed=seed)
+                found = difference(MEASURES[column.metric], one, other, column.test, config)
                 cell = replace(cell, difference=found)
             yield column, run.name, cell
 
