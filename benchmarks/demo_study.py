@@ -22,8 +22,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from deepsuper.common.intervals import mean_interval, paired_interval
 from deepsuper.config import DemoConfig, ObjectiveConfig, RunConfig
-from deepsuper.demo.dataset import load_rows
-from deepsuper.demo.run import ask, make_config
+from deepsuper.demo.run import ask, load_rows, make_config
 from deepsuper.training.run import train
 from study import VARIANTS, Record, make_parser, run_study
 

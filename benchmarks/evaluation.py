@@ -25,7 +25,7 @@ from deepsuper.common.files import write_json_lines
 from deepsuper.config import ModelConfig
 from deepsuper.evaluation.benchmarks import BENCHMARKS
 from deepsuper.evaluation.local import local_file, read_rows
-from deepsuper.evaluation.tasks import TASKS, write_task
+from deepsuper.evaluation.plan import TASKS, write_task
 from deepsuper.models.packaged import source_of
 
 PEER = (

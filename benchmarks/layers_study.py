@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from deepsuper.config import LayersConfig, ModelConfig
 from deepsuper.data.texts import Texts
-from deepsuper.demo.dataset import load_rows
+from deepsuper.demo.run import load_rows
 from deepsuper.inside.layers import LayersReport, select_layers
 from deepsuper.inside.layers.run import read_texts
 from workload import load_base

@@ -24,7 +24,7 @@ from deepsuper.config import ObjectiveConfig, RunConfig, SdrrlConfig
 from deepsuper.data.rows import Row
 from deepsuper.data.sdrrl.run import synthesise
 from deepsuper.data.templates import encode_rows
-from deepsuper.demo.dataset import load_rows
+from deepsuper.demo.run import load_rows
 from deepsuper.models.load import load_tokenizer
 from demo_study import configure, demo_parser, report, train_and_ask
 from study import FEATURE, LIGHT, LOGITS, Record, run_study

@@ -45,7 +45,7 @@ def objectives(model: torch.nn.Module) -> dict[str, Objective]:
 
 def demo_rows(count: int) -> list[Row]:
     """The first packaged XQuAD rows for training, Chinese."""
-    from deepsuper.demo.dataset import load_rows
+    from deepsuper.demo.run import load_rows
 
     return load_rows("zh", "train")[:count]
 

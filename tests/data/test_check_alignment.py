@@ -59,7 +59,7 @@ def test_a_row_that_holds_an_evaluation_text_is_named_with_the_item(tmp_path):
 
 @pytest.mark.slow
 def test_the_packaged_sets_are_known_without_any_folder():
-    from deepsuper.demo.dataset import load_rows
+    from deepsuper.demo.run import load_rows
 
     for language in ("zh", "vi", "ar"):
         rows = load_rows(language, "held_out")

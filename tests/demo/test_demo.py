@@ -9,9 +9,7 @@ import pytest
 from deepsuper.common.errors import UserError
 from deepsuper.config import DemoConfig
 from deepsuper.data.rows import Row, load_corpus
-from deepsuper.demo import run_demo
-from deepsuper.demo.dataset import data_config, load_rows
-from deepsuper.demo.run import OBJECTIVES, make_config
+from deepsuper.demo.run import OBJECTIVES, data_config, load_rows, make_config, run_demo
 from deepsuper.demo.scores import score
 from deepsuper.training.arguments import make_arguments
 from deepsuper.training.prepare import prepare

@@ -63,7 +63,7 @@ def score(checkpoint: str, rows: str, scores: str) -> None:
     from comet import load_from_checkpoint
 
     lines = json.loads(Path(rows).read_text(encoding="utf-8"))
-    found = load_from_checkpoint(checkpoint).predict(lines, batch_size=2, gpus=0, progress_bar=False)
+    found = load_from_checkpoint(checkpoint).predict(lines, batch_size=16, gpus=0, progress_bar=False)
     Path(scores).write_text(json.dumps(found["scores"]), encoding="utf-8")
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from deepsuper.config import EvalConfig
 from deepsuper.evaluation.comet import scores as comet
 from deepsuper.evaluation.comet.scores import comet_python, comet_scores, comet_version
 
@@ -147,30 +148,28 @@ def test_every_character_arrives_and_scores_keep_the_order(stand_in, checkpoint)
     rows = [*ROWS, {"src": "half \ud83d", "mt": "\udc08 other half", "ref": "\ud83d\udc08"}]
     whole = [*ROWS, {"src": "half \ufffd", "mt": "\ufffd other half", "ref": "\U0001f408"}]
     right = [float(sum(n * sum(map(ord, row[f])) for n, f in enumerate(("src", "mt", "ref"), 1))) for row in whole]
-    assert comet_scores(stand_in, checkpoint, rows, batch_size=2) == right
-    assert comet_scores(stand_in, checkpoint, rows[::-1], batch_size=2) == right[::-1]
+    assert comet_scores(stand_in, checkpoint, rows) == right
+    assert comet_scores(stand_in, checkpoint, rows[::-1]) == right[::-1]
 
 
 def test_the_worker_sees_nothing_of_our_environment(stand_in, checkpoint, monkeypatch):
     for name in ("VIRTUAL_ENV", "PYTHONHOME", "PYTHONSTARTUP"):
         monkeypatch.setenv(name, "/ours")
-    assert len(comet_scores(stand_in, checkpoint, ROWS, batch_size=2)) == len(ROWS)
+    assert len(comet_scores(stand_in, checkpoint, ROWS)) == len(ROWS)
 
 
-@pytest.mark.parametrize(
-    ("there", "asked", "used"), [("there", None, 1), ("absent", None, 0), ("there", 0, 0), ("absent", 1, 1)]
-)
-def test_a_gpu_is_used_where_there_is_one(stand_in, checkpoint, monkeypatch, there, asked, used):
+@pytest.mark.parametrize(("there", "used"), [("there", 1), ("absent", 0)])
+def test_a_gpu_is_used_where_there_is_one(stand_in, checkpoint, monkeypatch, there, used):
     monkeypatch.setenv("STAND_IN", "gpus")
     monkeypatch.setenv("STAND_IN_GPU", there)
-    assert comet_scores(stand_in, checkpoint, ROWS, batch_size=2, gpus=asked) == [used] * len(ROWS)
+    assert comet_scores(stand_in, checkpoint, ROWS) == [used] * len(ROWS)
 
 
 @pytest.mark.parametrize(
     ("does", "said"),
     [
-        ("raise", "RuntimeError: CUDA out of memory. Tried to allocate: if memory is short, use a smaller batch_size"),
-        ("killed", "if memory is short, use a smaller batch_size"),
+        ("raise", "RuntimeError: CUDA out of memory. Tried to allocate: if memory is short, run `deepsuper"),
+        ("killed", "if memory is short, run `deepsuper eval` again"),
         ("no tokenizer", "OSError: We cannot reach the hub to load xlm-roberta-large.: a checkpoint needs"),
         ("few", "gave 8 scores for 9 rows"),
         ("nan", "gave nan for row 0"),
@@ -179,7 +178,7 @@ def test_a_gpu_is_used_where_there_is_one(stand_in, checkpoint, monkeypatch, the
 def test_a_failing_worker_is_one_line_with_the_remedy(stand_in, checkpoint, monkeypatch, does, said):
     monkeypatch.setenv("STAND_IN", does)
     with pytest.raises(ValueError, match=re.escape(said)) as raised:
-        comet_scores(stand_in, checkpoint, ROWS, batch_size=2)
+        comet_scores(stand_in, checkpoint, ROWS)
     assert "\n" not in str(raised.value) and checkpoint in str(raised.value)
 
 
@@ -190,10 +189,10 @@ def test_a_python_that_cannot_run_the_worker_is_one_line(checkpoint, tmp_path):
         (f'exec {sys.executable} "$@"', "ModuleNotFoundError: No module named 'comet': `make comet`"),
     ):
         with pytest.raises(ValueError, match=re.escape(said)) as raised:
-            comet_scores(program(tmp_path / "broken", script), checkpoint, ROWS, batch_size=2)
+            comet_scores(program(tmp_path / "broken", script), checkpoint, ROWS)
         assert "\n" not in str(raised.value)
     with pytest.raises(ValueError, match="cannot start"):
-        comet_scores(tmp_path / "absent", checkpoint, ROWS, batch_size=2)
+        comet_scores(tmp_path / "absent", checkpoint, ROWS)
 
 
 def test_arguments_are_checked_before_anything_starts(checkpoint, tmp_path):
@@ -201,16 +200,14 @@ def test_arguments_are_checked_before_anything_starts(checkpoint, tmp_path):
     lone = tmp_path / "lone" / "model.ckpt"
     lone.touch()
     (tmp_path / "hparams.yaml").unlink()
-    for model, rows, options, said in (
-        (checkpoint, ROWS, {}, f"no such file '{tmp_path}/hparams.yaml'"),
-        ("absent.ckpt", ROWS, {}, "no such file 'absent.ckpt'"),
-        (comet.DEFAULT_MODEL, ROWS, {"batch_size": 0}, "batch_size"),
-        (comet.DEFAULT_MODEL, ROWS, {"gpus": 2}, "gpus"),
-        (comet.DEFAULT_MODEL, [*ROWS, {"src": "a", "mt": "b"}], {}, "row 9: 'ref' must be a text, got None"),
+    for model, rows, said in (
+        (checkpoint, ROWS, f"no such file '{tmp_path}/hparams.yaml'"),
+        ("absent.ckpt", ROWS, "no such file 'absent.ckpt'"),
+        (EvalConfig.comet_model, [*ROWS, {"src": "a", "mt": "b"}], "row 9: 'ref' must be a text, got None"),
     ):
         with pytest.raises(ValueError, match=re.escape(said)):
-            comet_scores("/nowhere/python", model, rows, **{"batch_size": 2, **options})
-    assert comet_scores("/nowhere/python", comet.DEFAULT_MODEL, [], batch_size=2) == []
+            comet_scores("/nowhere/python", model, rows)
+    assert comet_scores("/nowhere/python", EvalConfig.comet_model, []) == []
 
 
 @pytest.fixture(scope="module")
@@ -238,7 +235,7 @@ def test_scores_are_those_of_unbabel_comet(tiny_comet, tmp_path, monkeypatch, ca
     right = json.loads(answered.read_text(encoding="utf-8"))
     monkeypatch.chdir(tiny_comet.parent)
     capfd.readouterr()
-    assert comet_scores(PYTHON, "model.ckpt", ROWS, batch_size=2) == right
+    assert comet_scores(PYTHON, "model.ckpt", ROWS) == right
     assert capfd.readouterr() == ("", "")
     assert right[0] != right[1]
 
@@ -248,7 +245,7 @@ def test_scores_are_those_of_unbabel_comet(tiny_comet, tmp_path, monkeypatch, ca
 def test_half_a_surrogate_pair_scores_as_the_replacement_character(tiny_comet):
     # The tokenizer takes no lone surrogate: passed on as it is, it would end the run.
     rows = [{"src": "the cat", "mt": f"mèo {odd}", "ref": f"{odd} ngồi"} for odd in ("\ud83d", "\ufffd", "mèo")]
-    half, replaced, other = comet_scores(PYTHON, str(tiny_comet), rows, batch_size=3)
+    half, replaced, other = comet_scores(PYTHON, str(tiny_comet), rows)
     assert half == replaced != other
 
 
@@ -258,5 +255,5 @@ def test_a_model_that_cannot_be_fetched_is_one_line_with_the_remedy(monkeypatch,
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("HF_HOME", str(tmp_path))
     with pytest.raises(ValueError, match="or give a local checkpoint") as raised:
-        comet_scores(PYTHON, comet.DEFAULT_MODEL, ROWS, batch_size=2)
+        comet_scores(PYTHON, EvalConfig.comet_model, ROWS)
     assert "\n" not in str(raised.value) and "Error: " in str(raised.value)

@@ -186,11 +186,11 @@ def test_comet_is_added_to_each_translation_or_its_lack_is_said(monkeypatch, cap
 
     items = [{"source": "s", "prediction": f"p{n}", "gold": "g", "language": "zh", "in_language": True} for n in (1, 2)]
     monkeypatch.setattr(comet, "comet_python", lambda: (None, "no COMET: make comet"))
-    comet.add_comet(items, "a/model")
+    comet.Comet("a/model").add(items)
     assert "make comet" in caplog.text and summarise(items, BENCHMARKS["flores"])["comet"] is None
     monkeypatch.setattr(comet, "comet_python", lambda: (Path("python"), ""))
     monkeypatch.setattr(comet, "comet_scores", lambda *_, **__: [0.25, 0.75])
-    comet.add_comet(items, "a/model")
+    comet.Comet("a/model").add(items)
     assert [item["comet"] for item in items] == [0.25, 0.75]
     assert summarise(items, BENCHMARKS["flores"])["comet"]["mean"] == 0.5
 

@@ -75,7 +75,7 @@ def _demo_parser() -> ArgumentParser:
 
 
 def _demo(parsed: Namespace, line: list[str]) -> None:
-    from deepsuper.demo import run_demo
+    from deepsuper.demo.run import run_demo
 
     run_demo(DemoConfig(language=parsed.lang, **field_values(DemoConfig, parsed)))
 

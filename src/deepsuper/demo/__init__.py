@@ -2,7 +2,3 @@
 
 It stands on `training` and the rooms below; read `run.run_demo` first.
 """
-
-from deepsuper.demo.run import run_demo
-
-__all__ = ["run_demo"]

@@ -5,15 +5,15 @@ from pathlib import Path
 
 from rich.console import Console
 
-from deepsuper.config import ModelConfig, ObjectiveConfig, RunConfig, TrainingConfig
+from deepsuper.common.progress import progress_bar
+from deepsuper.config import DataConfig, ModelConfig, ObjectiveConfig, RunConfig, SourceConfig, TrainingConfig
 from deepsuper.config.demo import DemoConfig
-from deepsuper.data.rows import Row
-from deepsuper.demo.answers import answer
+from deepsuper.data.rows import Row, load_corpus
+from deepsuper.data.templates import Template
 from deepsuper.demo.check import check_demo
-from deepsuper.demo.dataset import data_config, load_rows
-from deepsuper.demo.pictures import draw
-from deepsuper.demo.report import show_answers, show_scores, write_scores
+from deepsuper.demo.report import draw, show_answers, show_scores, write_scores
 from deepsuper.demo.scores import ScoredAnswers, score
+from deepsuper.models.generation import Decoding, batches_by_length, write
 from deepsuper.models.load import load_model, load_tokenizer
 from deepsuper.models.precision import fast_bf16
 from deepsuper.training.run import train
@@ -21,6 +21,7 @@ from deepsuper.training.run_folder import RunFolder
 
 OBJECTIVES = {"TFT": ObjectiveConfig(method="tft"), "deep supervision": ObjectiveConfig(method="dft-feature")}
 """Deep supervision by equations 5 and 7: of the variants in docs/results.md the one that lost least against TFT."""
+LINE = Decoding(longest=32, stop="\n")
 
 
 def run_demo(config: DemoConfig) -> Path:
@@ -50,11 +51,36 @@ def run_demo(config: DemoConfig) -> Path:
     return folder
 
 
+def load_rows(language: str, part: str) -> list[Row]:
+    """The packaged rows of one part, "train" or "held_out". Raises: UserError for a language that is not packaged."""
+    sources = [SourceConfig(language=language, path=f"packaged:xquad.{language}.{part}")]
+    return load_corpus(sources, DataConfig(sources), kind="parallel").rows
+
+
 def ask(model: str, rows: Sequence[Row], language: str, *, title: str) -> ScoredAnswers:
-    """The answers of a model to the rows' questions, with their scores; in bf16 where that is fast."""
+    """The first line of a model's greedy answer to each question, with its scores; in bf16 where that is fast."""
     config = ModelConfig(name=model, dtype="bfloat16" if fast_bf16() else "float32")
-    answers = answer(load_model(config), load_tokenizer(config), rows, "plain", title=title)
+    loaded, tokenizer = load_model(config).eval(), load_tokenizer(config)
+    rendering = Template("plain", tokenizer)
+    prompts = [rendering.render(row.instruction, row.input) for row in rows]
+    answers = [""] * len(rows)
+    with progress_bar(title, len(rows)) as advance:
+        for chosen in batches_by_length(prompts, 32):
+            texts = write(loaded, tokenizer, [prompts[n] for n in chosen], LINE, special=rendering.add_special_tokens)
+            for n, written in zip(chosen, texts, strict=True):
+                answers[n] = written.text
+            advance(len(chosen))
     return score(answers, rows, language)
+
+
+def data_config(config: DemoConfig) -> DataConfig:
+    """The rows to train on, and those of the held-out loss: all of them, or a random choice of `config.questions`."""
+    language, share = config.language, 1.0
+    if config.questions is not None:
+        share = min(1.0, config.questions / len(load_rows(language, "held_out")))
+    train = SourceConfig(language=language, path=f"packaged:xquad.{language}.train")
+    held_out = SourceConfig(language=language, path=f"packaged:xquad.{language}.held_out", weight=share)
+    return DataConfig(train=[train], held_out=[held_out], template="plain")
 
 
 def make_config(config: DemoConfig, objective: ObjectiveConfig, folder: Path) -> RunConfig:

@@ -93,23 +93,10 @@ class Benchmark:
         """The variants that read a language's file; a benchmark of translations has none for English."""
         return [variant for variant in self.tasks if file_language(variant) == language]
 
-    def prompt_changes(self, profile: str, variant: str) -> dict[str, Any]:
-        """What a profile changes in the configuration of a variant's task."""
-        return self.corrections.get(variant, {}) if profile == "corrected" else {}
-
-    def as_hub(self, row: dict[str, Any]) -> dict[str, Any]:
-        """A local row, already checked, as the harness's task reads it."""
-        return {**self.to_hub(row), "id": row["id"]}
-
 
 def file_language(variant: str) -> str:
     """The language whose file holds a variant's rows: the one that is not English."""
     return next((part for part in variant.split("-") if part != "en"), "en")
-
-
-def answer_language(variant: str) -> str:
-    """The language that the answer is asked in."""
-    return variant.rpartition("-")[2]
 
 
 def _named(pattern: str, *languages: str) -> dict[str, str]:

@@ -31,7 +31,7 @@ def in_language(text: str, language: str) -> bool | None:
         return None
     if sum(script_of_character(c) in scripts for c in letters) * 2 < len(letters):
         return False
-    rivals = _written_in(scripts)
+    rivals = [code for code, other in LANGUAGES.items() if other.scripts == scripts]
     if len(rivals) == 1:
         return True
     unknown = None if scripts == LATIN else True
@@ -39,7 +39,3 @@ def in_language(text: str, language: str) -> bool | None:
         return language == "vi" if scripts == LATIN and VIETNAMESE.search(text) else unknown
     found, sure = identifier(frozenset(rivals)).classify(text)
     return bool(found == language) if sure >= SURE else unknown
-
-
-def _written_in(scripts: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(code for code, language in LANGUAGES.items() if language.scripts == scripts)

@@ -26,11 +26,6 @@ def task_manager() -> Any:
     return tasks.TaskManager(include_path=[root / folder for folder in folders], include_defaults=False)
 
 
-def task_file(task: str) -> Path:
-    """The file of one of the harness's own tasks."""
-    return Path(task_manager().task_index[task].yaml_path)
-
-
 def load_harness_model(model: ModelConfig, config: EvalConfig) -> Any:
     """A model as the harness runs it, by any of its backends. With `hf` it may also be a run folder, an adapter or a
     packaged model.

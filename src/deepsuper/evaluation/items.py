@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from deepsuper.common.errors import UserError
-from deepsuper.evaluation.benchmarks import Benchmark, answer_language
+from deepsuper.evaluation.benchmarks import Benchmark
 from deepsuper.evaluation.fidelity import in_language
 from deepsuper.evaluation.measures import MEASURES, unanswerable
 
@@ -21,17 +21,13 @@ AGAIN = "run `deepsuper eval` again"
 def as_item(sample: dict[str, Any], benchmark: Benchmark, variant: str, profile: str) -> dict[str, Any]:
     """What is kept of a sample of the harness: enough to compute every score again without the model."""
     doc = sample["doc"]
-    name = doc.get("id")
-    item = {
-        "id": sample["doc_id"] if name is None else name,
-        "prompt": sample["arguments"][0][0],
-        "gold": sample["target"],
-    }
+    name = sample["doc_id"] if doc.get("id") is None else doc["id"]
+    item = {"id": name, "prompt": sample["arguments"][0][0], "gold": sample["target"]}
     if not benchmark.generates:
         item["choices"] = [argument[1] for argument in sample["arguments"]]
         item["logprobs"] = [float(response[0]) for response in sample["filtered_resps"]]
         return {**item, "acc": float(sample["acc"])}
-    said, language = sample["filtered_resps"][0], answer_language(variant)
+    said, language = sample["filtered_resps"][0], variant.rpartition("-")[2]
     item |= {"prediction": said, "language": language, "in_language": in_language(said, language)}
     if benchmark.translates:
         return {**item, "source": doc["english" if language != "en" else "text"]}
@@ -52,12 +48,8 @@ def summarise(items: Sequence[dict[str, Any]], benchmark: Benchmark) -> dict[str
         in_language["items"] = sum(item["in_language"] is not None for item in items)
     if (answerable := intervals.get("answerable_f1")) is not None:
         answerable["items"] = sum(not unanswerable(item) for item in items)
-    return {
-        "items": len(items),
-        "metric": main,
-        **(intervals[main] or {}),
-        **{name: intervals[name] for name in others},
-    }
+    named = {name: intervals[name] for name in others}
+    return {"items": len(items), "metric": main, **(intervals[main] or {}), **named}
 
 
 def measured(name: str, items: Sequence[dict[str, Any]]) -> dict[str, Any] | None:

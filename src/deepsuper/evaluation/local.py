@@ -37,7 +37,7 @@ def layout() -> str:
 def read_rows(path: Path, benchmark: Benchmark, language: str) -> list[dict[str, Any]]:
     """The rows of a local file as the harness reads them, with ids. Raises: UserError naming file, line and remedy."""
     rows = checked_rows(benchmark, file_records(path, refuse), language, str(path), named=True)
-    return [benchmark.as_hub(row) for row in rows]
+    return [{**benchmark.to_hub(row), "id": row["id"]} for row in rows]
 
 
 def fetch_rows(benchmark: Benchmark, language: str) -> list[dict[str, Any]]:

@@ -14,13 +14,14 @@ from deepsuper.common.errors import UserError, first_line
 from deepsuper.common.files import json_line, sha256, write_text
 from deepsuper.config import EvalConfig
 from deepsuper.evaluation.benchmarks import BENCHMARKS, Benchmark
-from deepsuper.evaluation.harness import load_task
+from deepsuper.evaluation.harness import load_task, task_manager
 from deepsuper.evaluation.local import fetch_rows, local_file, read_rows
 from deepsuper.evaluation.scorers import SCORING
-from deepsuper.evaluation.tasks import write_task
 
 log = logging.getLogger("deepsuper")
 
+TASKS = ".tasks"
+"""The folder in `output_dir` for what the harness reads. Several evaluations may share it."""
 ASKS = (
     "output_type", "description", "doc_to_text", "doc_to_target", "doc_to_choice", "gen_prefix", "target_delimiter",
     "fewshot_delimiter", "num_fewshot", "process_docs", "generation_kwargs", "repeats", "filter_list",
@@ -123,6 +124,30 @@ def _planned(config: EvalConfig, benchmark: Benchmark, language: str, work: Path
         origin = data if rows is not None else data | {"sha256": _rows_hash(docs)}
         planned.append(VariantPlan(benchmark, variant, tasks, origin, len(docs)))
     return planned
+
+
+def write_task(path: Path, benchmark: Benchmark, variant: str, profile: str, rows: Path | None) -> str:
+    """The task of a benchmark's variant in a profile: the name of a task of the harness, or the file written here.
+
+    `rows`: the file that the task reads; None: the hub's rows.
+    """
+    name = benchmark.tasks[variant]
+    changes = benchmark.corrections.get(variant, {}) if profile == "corrected" else {}
+    if rows is None and not changes:
+        return name
+    config = benchmark.own.get(name) or {"include": str(task_manager().task_index[name].yaml_path), "task": name}
+    if rows is not None:
+        config = config | {
+            "dataset_path": "json",
+            "dataset_name": None,
+            "dataset_kwargs": {"data_files": {"test": str(rows)}},
+            "test_split": "test",
+            **dict.fromkeys(("training_split", "validation_split", "fewshot_split")),
+        }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # A JSON text is YAML too, and keeps every character.
+    write_text(path, json.dumps({**config, **changes}, ensure_ascii=False, indent=1) + "\n")
+    return str(path)
 
 
 def _rows_hash(docs: Iterable[Mapping[str, Any]]) -> str:

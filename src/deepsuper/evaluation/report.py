@@ -1,6 +1,6 @@
 """The scores of an evaluation as a table for the terminal."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from rich.console import Console
@@ -36,7 +36,8 @@ def _width(console: Console, table: Table) -> int:
 
 
 def _table(results: Mapping[str, Mapping[str, Any]]) -> Table:
-    rows = dict.fromkeys(row for scores in results.values() for row in _rows(scores))
+    every = [pair for scores in results.values() for pair in scores.items()]
+    rows = dict.fromkeys((key, measure) for key, score in every for measure in measures_of(score))
     table = Table(title="score in percent (95%)", title_justify="left")
     for name in ("benchmark", "score", *results):
         table.add_column(Text(name), no_wrap=True)
@@ -44,12 +45,6 @@ def _table(results: Mapping[str, Mapping[str, Any]]) -> Table:
         cells = (_cell(scores.get(key), measure) for scores in results.values())
         table.add_row(key, title_of(key.partition("/")[0], measure), *cells)
     return table
-
-
-def _rows(scores: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Key (benchmark/variant) and measure of each number."""
-    for key, score in scores.items():
-        yield from ((key, measure) for measure in measures_of(score))
 
 
 def _cell(score: Mapping[str, Any] | None, measure: str) -> str:

@@ -23,10 +23,9 @@ from deepsuper.evaluation.check import check_eval, folder_name
 from deepsuper.evaluation.comet.scores import Comet
 from deepsuper.evaluation.harness import load_harness_model, run_task, scored_by
 from deepsuper.evaluation.items import as_item, items_file, measured, read_item_lines, summarise
-from deepsuper.evaluation.plan import VariantPlan, plan
+from deepsuper.evaluation.plan import TASKS, VariantPlan, plan
 from deepsuper.evaluation.report import print_table
 from deepsuper.evaluation.results import Results, identity, rows_identity
-from deepsuper.evaluation.tasks import TASKS
 from deepsuper.models.adapters import base_of
 from deepsuper.models.load import commit_of, inside_run, load_config
 from deepsuper.models.packaged import source_of

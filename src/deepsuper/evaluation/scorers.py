@@ -43,10 +43,6 @@ class Rules:
         return " ".join(word for word in self.split(kept) if word.strip()).split()
 
 
-def _by_character(text: str) -> list[str]:
-    return list(text)
-
-
 def _chinese(text: str) -> list[str]:
     """Each Chinese character is a word; all other text is split at spaces."""
     return _HAN.sub(lambda match: f" {match[0]} ", text).split()
@@ -71,7 +67,7 @@ def mlqa_rules(language: str) -> Rules:
 
 def mkqa_rules(language: str) -> Rules:
     """MKQA's; its `zh_cn` is `zh` here."""
-    split = _by_character if language == "zh" else str.split
+    split = list if language == "zh" else str.split
     return Rules(frozenset(string.punctuation), ARTICLES.get(language), split)
 
 

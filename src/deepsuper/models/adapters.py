@@ -22,7 +22,8 @@ def check_lora(modules: Iterable[str], model: nn.Module) -> None:
     head = model.get_output_embeddings().weight  # type: ignore[operator]
     known = {name for name, weight in weights.items() if weight is not None and weight is not head}
     for wanted in modules:
-        named = {name for name, weight in weights.items() if weight is not None and _ends_in(name, wanted)}
+        # As peft matches names: `wanted` is the whole name of a module, or its last parts.
+        named = {n for n, weight in weights.items() if weight is not None and f".{n}".endswith(f".{wanted}")}
         if named and named <= known:
             continue
         usable = ", ".join(sorted({name.rpartition(".")[2] for name in known if "norm" not in name}))
@@ -30,11 +31,6 @@ def check_lora(modules: Iterable[str], model: nn.Module) -> None:
         raise UserError(
             f"lora.target_modules: need modules of the model ({usable}), got {wanted!r}{read if named else ''}"
         )
-
-
-def _ends_in(name: str, wanted: str) -> bool:
-    """Whether `wanted` is the whole name of the module or its last parts, which is how peft matches names."""
-    return f".{name}".endswith(f".{wanted}")
 
 
 def add_lora(model: Any, config: LoraConfig, revision: str | None = None) -> Any:

@@ -4,8 +4,7 @@ import json
 from pathlib import Path
 
 from deepsuper.config import ModelConfig
-from deepsuper.models.hub import cached_config
-from deepsuper.models.packaged import PACKAGED, check_installed
+from deepsuper.models.packaged import PACKAGED, cached_config, check_installed
 
 UNUSUAL = ("is_encoder_decoder", "decoder", "generator", "text_encoder")
 """Keys of configurations whose decoder only transformers can find."""

@@ -15,8 +15,7 @@ from deepsuper.common.files import replacing
 from deepsuper.common.nearest import did_you_mean
 from deepsuper.config import ModelConfig
 from deepsuper.models.adapters import base_of
-from deepsuper.models.hub import cached_config
-from deepsuper.models.packaged import PACKAGED, source_of
+from deepsuper.models.packaged import PACKAGED, cached_config, source_of
 
 
 def load_config(config: ModelConfig) -> Any:

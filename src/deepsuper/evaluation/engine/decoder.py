@@ -89,13 +89,9 @@ class Decoder(HFLM):  # type: ignore[misc]
                 f"the model reads {self.max_length} tokens at most, and an answer may have {asked.max_tokens}: leave "
                 f"out the benchmarks whose answers are generated ({', '.join(generated)})"
             )
-        waiting = [PendingAnswer(n, self._encode(request.args[0])[-room:]) for n, request in enumerate(requests)]
+        read = (self.tok_batch_encode([request.args[0]])[0] for request in requests)
+        waiting = [PendingAnswer(n, ids[0].tolist()[-room:]) for n, ids in enumerate(read)]
         for answer in decode(self.model, self.tokenizer, waiting, asked, self.batch_size):
             text = postprocess_generated_text(self.tok_decode(asked.cut(answer.said)), asked.stops, None)
             self.cache_hook.add_partial("generate_until", requests[answer.place].args, text)
             yield answer.place, text
-
-    def _encode(self, context: str) -> list[int]:
-        ids, _ = self.tok_batch_encode([context])
-        tokens: list[int] = ids[0].tolist()
-        return tokens
