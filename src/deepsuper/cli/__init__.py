@@ -39,10 +39,7 @@ COMMANDS: dict[str, Command] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs one command. A user's mistake ends in one line and exit status 2, an interrupt in 130.
-
-    Every other exception is a bug: it keeps its traceback and ends with exit status 1.
-    """
+    """Runs one command. A user's mistake ends in one line and status 2, an interrupt in 130, a bug in a traceback."""
     # Large pages make the gradient of a big vocabulary cheaper; torch reads this when it first allocates.
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
@@ -89,10 +86,7 @@ def _parse(given: Sequence[str]) -> Namespace:
 
 
 def _with_config(given: list[str]) -> list[str]:
-    """`train RECIPE.yaml ...` as `train --config RECIPE.yaml ...`, for all commands that read a recipe.
-
-    Dashes in the names of options become underscores: `--data-dir` is `--data_dir`.
-    """
+    """The line with `--config` before a recipe that is the first argument, and underscores in the names of options."""
     line = [OPTION.sub(lambda found: "--" + found[0][2:].replace("-", "_"), word) for word in given]
     path = list(path_of(line, COMMANDS))
     rest = line[len(path) :]

@@ -8,11 +8,7 @@ from jsonargparse import ArgumentParser, Namespace
 
 @dataclass(frozen=True)
 class Command:
-    """One command of the command line.
-
-    `help` is its line in the list of commands. `run` gets its values and the whole command line. `recipe`: its first
-    argument may be the YAML file of `--config`.
-    """
+    """One command: `help` is its line in the list; `recipe`: its first argument may be the YAML file of `--config`."""
 
     help: str
     parser: Callable[[], ArgumentParser]
@@ -27,8 +23,7 @@ Commands = Mapping[str, Command]
 def add_commands(parser: ArgumentParser, commands: Commands, asked: Sequence[str] | None = None) -> None:
     """Adds the commands, and the commands of each, to a parser.
 
-    `asked`: the names of the one command that is run, such as data, check. Only it gets its options, since making the
-    options of all commands takes most of the time of a start. Without it every command gets them.
+    `asked`: the command that is run, such as data, check; None: all. Making the options of all takes most of a start.
     """
     group = parser.add_subcommands(dest="command", required=True)
     for name, command in commands.items():

@@ -19,10 +19,7 @@ NAMES = {"int": "a whole number", "float": "a number", "bool": "true or false", 
 
 
 def explain(message: str, options: Iterable[str] = ()) -> str:
-    """An error of the parser as `option: need ..., got ...`, or the error itself on one line where it is not known.
-
-    `options`: the names of the command's options, to find the one that was meant.
-    """
+    """An error of the parser as `option: need ..., got ...`, or as it is. `options`: the names that may be meant."""
     if choice := CHOICE.fullmatch(message):
         name, got, choices = choice[1].lstrip("-"), choice[2], choice[3].replace("'", "")
         return f"{name}: need one of {choices}, got {got}{did_you_mean(got, choices.split(', '))}"

@@ -5,19 +5,13 @@ from pathlib import Path
 
 
 class UserError(ValueError):
-    """A mistake of the user: the message names the option, or file and line, the value and the remedy.
-
-    The command line ends with `exit_status`. Any other exception is a bug and keeps its traceback.
-    """
+    """A mistake of the user: the message names the option, or file and line, the value and the remedy."""
 
     exit_status = 2
 
 
 class BadRow(UserError):
-    """What is wrong with one line or row of a file. `kind` is the part of the message that such rows are counted by.
-
-    The message is `kind`, then `rest`: the value where it differs from row to row, and the remedy.
-    """
+    """What is wrong with a line or row: `kind`, by which such rows are counted, then `rest` (the value, the remedy)."""
 
     def __init__(self, kind: str, rest: str = "") -> None:
         super().__init__(kind + rest)

@@ -42,8 +42,7 @@ def figure(path: Path, **options: Any) -> Iterator[Any]:
 def inline_svg(draw: Callable[[Any], None], label: str, width: int, height: int) -> Markup:
     """What `draw` draws on a matplotlib figure, as an SVG element to stand in a page; its size is in pixels.
 
-    `label` says to a screen reader what it shows. Text stays text. The same drawing is the same SVG: no date, no
-    random name.
+    `label` says to a screen reader what it shows. The same drawing is the same SVG: no date, no random name.
     """
     from matplotlib import rc_context
     from matplotlib.figure import Figure
@@ -65,10 +64,7 @@ def inline_svg(draw: Callable[[Any], None], label: str, width: int, height: int)
 
 
 def _without_style(element: ElementTree.Element) -> None:
-    """Turns the style attribute, which a page's policy forbids, into attributes of SVG, and takes the namespaces away.
-
-    The font is the page's own. Groups lose their ids, which are the same in every figure.
-    """
+    """Makes attributes of the style, which a page's policy forbids; takes away namespaces, fonts and groups' ids."""
     style = [part.partition(":") for part in element.attrib.pop("style", "").split(";")]
     found = {_local(name): value for name, value in element.attrib.items()}
     found |= {name.strip(): value.strip() for name, _, value in style if name.strip()}

@@ -18,10 +18,7 @@ def aside_of(path: Path) -> Path:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path to write to. It is renamed to `path` at the end, so that readers see the old or the new file.
-
-    If writing fails, `path` does not change and the temporary file stays.
-    """
+    """A temporary path to write to, renamed to `path` at the end: readers see the old or the new file, never half."""
     aside = aside_of(path)
     yield aside
     os.replace(aside, path)
@@ -29,10 +26,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def alone_in(folder: Path, option: str, *, wait: bool = False) -> Iterator[None]:
-    """Locks a folder against other processes; makes the folder if it is missing. The lock ends with this process.
-
-    `wait`: wait until another process has released it. Raises: UserError naming `option` where another one holds it.
-    """
+    """Locks a folder against other processes. Raises: UserError naming `option` if one holds it and `wait` is false."""
     from filelock import FileLock, Timeout  # not above: it would be a tenth of every command's start
 
     folder.mkdir(parents=True, exist_ok=True)

@@ -34,10 +34,7 @@ def mean_interval(values: Sequence[float], *, resamples: int = 2000, seed: int =
 
 
 def share_interval(values: Sequence[bool]) -> Interval:
-    """The share of true values with Wilson's score interval. Raises: UserError for no values.
-
-    Unlike a bootstrap interval, it has a width even if all values are equal.
-    """
+    """The share of true values with Wilson's interval, wide even if all are equal. Raises: UserError for no values."""
     if len(values) == 0:
         raise UserError("need at least one value for a share")
     count, share = len(values), sum(values) / len(values)

@@ -119,10 +119,7 @@ def is_code(text: str) -> bool:
 
 @lru_cache(maxsize=16)
 def identifier(languages: frozenset[str]) -> Any:
-    """A language identifier that chooses among these alone, those of them that it knows.
-
-    It is our own: what py3langid keeps for all is anybody's to change.
-    """
+    """A language identifier that chooses among these alone. It is our own: py3langid's is anybody's to change."""
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
     made = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
@@ -131,9 +128,7 @@ def identifier(languages: frozenset[str]) -> Any:
 
 
 def meant_code(text: str) -> str | None:
-    """The code of the language that a text names: by its name, by another of its codes in any case, or by a similar
-    name; None where it names no language of the table.
-    """
+    """The code of the language that a text names, by a name, a similar name or another code, in any case; else None."""
     wanted = text.strip().casefold()
     named = {language.name.casefold(): code for code, language in LANGUAGES.items()}
     for candidates in (named, {other.casefold(): code for code in LANGUAGES for other in codes_of(code)}):

@@ -103,10 +103,7 @@ def decode(data: bytes, remedy: str = "save the file as UTF-8") -> str:
 
 
 def file_records(path: Path, bad: Bad) -> Iterator[Placed]:
-    """The place and the object of each line of JSON. `bad` is called with the place, problem and text of other lines.
-
-    Blank lines are skipped.
-    """
+    """Place and object of each line of JSON that is not blank. `bad` gets place, problem and text of other lines."""
     return json_records(path, numbered_lines(path, bad), bad)
 
 
@@ -132,8 +129,7 @@ def json_records(path: Path | str, lines: Iterable[tuple[int, bytes]], bad: Bad)
 def read_object(text: str) -> dict[str, Any]:
     """The JSON object in `text`. Raises: BadRow with the problem and the remedy.
 
-    NaN, Infinity and duplicate names in an object are refused too: programs read them differently, and one of two
-    values would be lost without a message.
+    NaN, Infinity and duplicate names are refused too: programs read them differently, and a value would be lost.
     """
     try:
         record = _DECODER.decode(text)

@@ -5,9 +5,7 @@ from difflib import get_close_matches
 
 
 def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
-    """The known name most like `name`, upper and lower case alike; None where none is similar enough (difflib's
-    ratio, 0 to 1).
-    """
+    """The known name most like `name`, in any case; None where difflib's ratio (0 to 1) is below `cutoff` for all."""
     folded = {one.casefold(): one for one in known}
     close = get_close_matches(name.strip().casefold(), folded, n=1, cutoff=cutoff)
     return folded[close[0]] if close else None

@@ -58,10 +58,7 @@ def check_not_read(option: str, written: Iterable[Path], read: Iterable[Path]) -
 
 
 def check_own(option: str, files: Sequence[Path], manifest: Path, mark: str, maker: str) -> None:
-    """Raises: UserError where one of `files` exists, and `manifest` was not written by `maker`.
-
-    A manifest of `maker` has a field `mark`.
-    """
+    """Raises: UserError where one of `files` exists, and `manifest` has no `mark`: `maker` did not write it."""
     there = next((path for path in (*files, manifest) if os.path.lexists(path)), None)
     if there is not None and not _holds(manifest, mark):
         raise _not_own(option, there, maker)

@@ -19,9 +19,8 @@ READ = 1500
 def render_page(folder: Path, title: str, **values: Any) -> str:
     """The HTML of `page.html` in `folder`, which fills the blocks of `frame.html`; every value is escaped.
 
-    The style is `frame.css` and the folder's `page.css`; the script is its `page.js`, if there is one. The content
-    security policy allows these two by their hashes and nothing else. A lone surrogate, which no file can hold,
-    becomes a question mark.
+    The style is `frame.css` and the folder's `page.css`, the script its `page.js`: the content security policy allows
+    nothing else, by their hashes. A lone surrogate, which no file can hold, becomes a question mark.
     """
     style = _read(TEMPLATES / "frame.css") + _read(folder / "page.css")
     script = _read(folder / "page.js") if (folder / "page.js").is_file() else ""

@@ -25,10 +25,7 @@ LINE = Decoding(longest=32, stop="\n")
 
 
 def run_demo(config: DemoConfig) -> Path:
-    """Trains both models, compares them with the untouched one, and returns the run folder.
-
-    Raises: UserError naming the option at fault, or the package of a model that is not installed.
-    """
+    """The run folder with both models, compared with the untouched one. Raises: UserError naming a bad option."""
     check_demo(config)
     console, folder, language = Console(), config.folder, config.language
     questions = load_rows(language, "held_out")[: config.questions]

@@ -1,6 +1,4 @@
-"""Whether an answer is in the language that was asked for: by its script, and among languages of one script by a
-language identifier.
-"""
+"""Whether an answer is in the asked language: by its script, and then by a language identifier."""
 
 import re
 import unicodedata
@@ -18,11 +16,10 @@ VIETNAMESE = re.compile("[ăđơưạ-ỹ]", re.IGNORECASE)
 
 
 def in_language(text: str, language: str) -> bool | None:
-    """Whether an answer is in `language`; None where that is unknown: the answer has no letters (numbers, dates), or
-    is short and in Latin letters, or the identifier is unsure.
+    """Whether an answer is in `language`: at least half of its letters are of that script, and a language identifier
+    chooses the language among those of `LANGUAGES` with that script.
 
-    At least half of the letters must be of the language's script. Among the languages of `LANGUAGES` with that script,
-    a language identifier chooses.
+    None where that is unknown: no letters (numbers, dates), short and in Latin letters, or the identifier is unsure.
     """
     text = unicodedata.normalize("NFC", text)
     letters = [c for c in text if unicodedata.category(c)[0] == "L"]

@@ -27,9 +27,7 @@ def task_manager() -> Any:
 
 
 def load_harness_model(model: ModelConfig, config: EvalConfig) -> Any:
-    """A model as the harness runs it, by any of its backends. With `hf` it may also be a run folder, an adapter or a
-    packaged model.
-    """
+    """A model as the harness runs it, by any backend. With `hf` also a run folder, an adapter or a packaged model."""
     if config.backend == "hf":
         from deepsuper.evaluation.engine.choose import engine_class
 
@@ -70,10 +68,7 @@ def load_task(task: str) -> Any:
 
 
 def run_task(model: Any, task: Any, limit: int | None, answers: Path) -> tuple[list[dict[str, Any]], Any]:
-    """The samples of one task in the order of its rows, and the task's version.
-
-    Every answer is written at once to the database `answers`, and never computed again.
-    """
+    """The samples of a task in the order of its rows, and its version. `answers`: the database of earlier answers."""
     from lm_eval.api.model import CachingLM
     from lm_eval.evaluator import evaluate
 

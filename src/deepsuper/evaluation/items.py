@@ -38,10 +38,7 @@ def as_item(sample: dict[str, Any], benchmark: Benchmark, variant: str, profile:
 
 
 def summarise(items: Sequence[dict[str, Any]], benchmark: Benchmark) -> dict[str, Any]:
-    """The score with its interval and standard error, and the other measures, None where no item counts.
-
-    `in_language` and `answerable_f1` have the number of items that count for them.
-    """
+    """The score with its interval, and the other measures: None where no item counts, some with how many count."""
     intervals = {name: measured(name, items) for name in (benchmark.metric, *benchmark.also)}
     main, *others = intervals
     if (in_language := intervals.get("in_language")) is not None:
@@ -53,9 +50,7 @@ def summarise(items: Sequence[dict[str, Any]], benchmark: Benchmark) -> dict[str
 
 
 def measured(name: str, items: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
-    """A measure of the items with its interval; None where no item counts, or, with a warning, where it cannot be
-    computed.
-    """
+    """A measure of the items with its interval; None where no item counts or, with a warning, it cannot be computed."""
     try:
         interval = MEASURES[name].interval(items)
     except OSError as error:  # sacrebleu downloads the tokenizer of spBLEU

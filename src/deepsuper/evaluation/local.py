@@ -41,10 +41,7 @@ def read_rows(path: Path, benchmark: Benchmark, language: str) -> list[dict[str,
 
 
 def fetch_rows(benchmark: Benchmark, language: str) -> list[dict[str, Any]]:
-    """The rows of a benchmark that is not on the hub, from its official download, which is cached.
-
-    Raises: UserError where it cannot be fetched.
-    """
+    """The rows of a benchmark from its official download, cached. Raises: UserError where it cannot be fetched."""
     import torch.hub
 
     path = cache_folder() / "benchmarks" / benchmark.source.rpartition("/")[2]

@@ -1,8 +1,5 @@
-"""From items to a score. A measure gives numbers for each item and a function from numbers to a score, so that every
-score can be bootstrapped.
-
-A mean has one number for each item. BLEU and chrF++ have counts, which are summed first. MKQA's official F1 depends on
-the order of the items. All scores are in [0, 1].
+"""From items to a score in [0, 1]: a measure gives numbers for each item and a function from numbers to a score, so
+that every score can be bootstrapped. A mean has one number for each item; BLEU and chrF++ have counts to sum.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -1,7 +1,6 @@
 """The tasks that lm-evaluation-harness lacks: MKQA, and FLORES-200 between English and Chinese, Vietnamese, Arabic.
 
-Zero-shot, greedy, up to the end of the line, as the harness asks XQuAD and its other FLORES pairs. The scores are
-computed from the items, so the harness computes none.
+Zero-shot, greedy, up to the end of the line, as the harness asks XQuAD. The scores are computed from the items.
 """
 
 from typing import Any

@@ -32,9 +32,7 @@ ASKS = (
 
 @dataclass(frozen=True)
 class VariantPlan:
-    """One variant of a benchmark. `tasks`: profile -> the harness's task; `data`: the origin of the rows; `rows`: their
-    number.
-    """
+    """A variant of a benchmark. `tasks`: profile -> the harness's task; `data`: the rows' origin; `rows`: how many."""
 
     benchmark: Benchmark
     variant: str
@@ -68,9 +66,8 @@ def how_asked(task: Any) -> str:
 def plan(config: EvalConfig, work: Path) -> list[VariantPlan]:
     """What will run: every local row is checked and every task loaded.
 
-    A benchmark that has no file in `data_dir`, or cannot be fetched, is left out, with one warning for all. Without
-    `data_dir` the rows come from the hub, or from where the benchmark is published. Raises: UserError with `strict`,
-    where nothing is left to run, or for a bad row.
+    A benchmark that has no file in `data_dir`, or cannot be fetched, is left out, with one warning for all. Raises:
+    UserError with `strict`, where nothing is left to run, or for a bad row.
     """
     planned: list[VariantPlan] = []
     absent: list[str] = []
@@ -127,10 +124,7 @@ def _planned(config: EvalConfig, benchmark: Benchmark, language: str, work: Path
 
 
 def write_task(path: Path, benchmark: Benchmark, variant: str, profile: str, rows: Path | None) -> str:
-    """The task of a benchmark's variant in a profile: the name of a task of the harness, or the file written here.
-
-    `rows`: the file that the task reads; None: the hub's rows.
-    """
+    """The name of a variant's task in the harness, or its file, written here. `rows`: its rows; None: the hub's."""
     name = benchmark.tasks[variant]
     changes = benchmark.corrections.get(variant, {}) if profile == "corrected" else {}
     if rows is None and not changes:
@@ -159,9 +153,7 @@ def _rows_hash(docs: Iterable[Mapping[str, Any]]) -> str:
 
 
 def _gather(config: EvalConfig, benchmark: Benchmark, language: str, path: Path) -> tuple[dict[str, str], Path | None]:
-    """The origin of the rows of a benchmark in a language, and the file with them that the harness reads; None where
-    the harness fetches them itself. Raises: Absent.
-    """
+    """The origin of a benchmark's rows, and the file of them; None where the harness fetches them. Raises: Absent."""
     if config.data_dir is not None:
         file = local_file(Path(config.data_dir), benchmark.name, language)
         if file is None:

@@ -12,10 +12,7 @@ from deepsuper.evaluation.measures import measures_of, title_of
 
 
 def print_table(console: Console, results: Mapping[str, Mapping[str, Any]]) -> None:
-    """Rows: benchmarks, languages and measures; columns: `results`, the scores of each model by its name.
-
-    Where the console is too narrow for all models, each gets its own table. Nothing is ever cut.
-    """
+    """A column for each model of `results`; a table for each where the console is too narrow. Nothing is ever cut."""
     tables = [_table(results)]
     if _width(console, tables[0]) > console.width:
         tables = [_table({name: scores}) for name, scores in results.items()]

@@ -1,3 +1,1 @@
-"""Base models: loading and saving them, adapters, model cards, generation. It stands on `common` and `config`; read
-`load.load_model` first.
-"""
+"""Base models: loading, saving, adapters, cards, generation. It stands on `common` and `config`; read `load` first."""

@@ -43,10 +43,7 @@ def write_card(
 
 
 def write_merged_card(adapter: Path, folder: Path, base: str) -> None:
-    """Writes README.md into the folder of a merged model.
-
-    It is the adapter's card, with the usage of a whole model, if deepsuper wrote that card; else a short one.
-    """
+    """Writes README.md of a merged model: the adapter's card, changed, if deepsuper wrote it; else a short one."""
     from huggingface_hub import ModelCard
 
     file = adapter / CARD

@@ -9,10 +9,7 @@ import torch
 
 @dataclass(frozen=True)
 class Decoding:
-    """How text is generated: at most `longest` tokens, until EOS or the text `stop`.
-
-    `temperature` 0 is greedy decoding; above 0, tokens are sampled with `seed`.
-    """
+    """At most `longest` tokens, until EOS or the text `stop`; greedy at `temperature` 0, else sampled with `seed`."""
 
     longest: int
     stop: str | None = None

@@ -107,10 +107,7 @@ def num_layers(config: Any) -> int:
 def save_folder(
     model: nn.Module, tokenizer: Any, folder: Path, state_dict: dict[str, torch.Tensor] | None = None
 ) -> None:
-    """Writes model and tokenizer to a temporary folder and renames it: `folder` is complete or absent.
-
-    `state_dict`: the weights, if they were gathered from several processes.
-    """
+    """Writes a model folder, complete or absent. `state_dict`: the weights, if gathered from several processes."""
     with replacing(folder) as aside:
         shutil.rmtree(aside, ignore_errors=True)
         model.save_pretrained(aside, state_dict=state_dict)  # type: ignore[operator]

@@ -1,6 +1,4 @@
-"""Models that are installed as Python packages: GGUF files, converted once to an ordinary model folder. Also what the
-cache of the hub holds: nothing here uses the network.
-"""
+"""Models installed as Python packages: GGUF files, converted once to a model folder; and what the hub's cache holds."""
 
 import importlib
 import importlib.util

@@ -13,10 +13,7 @@ def use_bf16(asked: Bf16) -> bool:
 
 
 def fast_bf16() -> bool:
-    """Whether the GPU, or the CPU if there is no GPU, has instructions for bf16.
-
-    Without them torch computes bf16 products in software, several times slower than float32.
-    """
+    """Whether the GPU, or else the CPU, has instructions for bf16; without them float32 is several times faster."""
     if torch.cuda.is_available():
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if platform.machine().lower() in ("x86_64", "amd64"):

@@ -67,8 +67,7 @@ def comet_version(python: str | Path) -> str | None:
 def comet_scores(python: str | Path, model: str, rows: Sequence[Mapping[str, str]]) -> list[float]:
     """The COMET score of each row, in order. About 0 to 1, higher is better; the score of a system is their mean.
 
-    `python` has unbabel-comet (`comet_python`). `model` is a hub name or a local `.ckpt`. A row has `src`, `mt` and
-    `ref`. A terminal shows the worker's progress. Raises: UserError, in one line where the worker fails.
+    `python` has unbabel-comet; `model` is a hub name or a `.ckpt`. Raises: UserError, one line where the worker fails.
     """
     _check(model, rows)
     if not rows:
@@ -152,10 +151,7 @@ class Comet:
         self._missing = model == "none"
 
     def add(self, items: Sequence[dict[str, Any]]) -> dict[str, str | None] | None:
-        """The model and the version of unbabel-comet, after `comet` was added to each translated item.
-
-        None where it is not available, with a warning that says why: the translations are kept.
-        """
+        """The model and the version that added `comet` to each item; None, with a warning, where COMET is missing."""
         if self._missing:
             return None
         python, absent = comet_python()

@@ -135,10 +135,7 @@ LATEX = {
 
 
 def as_latex(comparison: Comparison) -> str:
-    """Tables to \\input. The scores have no intervals: a page is too narrow for them.
-
-    Names in non-Latin scripts need XeLaTeX or LuaLaTeX.
-    """
+    """Tables to \\input, without intervals: a page is too narrow. Non-Latin names need XeLaTeX or LuaLaTeX."""
     head = "% needs \\usepackage[T1]{fontenc} and \\usepackage{booktabs}\n"
     tables = "\n".join(_latex_table(grid) for grid in grids(comparison))
     told = "".join(f"\\item {_latex(note)}\n" for note in notes(comparison, None))

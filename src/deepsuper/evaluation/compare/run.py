@@ -27,10 +27,9 @@ def run_compare(config: CompareConfig) -> Comparison:
 
 
 def groups_of(runs: Sequence[Run], baseline: str | None) -> list[tuple[Run, list[Run]]]:
-    """Each baseline with the runs that are compared with it.
+    """Each baseline with the runs that are compared with it. Raises: UserError with the names of the runs.
 
-    `baseline`: a run's name, or what the user gave for it; all runs are compared with it. None: the first run of each
-    profile is the baseline of that profile. Raises: UserError with the names of the runs.
+    `baseline`: a run's name or what the user gave for it; None: the first run of each profile, for that profile.
     """
     if baseline is None:
         return by_profile(runs)

@@ -1,7 +1,4 @@
-"""The runs to compare: folders that `deepsuper eval` wrote, with their names, scores and items.
-
-Scores of runs whose items cannot be paired one by one are shown, but not compared: `obstacle` says why.
-"""
+"""The runs to compare: folders that `deepsuper eval` wrote, with their names, scores and items."""
 
 import logging
 import math
@@ -26,10 +23,7 @@ DEPTH = 3
 
 @dataclass(frozen=True)
 class Run:
-    """One evaluated model in one profile. `given`: what the user typed for it, if that names this run alone.
-
-    `scores`: "BENCHMARK/LANGUAGE" -> the score as results.json holds it.
-    """
+    """One model in one profile. `given`: what the user typed for it alone; `scores`: BENCHMARK/LANGUAGE -> score."""
 
     name: str
     folder: Path
@@ -156,7 +150,7 @@ def _numbers(metric: str, items: Sequence[Item], file: Path) -> Numbers:
 
 
 def obstacle(run: Run, other: Run, items: Items, others: Items, key: str) -> str | None:
-    """Why two runs' items cannot be paired, in words; None if they can."""
+    """Why two runs' items cannot be paired, in words: such scores are shown, not compared. None if they can."""
     one, two = run.scores[key], other.scores[key]
     settings = (
         ("limit", one["limit"], two["limit"]),

@@ -26,9 +26,7 @@ class Score:
 
 @dataclass(frozen=True)
 class Answers:
-    """The language of a run's answers. `share`: of those in the asked language, among the `told` answers whose language
-    can be told; None if there are none. `empty`: the share of all answers that are empty.
-    """
+    """`share`: in the asked language, of the `told` ones whose language can be told; `empty`: of all, without text."""
 
     share: Score | None
     told: int
@@ -49,10 +47,7 @@ class ScoreCell:
 
 @dataclass(frozen=True)
 class ScoreRow:
-    """One run, or one method as the paper reports it.
-
-    `average`: over the `averaged` columns of the table. `baseline`: the name of the run that it is compared with.
-    """
+    """One run, or a method as the paper reports it. `average`: of the table's `averaged`; `baseline`: a run's name."""
 
     name: str
     reported: bool
@@ -90,9 +85,7 @@ class ScoreTable:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What every format shows. `baselines`: more than one if each profile has its own. `limits`: which runs were scored
-    on their first items only, in words.
-    """
+    """What every format shows. `limits`: which runs were scored on their first items only, in words."""
 
     tables: tuple[ScoreTable, ...]
     baselines: tuple[str, ...]

@@ -1,7 +1,6 @@
 """Which engine runs a model: this project's own (`decoder.Decoder`), or the harness's (`HFLM`). Both answer alike.
 
-The own engine is faster on a CPU. It builds on private names of transformers and of the harness. Where one is missing,
-or works in another way than expected, the harness's engine runs instead.
+The own engine is faster on a CPU. Where a private name that it needs is missing or changed, the harness's runs.
 """
 
 from typing import Any
@@ -10,10 +9,7 @@ from deepsuper.evaluation.engine.private_names import missing_name, warn_harness
 
 
 def engine_class(asked: str, model: Any) -> Any:
-    """The class that runs a loaded model. `asked`: own, harness, or auto, which is own except on CUDA.
-
-    Own needs a model whose whole state are keys and values: others (Mamba) run by the harness's engine.
-    """
+    """The class that runs a loaded model. `asked`: own, harness, or auto, which is own except on CUDA."""
     from lm_eval.models.huggingface import HFLM
 
     if asked == "harness" or (asked == "auto" and model.device.type == "cuda"):

@@ -20,10 +20,7 @@ log = logging.getLogger("deepsuper")
 
 
 class Decoder(HFLM):  # type: ignore[misc]
-    """`HFLM` for decoders, with the same answers in less time: it computes nothing twice and nothing unused.
-
-    Where a private name works in another way than expected, `HFLM` does the work from then on.
-    """
+    """`HFLM` with the same answers in less time; it takes over where a private name works in an unexpected way."""
 
     scored_by = "own"
 

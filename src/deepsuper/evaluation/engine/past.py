@@ -104,9 +104,7 @@ class Piece:
 
 
 def compose(pieces: Sequence[Piece], *, spend: bool = False) -> Past:
-    """One batch of pieces, padded on the left. `spend`: the layers of their sources are freed one by one while they are
-    copied, so that little is held twice.
-    """
+    """One batch of pieces, padded on the left. `spend`: their sources are freed layer by layer while being copied."""
     device = pieces[0].past.mask.device
     mask = pad([(0,) * piece.length for piece in pieces], device, left=True)[1]
     new = Past(Past.empty(len(pieces), device).cache, mask)

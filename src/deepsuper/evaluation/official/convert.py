@@ -35,10 +35,7 @@ def convert(benchmark: str, source: Path, data_dir: Path, languages: Sequence[st
 
 
 def read_official(name: str, source: Path, language: str) -> list[dict[str, Any]]:
-    """The rows of a benchmark in a language, with the local layout's fields and an `id`.
-
-    `source`: the file, folder or archive that was downloaded. Raises: UserError naming file, line and remedy.
-    """
+    """The rows of a benchmark in a language, as in the local layout. Raises: UserError naming file, line and remedy."""
     if name not in BENCHMARKS:
         near = did_you_mean(name, BENCHMARKS)
         raise UserError(f"benchmark: need one of {', '.join(BENCHMARKS)}, got {name!r}{near}")

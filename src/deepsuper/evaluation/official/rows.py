@@ -1,5 +1,4 @@
-"""One function for each format of a row: a record of an official file, of the hub or of the local layout -> the local
-row.
+"""From a record of an official file, of the hub or of the local layout to the local row: one function for each format.
 
 Each raises KeyError for a missing field and UserError for a value that cannot be used.
 """
