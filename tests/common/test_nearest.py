@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from deepsuper.common.errors import did_you_mean
 from deepsuper.common.languages import meant_code, nearest_code
-from deepsuper.common.nearest import did_you_mean
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from deepsuper.cli import main
+from deepsuper.common.errors import UserError
 from deepsuper.evaluation.benchmarks import BENCHMARKS, file_language
 from runs import make_run
 
@@ -20,6 +21,10 @@ ROWS = {
     "mkqa": {"question": "which colour", "answers": ["blue", "sky blue"]},
     "flores": {"text": "天是蓝色的", "english": "the sky is blue"},
 }
+
+
+def no_comet() -> Path:
+    raise UserError("no COMET: make comet")
 
 
 def write_rows(folder: Path) -> Path:

@@ -13,7 +13,7 @@ from deepsuper.config import CompareConfig
 from deepsuper.evaluation.compare.run import groups_of
 from deepsuper.evaluation.compare.runs import find_runs
 from deepsuper.evaluation.compare.tables import Comparison, build
-from deepsuper.evaluation.measures import MEASURES
+from deepsuper.evaluation.measures import MEASURES, Measure
 
 Item = dict[str, Any]
 SCORES = Mapping[str, tuple[str, Sequence[Item]]]
@@ -111,6 +111,10 @@ def _translations(seed: int, gain: float, items: int) -> list[Item]:
         {"id": n, "prediction": " ".join(s), "gold": " ".join(r), "language": "en", "comet": float(k.mean())}
         for n, (s, r, k) in enumerate(zip(said, right, kept, strict=True))
     ]
+
+
+def score_of(measure: Measure, items: Sequence[Mapping[str, Any]]) -> float:
+    return measure.score(measure.numbers(items))
 
 
 def compared(*folders: Path | str, **options) -> Comparison:

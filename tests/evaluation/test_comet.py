@@ -12,11 +12,15 @@ from pathlib import Path
 
 import pytest
 
+from deepsuper.common.errors import UserError
 from deepsuper.config import EvalConfig
 from deepsuper.evaluation.comet import scores as comet
 from deepsuper.evaluation.comet.scores import comet_python, comet_scores, comet_version
 
-PYTHON, ABSENT = comet_python()
+try:
+    PYTHON, ABSENT = comet_python(), ""
+except UserError as error:
+    PYTHON, ABSENT = None, str(error)
 real_comet = pytest.mark.skipif(PYTHON is None, reason=f"`make comet` makes what this needs: {ABSENT}")
 
 ODD = ['a "quoted" \\ text', "two\nlines\r\n", "line\u2028separator\u2029\x85", "tab\t\x00\x1f", "", "猫 \U0001f408 ﷺ"]
@@ -95,8 +99,10 @@ def test_what_makes_the_environment_is_told_in_one_line(monkeypatch, tmp_path):
     monkeypatch.delenv(comet.VARIABLE, raising=False)
     monkeypatch.delenv("DEEPSUPER_CACHE", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    found, message = comet_python()
-    assert found is None and "\n" not in message
+    with pytest.raises(UserError) as raised:
+        comet_python()
+    message = str(raised.value)
+    assert "\n" not in message
     folder = tmp_path / "deepsuper" / "comet"
     for part in (
         "make comet",
@@ -128,11 +134,11 @@ def test_make_comet_and_the_commands_mean_one_cache_folder(monkeypatch, tmp_path
 def test_the_variable_names_the_python_and_a_wrong_one_is_told(monkeypatch, tmp_path):
     python = program(tmp_path / "python", "echo 2.2.7")
     monkeypatch.setenv(comet.VARIABLE, str(python))
-    assert comet_python() == (python, "") and comet_version(python) == "2.2.7"
+    assert comet_python() == python and comet_version(python) == "2.2.7"
     for wrong in (sys.executable, str(tmp_path / "absent"), str(tmp_path)):
         monkeypatch.setenv(comet.VARIABLE, wrong)
-        found, message = comet_python()
-        assert found is None and f"{comet.VARIABLE}={wrong}" in message
+        with pytest.raises(UserError, match=re.escape(f"{comet.VARIABLE}={wrong}")):
+            comet_python()
 
 
 def test_the_message_pins_what_the_constraints_pin():

@@ -22,7 +22,7 @@ from deepsuper.evaluation.compare.paired import corrected, difference, drawn_dif
 from deepsuper.evaluation.compare.report import FORMATS, as_text
 from deepsuper.evaluation.compare.tables import Score, mean_of, shown
 from deepsuper.evaluation.measures import MEASURES
-from result_folders import SCORES, compared, made_up, numbered, only_difference, write_run
+from result_folders import SCORES, compared, made_up, numbered, only_difference, score_of, write_run
 from shared import SHARED
 from test_compare_formats import unlatex
 
@@ -89,7 +89,7 @@ def test_a_corpus_score_is_resampled_with_both_runs_on_the_same_items(tmp_path):
     scores = [dict(made_up(n, gain=g))["flores/en-zh"][1] for n, g in ((0, 0.0), (1, 0.2))]
     one, two = (CHRF.numbers(items) for items in scores)
     found = difference(CHRF, two, one, "bootstrap", CompareConfig((), resamples=300, seed=0))
-    assert found.mean == pytest.approx(CHRF.of(scores[1]) - CHRF.of(scores[0]))
+    assert found.mean == pytest.approx(score_of(CHRF, scores[1]) - score_of(CHRF, scores[0]))
     assert found.low < found.mean < found.high and found.p < 0.05
 
 
@@ -161,7 +161,7 @@ def test_official_mkqa_follows_the_file_of_the_baseline(tmp_path):
     base, items = (list(made_up(n, gain=g)[key][1]) for n, g in ((0, 0.0), (1, 0.1)))
     folders = [write_run(tmp_path / n, {key: ("official_f1", i)}) for n, i in (("base", base), ("run", items[::-1]))]
     found = only_difference(folders[0], f"run={folders[1]}")
-    assert found.mean == pytest.approx(MKQA.of(items) - MKQA.of(base))
+    assert found.mean == pytest.approx(score_of(MKQA, items) - score_of(MKQA, base))
 
 
 def other_ids(scores: SCORES) -> SCORES:

@@ -18,7 +18,8 @@ from deepsuper.evaluation.measures import MEASURES
 from deepsuper.models.adapters import add_lora
 from deepsuper.models.load import load_model, load_tokenizer
 from failing import fail
-from local_rows import ROWS, evaluate, read_items, write_rows
+from local_rows import ROWS, evaluate, no_comet, read_items, write_rows
+from result_folders import score_of
 from runs import make_run
 from tiny import make_model, make_tokenizer
 
@@ -39,7 +40,7 @@ def test_every_benchmark_runs_on_local_rows_and_keeps_every_item(tmp_path, data,
             items = read_items(tmp_path, key, profile)
             assert score["items"] == len(items) == 2 and len(score["data"]["sha256"]) == 64
             assert score["engine"] == "own"
-            assert score["mean"] == pytest.approx(MEASURES[score["metric"]].of(items))
+            assert score["mean"] == pytest.approx(score_of(MEASURES[score["metric"]], items))
             assert score["low"] <= score["mean"] <= score["high"] and score["stderr"] >= 0.0
             assert items[0]["id"] == f"{key.split('/')[0]}-0"
     assert "score in percent" in capsys.readouterr().out
@@ -185,10 +186,10 @@ def test_comet_is_added_to_each_translation_or_its_lack_is_said(monkeypatch, cap
     from deepsuper.evaluation.comet import scores as comet
 
     items = [{"source": "s", "prediction": f"p{n}", "gold": "g", "language": "zh", "in_language": True} for n in (1, 2)]
-    monkeypatch.setattr(comet, "comet_python", lambda: (None, "no COMET: make comet"))
+    monkeypatch.setattr(comet, "comet_python", no_comet)
     comet.Comet("a/model").add(items)
     assert "make comet" in caplog.text and summarise(items, BENCHMARKS["flores"])["comet"] is None
-    monkeypatch.setattr(comet, "comet_python", lambda: (Path("python"), ""))
+    monkeypatch.setattr(comet, "comet_python", lambda: Path("python"))
     monkeypatch.setattr(comet, "comet_scores", lambda *_, **__: [0.25, 0.75])
     comet.Comet("a/model").add(items)
     assert [item["comet"] for item in items] == [0.25, 0.75]
@@ -206,7 +207,7 @@ def test_an_adapter_without_a_tokenizer_has_its_bases(tmp_path):
 def test_what_comet_lacks_is_said_once_for_all_translations(monkeypatch, caplog):
     from deepsuper.evaluation.comet import scores as comet
 
-    monkeypatch.setattr(comet, "comet_python", lambda: (None, "no COMET: make comet"))
+    monkeypatch.setattr(comet, "comet_python", no_comet)
     of_run = comet.Comet("a/model")
     items = [{"source": "a", "prediction": "b", "gold": "c"}]
     assert of_run.add(items) is of_run.add(items) is None

@@ -21,7 +21,7 @@ from deepsuper.config import ModelConfig
 from deepsuper.evaluation.benchmarks import BENCHMARKS
 from deepsuper.evaluation.measures import MEASURES
 from failing import fail
-from local_rows import ROWS, evaluate, read_items, write_rows
+from local_rows import ROWS, evaluate, no_comet, read_items, write_rows
 from runs import make_run
 from tiny import make_model
 
@@ -139,11 +139,11 @@ def test_translations_get_their_comet_when_it_is_at_hand(tmp_path, data, monkeyp
     def run(model: str) -> dict:
         return evaluate(tmp_path, data, "--benchmarks", "flores", "--comet_model", model)["scores"]["flores/en-zh"]
 
-    monkeypatch.setattr(comet, "comet_python", lambda: (None, "no COMET: make comet"))
+    monkeypatch.setattr(comet, "comet_python", no_comet)
     before = run("a/model")
     assert before["comet"] is None
     monkeypatch.setattr("deepsuper.evaluation.run.load_harness_model", lambda *_, **__: pytest.fail("loaded again"))
-    monkeypatch.setattr(comet, "comet_python", lambda: (Path("python"), ""))
+    monkeypatch.setattr(comet, "comet_python", lambda: Path("python"))
     monkeypatch.setattr(comet, "comet_version", lambda _: "2.2.7")
     monkeypatch.setattr(comet, "comet_scores", lambda *_, **__: [0.25, 0.75])
     after = run("a/model")

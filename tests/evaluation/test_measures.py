@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from sacrebleu.metrics import BLEU, CHRF
 
 from deepsuper.evaluation.measures import MEASURES, resampled
+from result_folders import score_of
 
 SAID = ["the cat sat on the mat", "a dog", "他昨天去了北京", "nothing at all here", "xin chào các bạn"]
 RIGHT = ["the cat sat on a mat", "the dog barked", "他昨天到了北京。", "something else entirely", "xin chào mọi người"]
@@ -19,11 +20,11 @@ def translations(language: str = "en") -> list[dict]:
 
 
 def test_chrf_and_bleu_are_sacrebleus_own_corpus_scores():
-    assert MEASURES["chrf"].of(translations()) * 100 == pytest.approx(
+    assert score_of(MEASURES["chrf"], translations()) * 100 == pytest.approx(
         CHRF(word_order=2).corpus_score(SAID, [RIGHT]).score
     )
     for language, tokenizer in (("en", "13a"), ("zh", "zh")):
-        ours = MEASURES["bleu"].of(translations(language)) * 100
+        ours = score_of(MEASURES["bleu"], translations(language)) * 100
         assert ours == pytest.approx(BLEU(tokenize=tokenizer).corpus_score(SAID, [RIGHT]).score)
 
 
@@ -52,15 +53,15 @@ def test_official_mkqa_is_the_best_beginning_of_the_file(rows: list[tuple[bool, 
     items = [
         {"golds": ["x"] if has else [""], "f1": f1, "prediction": "said" if spoke else ""} for has, f1, spoke in rows
     ]
-    assert MEASURES["official_f1"].of(items) == pytest.approx(official_mkqa(items))
+    assert score_of(MEASURES["official_f1"], items) == pytest.approx(official_mkqa(items))
     floor = sum(not has for has, _, _ in rows) / len(rows)
-    assert MEASURES["official_f1"].of(items) >= floor - 1e-12
+    assert score_of(MEASURES["official_f1"], items) >= floor - 1e-12
 
 
 def test_answerable_f1_leaves_the_unanswerable_out():
     items = [{"golds": ["x"], "f1": 0.5}, {"golds": [""], "f1": 1.0}, {"golds": ["y", "z"], "f1": 0.0}]
     interval = MEASURES["answerable_f1"].interval(items)
-    assert interval.mean == 0.25 and MEASURES["answerable_f1"].of(items) == 0.25
+    assert interval.mean == 0.25 and score_of(MEASURES["answerable_f1"], items) == 0.25
     assert MEASURES["answerable_f1"].interval(items[1:2]) is None
 
 

@@ -1,6 +1,7 @@
 """The commands of `deepsuper data`."""
 
 import sys
+from functools import partial
 from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
@@ -22,10 +23,6 @@ from deepsuper.config.mix import MixConfig
 from deepsuper.config.translate import TranslateConfig
 from deepsuper.data.join.formats import READERS
 from deepsuper.evaluation.benchmarks import BENCHMARKS
-
-
-def _layout_parser() -> ArgumentParser:
-    return ArgumentParser(description="Print the files that --data_dir holds, their fields, and where to get them.")
 
 
 def _layout(parsed: Namespace, line: list[str]) -> None:
@@ -176,20 +173,19 @@ def _check(parsed: Namespace, line: list[str]) -> None:
         sys.exit(1)
 
 
-def _data_parser() -> ArgumentParser:
-    return ArgumentParser(description="Parallel rows, and benchmark files for `eval --data_dir`.")
-
-
+_LAYOUT = partial(
+    ArgumentParser, description="Print the files that --data_dir holds, their fields, and where to get them."
+)
 DATA = Command(
     "make, check and combine parallel rows; lay out benchmarks",
-    _data_parser,
+    partial(ArgumentParser, description="Parallel rows, and benchmark files for `eval --data_dir`."),
     commands={
         "check": Command("say what is wrong with parallel rows", _check_parser, _check),
         "join": Command("pair the rows of one set in two languages", _join_parser, _join),
         "mix": Command("mix files and languages as a recipe says", _mix_parser, _mix, recipe=True),
         "translate": Command("make the missing side of rows", _translate_parser, _translate),
         "sdrrl": Command("show what method sdrrl trains on", _sdrrl_parser, _sdrrl, recipe=True),
-        "layout": Command("print what --data_dir holds", _layout_parser, _layout),
+        "layout": Command("print what --data_dir holds", _LAYOUT, _layout),
         "convert": Command("convert an official download", _convert_parser, _convert),
     },
 )

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from deepsuper.common.nearest import did_you_mean
+from deepsuper.common.errors import did_you_mean
 from deepsuper.config.objective import renamed
 
 KEY = re.compile(r'Parser key "([^"]+)":?')

@@ -1,6 +1,8 @@
 """What a user did wrong, and where: the command line prints it as one line, and lets every other exception pass."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
 
@@ -36,3 +38,16 @@ Where = Place | str
 def first_line(error: Exception) -> str:
     """The first line of a library's message that is not blank; the name of the exception if it has no message."""
     return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+
+
+def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """The known name most like `name`, in any case; None where difflib's ratio (0 to 1) is below `cutoff` for all."""
+    folded = {one.casefold(): one for one in known}
+    close = get_close_matches(name.strip().casefold(), folded, n=1, cutoff=cutoff)
+    return folded[close[0]] if close else None
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The end of an error message, such as `: did you mean xquad?`; empty where no known name is similar."""
+    found = nearest(name, known)
+    return "" if found is None else f": did you mean {found}?"

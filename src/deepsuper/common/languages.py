@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from deepsuper.common.nearest import nearest
+from deepsuper.common.errors import nearest
 
 
 @dataclass(frozen=True)

@@ -24,11 +24,4 @@ def manifest_head(command: Sequence[str], time: Literal["started", "written"] = 
 
 def versions(packages: Iterable[str] = PACKAGES) -> dict[str, str | None]:
     """Package -> version; None if it is not installed."""
-    return {name: _version(name) for name in packages}
-
-
-def _version(name: str) -> str | None:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None
+    return {name: next((one.version for one in metadata.distributions(name=name)), None) for name in packages}

@@ -33,19 +33,14 @@ def _check_place(option: str, path: Path, folder: Path) -> None:
     if not os.path.isdir(place):
         raise UserError(f"{option} {path}: {place} is no folder: choose another place")
     try:
-        _check_name(path)
+        with suppress(FileNotFoundError):
+            path.lstat()  # raises where the name is impossible, such as one that is too long
         with TemporaryDirectory(prefix=".deepsuper-", dir=place):
             pass
     except OSError as error:
         raise UserError(
             f"{option} {path}: nothing can be written in {place} ({error.strerror}): choose another place"
         ) from error
-
-
-def _check_name(path: Path) -> None:
-    """Raises: OSError for an impossible name, such as one that is too long."""
-    with suppress(FileNotFoundError):
-        path.lstat()
 
 
 def check_not_read(option: str, written: Iterable[Path], read: Iterable[Path]) -> None:

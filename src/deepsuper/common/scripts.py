@@ -8,8 +8,6 @@ from functools import lru_cache
 BYTES, NONE = "bytes", "none"
 """The names used for an incomplete character, and for digits, marks, spaces and special tokens."""
 
-_CJK = {"CJK": "Han", "IDEOGRAPHIC": "Han"}
-
 _BYTE = re.compile(r"<0x[0-9A-Fa-f]{2}>")
 
 
@@ -21,7 +19,7 @@ def script_of_character(character: str) -> str:
     first = unicodedata.name(character, NONE).split()[0]
     if first in ("COMBINING", "MODIFIER", "FULLWIDTH", NONE):
         return NONE
-    return _CJK.get(first, first.capitalize())
+    return "Han" if first in ("CJK", "IDEOGRAPHIC") else first.capitalize()
 
 
 def script_of(text: str) -> str:

@@ -13,6 +13,7 @@ from deepsuper.common.files import write_json, write_json_lines
 from deepsuper.common.intervals import Interval, paired_interval
 from deepsuper.data.rows import Row
 from deepsuper.demo.scores import ScoredAnswers, score
+from deepsuper.evaluation.report import percent
 
 SHOWN = 4
 """How many questions are shown with their answers."""
@@ -33,11 +34,11 @@ def show_scores(console: Console, rows: Sequence[Row], scored: Mapping[str, Scor
     title = f"{len(rows)} held-out questions, 95% intervals"
     table = Table("model", "F1", "exact match", f"answers in {language}", title=title)
     for name, one in scored.items():
-        table.add_row(name, *map(_percent, one.intervals().values()))
+        table.add_row(name, *(percent(asdict(interval)) for interval in one.intervals().values()))
     gold = score([row.output for row in rows], rows, language).intervals()["in language"]
-    table.add_row("the right answers", "", "", _percent(gold))
+    table.add_row("the right answers", "", "", percent(asdict(gold)))
     console.print(table)
-    console.print(f"deep supervision - TFT, F1, question by question: {_percent(_difference(scored))}")
+    console.print(f"deep supervision - TFT, F1, question by question: {percent(asdict(_difference(scored)))}")
 
 
 def write_scores(folder: Path, rows: Sequence[Row], scored: Mapping[str, ScoredAnswers], language: str) -> None:
@@ -56,10 +57,6 @@ def write_scores(folder: Path, rows: Sequence[Row], scored: Mapping[str, ScoredA
 
 def _difference(scored: Mapping[str, ScoredAnswers]) -> Interval:
     return paired_interval(scored["deep supervision"].f1, scored["TFT"].f1)
-
-
-def _percent(interval: Interval) -> str:
-    return f"{100 * interval.mean:.1f} ({100 * interval.low:.1f} to {100 * interval.high:.1f})"
 
 
 def draw(

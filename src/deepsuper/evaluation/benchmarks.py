@@ -28,9 +28,7 @@ class Download:
             languages.
         read_row: Makes a local row of a record in the official format, of the hub or of the local layout.
         validation: Patterns of validation files, which are read with a warning where no other file is there.
-        english: Patterns of files in English.
         codes: The language's code in the file names, where it is not that of ISO 639-1.
-        ids: The fields that may hold the id.
         numbered: What is put before an id that is a number alone.
     """
 
@@ -53,8 +51,6 @@ class Benchmark:
         metric: The measure of the tables.
         fields: The fields of a local row.
         to_hub: Makes the hub's row of a local one.
-        source: Where it is published.
-        download: Where the official download holds the rows.
         folders: The harness's folders that hold these tasks.
         values: What the fields hold, where their names do not say it.
         also: The measures beside `metric`.

@@ -3,9 +3,8 @@
 import os
 from pathlib import Path
 
-from deepsuper.common.errors import UserError
+from deepsuper.common.errors import UserError, did_you_mean
 from deepsuper.common.languages import meant_code
-from deepsuper.common.nearest import did_you_mean
 from deepsuper.common.ranges import check_ranges
 from deepsuper.config import EvalConfig, ModelConfig
 from deepsuper.evaluation.benchmarks import BENCHMARKS, PROFILES, file_language

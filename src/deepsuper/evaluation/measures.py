@@ -33,10 +33,6 @@ class Measure:
     score: Callable[[Numbers], float]
     binary: bool = False
 
-    def of(self, items: Sequence[Item]) -> float:
-        """The score of the items."""
-        return self.score(self.numbers(items))
-
     def interval(self, items: Sequence[Item], *, resamples: int = 1000, seed: int = 0) -> Interval | None:
         """The score with its interval, Wilson's for a share and else a bootstrap's; None where no item counts."""
         numbers = self.numbers(items)

@@ -24,26 +24,19 @@ _QUESTION_ANSWER = {
 FLORES_DIRECTIONS = tuple(pair for other in ("zh", "vi", "ar") for pair in (f"en-{other}", f"{other}-en"))
 
 
-def _mkqa(language: str) -> dict[str, Any]:
-    question, answer = _QUESTION_ANSWER[language]
-    return {
-        "task": f"mkqa_{language}",
-        **_WRITE,
-        "doc_to_text": f"{question}: {{{{question}}}}\n\n{answer}:",
-        "doc_to_target": "{{answers[0]}}",
-    }
+def _task(name: str, prompt: str, target: str) -> dict[str, Any]:
+    return {"task": name, **_WRITE, "doc_to_text": prompt, "doc_to_target": target}
 
 
 def _flores(direction: str) -> dict[str, Any]:
     source, target = direction.split("-")
-    field = {"en": "english"}
-    return {
-        "task": f"flores_{source}_{target}",
-        **_WRITE,
-        "doc_to_text": f"{name_of(source)} sentence: {{{{{field.get(source, 'text')}}}}}\n{name_of(target)} sentence:",
-        "doc_to_target": f"{{{{{field.get(target, 'text')}}}}}",
-    }
+    given, asked = ("english" if language == "en" else "text" for language in (source, target))
+    prompt = f"{name_of(source)} sentence: {{{{{given}}}}}\n{name_of(target)} sentence:"
+    return _task(f"flores_{source}_{target}", prompt, f"{{{{{asked}}}}}")
 
 
-MKQA_TASKS = {task["task"]: task for task in map(_mkqa, _QUESTION_ANSWER)}
+MKQA_TASKS = {
+    f"mkqa_{language}": _task(f"mkqa_{language}", f"{question}: {{{{question}}}}\n\n{answer}:", "{{answers[0]}}")
+    for language, (question, answer) in _QUESTION_ANSWER.items()
+}
 FLORES_TASKS = {task["task"]: task for task in map(_flores, FLORES_DIRECTIONS)}

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -72,9 +73,8 @@ def plan(config: EvalConfig, work: Path) -> list[VariantPlan]:
     planned: list[VariantPlan] = []
     absent: list[str] = []
     unknown: list[str] = []
-    for benchmark, language in (
-        (BENCHMARKS[name], language) for name in config.benchmarks for language in config.languages
-    ):
+    for name, language in product(config.benchmarks, config.languages):
+        benchmark = BENCHMARKS[name]
         if not benchmark.variants(language):
             unknown.append(f"{benchmark.name}/{language}")
             continue

@@ -48,16 +48,17 @@ def _cell(score: Mapping[str, Any] | None, measure: str) -> str:
     if score is None:
         return "-"
     if measure != score["metric"]:
-        return "-" if score.get(measure) is None else _percent(score[measure])
+        return "-" if score.get(measure) is None else percent(score[measure])
     in_language, empty = score.get("in_language"), score.get("empty")
-    parts = [_percent(score)]
+    parts = [percent(score)]
     if in_language is not None:
         known = f" of {in_language['items']} that can be told" if in_language["items"] < score["items"] else ""
-        parts.append(f"in language {_percent(in_language)}{known}")
+        parts.append(f"in language {percent(in_language)}{known}")
     if empty is not None and empty["mean"] > 0.0:
         parts.append(f"empty {100 * empty['mean']:.1f}")
     return "; ".join(parts)
 
 
-def _percent(score: Mapping[str, Any]) -> str:
+def percent(score: Mapping[str, Any]) -> str:
+    """A score with its interval."""
     return "{mean:.1f} ({low:.1f} to {high:.1f})".format(**{k: 100 * score[k] for k in ("mean", "low", "high")})

@@ -59,14 +59,10 @@ def run_eval(config: EvalConfig, output_dir: Path, command: Sequence[str] = ()) 
                 model.evaluate(one, profile)
             model.free()
             results |= {f"{model.folder.name} ({profile})": r.read() for profile, r in model.results.items()}
-    asked = [one.key for one in planned]
-    print_table(Console(), {name: _asked_first(one["scores"], asked) for name, one in results.items()})
+    asked = dict.fromkeys(one.key for one in planned)  # these come first, in this order
+    found = {name: one["scores"] for name, one in results.items()}
+    print_table(Console(), {name: {k: of[k] for k in asked | of if k in of} for name, of in found.items()})
     return results
-
-
-def _asked_first(scores: Mapping[str, Any], asked: Sequence[str]) -> dict[str, Any]:
-    """A folder's scores: first what this command asked, in its order, then the others."""
-    return {key: scores[key] for key in dict.fromkeys((*asked, *scores)) if key in scores}
 
 
 class Evaluated:

@@ -10,9 +10,8 @@ from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 from torch import nn
 
-from deepsuper.common.errors import UserError, first_line
+from deepsuper.common.errors import UserError, did_you_mean, first_line
 from deepsuper.common.files import replacing
-from deepsuper.common.nearest import did_you_mean
 from deepsuper.config import ModelConfig
 from deepsuper.models.adapters import base_of
 from deepsuper.models.packaged import PACKAGED, cached_config, source_of

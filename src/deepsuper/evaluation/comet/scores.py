@@ -39,14 +39,14 @@ def default_python() -> Path:
     return cache_folder() / "comet" / "bin" / "python"
 
 
-def comet_python() -> tuple[Path | None, str]:
-    """The python that has unbabel-comet, and an empty text; or None, and one line that says how to install it."""
+def comet_python() -> Path:
+    """The python that has unbabel-comet. Raises: UserError that says how to install it."""
     named = os.environ.get(VARIABLE)
     python = Path(named).expanduser() if named else default_python()
     if comet_version(python) is not None:
-        return python, ""
+        return python
     folder = default_python().parent.parent
-    return None, (
+    raise UserError(
         f"no unbabel-comet in {f'{VARIABLE}={named}' if named else python}: run `make comet` in a clone of deepsuper, "
         f"or `python3 -m venv {folder} && {folder}/bin/pip install unbabel-comet=={RELEASE} 'setuptools<81'` with "
         f"Python 3.11 or 3.12, or name a python that has it in {VARIABLE}"
@@ -154,11 +154,9 @@ class Comet:
         """The model and the version that added `comet` to each item; None, with a warning, where COMET is missing."""
         if self._missing:
             return None
-        python, absent = comet_python()
         rows = [{"src": item["source"], "mt": item["prediction"], "ref": item["gold"]} for item in items]
         try:
-            if python is None:
-                raise UserError(absent)
+            python = comet_python()
             scores = comet_scores(python, self.model, rows)
         except UserError as error:
             log.warning("comet: left out: %s", error)

@@ -146,19 +146,10 @@ ABOUT_ANSWERS: dict[str, Callable[[Answers, int | None], GridCell | None]] = {
 
 
 def _difference(row: ScoreRow, column: Column, found: Difference) -> tuple[GridCell, ...]:
-    name, benchmark = GridCell(row.name), GridCell(f"{column.benchmark} ({column.measure})")
-    interval = GridCell(f"{signed(found.low)} to {signed(found.high)}")
-    p = [GridCell(as_p(value)) for value in (found.p, found.p_corrected)]
-    mark = DIFFERS if found.significant else ""
-    return (
-        name,
-        benchmark,
-        GridCell(column.language),
-        GridCell(signed(found.mean), mark=mark),
-        interval,
-        *p,
-        GridCell(found.test),
-    )
+    names = (row.name, f"{column.benchmark} ({column.measure})", column.language)
+    mean = GridCell(signed(found.mean), mark=DIFFERS if found.significant else "")
+    interval = f"{signed(found.low)} to {signed(found.high)}"
+    return (*map(GridCell, names), mean, *map(GridCell, (interval, as_p(found.p), as_p(found.p_corrected), found.test)))
 
 
 def signed(difference: float) -> str:

@@ -47,7 +47,8 @@ def drawn_differences(
     if run.shape[1] == 1:
         # A mean depends only on how often each value is drawn: the same distribution, but much less to draw.
         values, times = np.unique((run - base)[:, 0], return_counts=True)
-        sizes = _pieces(resamples, max(1, CELLS // len(values)))
+        most = max(1, CELLS // len(values))
+        sizes = [min(most, resamples - start) for start in range(0, resamples, most)]
         return np.concatenate([rng.multinomial(count, times / count, size) @ values / count for size in sizes])
     if count == 1:
         return np.full(resamples, measure.score(run) - measure.score(base))
@@ -56,10 +57,6 @@ def drawn_differences(
     )
     found: NDArray[np.float64] = drawn.bootstrap_distribution
     return found
-
-
-def _pieces(total: int, largest: int) -> list[int]:
-    return [min(largest, total - start) for start in range(0, total, largest)]
 
 
 def bootstrap_p(draws: NDArray[np.float64], run: Numbers, base: Numbers) -> float:

@@ -15,9 +15,8 @@ def draw_differences(path: Path, comparison: Comparison) -> None:
     """Writes a PNG of every difference with its interval. A filled marker: the corrected p is below 0.05."""
     found = [(row.name, column, difference) for row, column, difference in comparison.differences()]
     names = list(dict.fromkeys(name for name, _, _ in found))
-    columns = list(
-        dict.fromkeys(c for table in comparison.tables for c in table.columns if c in {c for _, c, _ in found})
-    )
+    tested = {column for _, column, _ in found}
+    columns = list(dict.fromkeys(c for table in comparison.tables for c in table.columns if c in tested))
     from matplotlib import rc_context
 
     # The first font is for all the letters that it has, such as the minus sign; the others are for names.

@@ -61,19 +61,16 @@ def _columns(grid: Grid) -> list[list[str]]:
     for n, name in enumerate(grid.header):
         above = titles[n][0].replace(" (", "\n(").split("\n") if n in titles else []
         above = ([""] * 2 + above)[-2:] if grid.groups else []
-        cells = [_plain(row[n]) for row in grid.rows]
-        # A sign after some of the numbers must not move the decimal points out of line.
         marked = any(row[n].mark for row in grid.rows)
-        cells = [c + " " if marked and not row[n].mark else c for c, row in zip(cells, grid.rows, strict=True)]
-        below = [f"\n{row[n].interval}{' ' * marked}" if row[n].interval else "" for row in grid.rows]
-        cells = [c + b for c, b in zip(cells, below, strict=True)]
-        columns.append([*above, name, *cells])
+        columns.append([*above, name, *(_plain(row[n], marked) for row in grid.rows)])
     return columns
 
 
-def _plain(text: GridCell) -> str:
-    # A file, or a terminal without colours, shows nothing in bold: the asterisk stands for it.
-    return ("*" if text.bold else "") + text.text + text.mark
+def _plain(cell: GridCell, marked: bool) -> str:
+    # A file, or a terminal without colours, shows nothing in bold: the asterisk stands for it. A sign after some of the
+    # numbers must not move the decimal points out of line.
+    score = ("*" if cell.bold else "") + cell.text + (cell.mark or " " * marked)
+    return f"{score}\n{cell.interval}{' ' * marked}" if cell.interval else score
 
 
 def _text_table(grid: Grid, chosen: range, more: str) -> Table:

@@ -78,7 +78,8 @@ def _runs_of(given: str) -> Iterator[Run]:
     name, folder = _split(given)
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder (from {Path.cwd()}): give one that `deepsuper eval` wrote")
-    files = [file] if (file := folder / "results.json").is_file() else _files_below(folder)
+    files = [file] if (file := folder / "results.json").is_file() else []
+    files = files or sorted(file for n in range(1, DEPTH + 1) for file in folder.glob("*/" * n + "results.json"))
     if not files:
         raise UserError(f"{folder}: holds no results.json, nor do its folders: give one that `deepsuper eval` wrote")
     for file in files:
@@ -98,10 +99,6 @@ def _split(given: str) -> tuple[str, Path]:
         if Path(folder := "=".join(pieces[n:])).is_dir():
             return "=".join(pieces[:n]), Path(folder)
     return "", Path(given)
-
-
-def _files_below(folder: Path) -> list[Path]:
-    return sorted(file for depth in range(1, DEPTH + 1) for file in folder.glob("*/" * depth + "results.json"))
 
 
 def read_items(run: Run, key: str) -> Items:

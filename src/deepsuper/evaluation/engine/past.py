@@ -13,9 +13,7 @@ from transformers.cache_utils import DynamicLayer
 ROOM = 64
 """Tokens that are allocated beyond those of a batch, each time its tensors are made."""
 PASS = 128
-"""Tokens that take about as long as the fixed cost of one forward pass: less padding than that is cheaper than one
-more pass.
-"""
+"""Tokens that take about as long as the fixed cost of a forward pass: less padding is cheaper than one more pass."""
 
 
 class Room:

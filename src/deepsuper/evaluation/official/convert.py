@@ -6,10 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from deepsuper.common.errors import UserError, Where
+from deepsuper.common.errors import UserError, Where, did_you_mean
 from deepsuper.common.files import write_json_lines
 from deepsuper.common.lines import Located
-from deepsuper.common.nearest import did_you_mean
 from deepsuper.common.outputs import check_folder
 from deepsuper.evaluation.benchmarks import BENCHMARKS, Benchmark
 from deepsuper.evaluation.official.readers import READERS, paired_lines

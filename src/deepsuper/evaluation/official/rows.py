@@ -134,11 +134,8 @@ def cause_or_effect(record: OfficialRecord, language: str) -> dict[str, Any]:
 def story(record: OfficialRecord, language: str) -> dict[str, Any]:
     """XStoryCloze: the official columns, or the hub's names of them."""
     if "sentences" in record:
-        sentences, endings = (
-            texts(record["sentences"], "sentences", number=4),
-            texts(record["endings"], "endings", number=2),
-        )
-        return {"sentences": sentences, "endings": endings, "label": one_of(record, "label", _numbers(2))}
+        lists = {name: texts(record[name], name, number=number) for name, number in (("sentences", 4), ("endings", 2))}
+        return {**lists, "label": one_of(record, "label", _numbers(2))}
     official = "InputSentence1" in record
     four, two = (
         ("InputSentence{}", "RandomFifthSentenceQuiz{}") if official else ("input_sentence_{}", "sentence_quiz{}")

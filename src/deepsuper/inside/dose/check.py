@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from typing import get_args
 
-from deepsuper.common.errors import UserError
-from deepsuper.common.nearest import did_you_mean
+from deepsuper.common.errors import UserError, did_you_mean
 from deepsuper.common.ranges import check_ranges
 from deepsuper.config import DoseConfig, ReadingName, RunConfig
 from deepsuper.config.recipe import option_of
