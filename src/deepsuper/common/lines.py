@@ -110,20 +110,15 @@ def file_records(path: Path, bad: Bad) -> Iterator[Placed]:
 def json_records(path: Path | str, lines: Iterable[tuple[int, bytes]], bad: Bad) -> Iterator[Placed]:
     """As `file_records`, of numbered lines that have been read already. `path`: what places call their file."""
     for number, line in lines:
-        where = Place(path, number)
+        where, text = Place(path, number), None
         try:
             text = decode(line)
+            record = read_object(text) if text.strip() else None
         except BadRow as error:
-            bad(where, error, line.decode("utf-8", "replace"))
+            bad(where, error, line.decode("utf-8", "replace") if text is None else text)
             continue
-        if not text.strip():
-            continue
-        try:
-            record = read_object(text)
-        except BadRow as error:
-            bad(where, error, text)
-            continue
-        yield where, record
+        if record is not None:
+            yield where, record
 
 
 def read_object(text: str) -> dict[str, Any]:

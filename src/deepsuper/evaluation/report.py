@@ -14,7 +14,7 @@ from deepsuper.evaluation.measures import measures_of, title_of
 def print_table(console: Console, results: Mapping[str, Mapping[str, Any]]) -> None:
     """A column for each model of `results`; a table for each where the console is too narrow. Nothing is ever cut."""
     tables = [_table(results)]
-    if _width(console, tables[0]) > console.width:
+    if width_of(console, tables[0]) > console.width:
         tables = [_table({name: scores}) for name, scores in results.items()]
     for table in tables:
         print_uncut(console, table)
@@ -23,11 +23,11 @@ def print_table(console: Console, results: Mapping[str, Mapping[str, Any]]) -> N
 def print_uncut(console: Console, table: Table) -> None:
     """Prints a table without cutting it: a narrow terminal wraps the lines, which rich would shorten."""
     colors: Literal["auto"] | None = "auto" if console.is_terminal else None
-    wide = Console(file=console.file, width=max(_width(console, table), console.width), color_system=colors)
+    wide = Console(file=console.file, width=max(width_of(console, table), console.width), color_system=colors)
     wide.print(table, crop=False)
 
 
-def _width(console: Console, table: Table) -> int:
+def width_of(console: Console, table: Table) -> int:
     """The width that a table needs, however narrow the console is."""
     return Measurement.get(console, console.options.update(max_width=10_000), table).maximum
 

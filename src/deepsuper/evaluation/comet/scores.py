@@ -114,11 +114,7 @@ def _run(command: Sequence[str]) -> tuple[int, str]:
     shown = sys.stderr.isatty()
     said = b""
     with subprocess.Popen(
-        command,
-        env=_clean(os.environ),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
+        command, env=_clean(os.environ), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     ) as process:
         assert process.stderr is not None
         while piece := os.read(process.stderr.fileno(), 1 << 16):

@@ -23,10 +23,7 @@ def draw_differences(path: Path, comparison: Comparison) -> None:
     fonts = [font_for(name) for name in [*names, *comparison.baselines]]
     family = list(dict.fromkeys(["DejaVu Sans", *(font for font in fonts if font is not None)]))
     height = 1.5 + len(columns) * max(0.3, 0.17 * len(names)) + 0.22 * len(names)
-    with (
-        rc_context({"font.family": family}),
-        figure(path, figsize=(8, min(height, 60))) as drawn,
-    ):
+    with rc_context({"font.family": family}), figure(path, figsize=(8, min(height, 60))) as drawn:
         axes = drawn.subplots()
         _draw_rows(axes, columns)
         for name, column, difference in found:

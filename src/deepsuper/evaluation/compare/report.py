@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from rich import box
-from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text as Styled
@@ -20,7 +19,7 @@ from deepsuper.common.pages import render_page
 from deepsuper.config import CompareConfig
 from deepsuper.evaluation.compare.grids import MISSING, Grid, GridCell, grids, notes
 from deepsuper.evaluation.compare.tables import Comparison, Score, ScoreCell, ScoreRow
-from deepsuper.evaluation.report import print_uncut
+from deepsuper.evaluation.report import print_uncut, width_of
 
 FILE_WIDTH = 160
 CSV_HEADER = (
@@ -32,66 +31,50 @@ CSV_HEADER = (
 def print_text(console: Console, comparison: Comparison) -> None:
     """Prints the tables, split between benchmarks to fit the console. A number is never cut."""
     for grid in grids(comparison):
-        for piece in _pieces(grid, console.width):
+        for piece in _pieces(grid, console):
             print_uncut(console, piece)
     for note in notes(comparison):
         console.print(Styled(note))
 
 
-def _pieces(grid: Grid, width: int) -> Iterator[Table]:
-    """The grid in pieces of whole benchmarks. A piece is wider than `width` only if one benchmark is."""
-    # Each cell has a blank on both sides, and there is a blank between columns.
-    sizes = [max(cell_len(line) for cell in column for line in cell.split("\n")) + 3 for column in _columns(grid)]
+def _pieces(grid: Grid, console: Console) -> Iterator[Table]:
+    """The grid in pieces of whole benchmarks. A piece is wider than the console only if one benchmark is."""
     bounds = [*accumulate((count for _, count in grid.groups), initial=grid.names)]
     bounds = bounds if grid.groups else [grid.names, len(grid.header)]
     start = 0
     while start < len(bounds) - 1:
-        end = start + 1
-        while end < len(bounds) - 1 and sum(sizes[: grid.names] + sizes[bounds[start] : bounds[end + 1]]) <= width:
-            end += 1
-        chosen = range(bounds[start], bounds[end])
-        yield _text_table(grid, chosen, "" if start == 0 else " (continued)")
+        end, piece = start + 1, _text_table(grid, bounds[start], bounds[start + 1])
+        for further in range(end + 1, len(bounds)):
+            wider = _text_table(grid, bounds[start], bounds[further])
+            if width_of(console, wider) > console.width:
+                break
+            end, piece = further, wider
+        yield piece
         start = end
 
 
-def _columns(grid: Grid) -> list[list[str]]:
-    """The texts of each column as the text tables show them: the lines of its header, then its cells."""
+def _text_table(grid: Grid, start: int, end: int) -> Table:
+    """The columns of words, and those from `start` to `end`. Titles of groups take two lines above the header."""
+    title = Styled(grid.title + ("" if start == grid.names else " (continued)"), style="italic")
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     titles = dict(zip(accumulate((n for _, n in grid.groups), initial=grid.names), grid.groups, strict=False))
-    columns = []
-    for n, name in enumerate(grid.header):
-        above = titles[n][0].replace(" (", "\n(").split("\n") if n in titles else []
-        above = ([""] * 2 + above)[-2:] if grid.groups else []
-        marked = any(row[n].mark for row in grid.rows)
-        columns.append([*above, name, *(_plain(row[n], marked) for row in grid.rows)])
-    return columns
-
-
-def _plain(cell: GridCell, marked: bool) -> str:
-    # A file, or a terminal without colours, shows nothing in bold: the asterisk stands for it. A sign after some of the
-    # numbers must not move the decimal points out of line.
-    score = ("*" if cell.bold else "") + cell.text + (cell.mark or " " * marked)
-    return f"{score}\n{cell.interval}{' ' * marked}" if cell.interval else score
-
-
-def _text_table(grid: Grid, chosen: range, more: str) -> Table:
-    table = Table(
-        title=Styled(grid.title + more, style="italic"), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False
-    )
-    columns, heads = _columns(grid), 3 if grid.groups else 1
-    kept = [*range(grid.names), *chosen]
+    kept = [*range(grid.names), *range(start, end)]
     for n in kept:
-        table.add_column(
-            Styled("\n".join(columns[n][:heads])), justify="left" if n < grid.names else "right", no_wrap=True
-        )
-    for number, row in enumerate(grid.rows):
-        cells = [_styled(columns[n][heads + number], row[n].bold) for n in kept]
-        table.add_row(*cells, end_section=number + 1 in grid.rules)
+        above = titles.get(n, ("", 0))[0].replace(" (", "\n(").split("\n")
+        head = "\n".join([*["", *above][-2:], grid.header[n]]) if grid.groups else grid.header[n]
+        table.add_column(Styled(head), justify="left" if n < grid.names else "right", no_wrap=True)
+    marked = {n: any(row[n].mark for row in grid.rows) for n in kept}
+    for number, row in enumerate(grid.rows, start=1):
+        table.add_row(*(_styled(row[n], marked[n]) for n in kept), end_section=number in grid.rules)
     return table
 
 
-def _styled(cell: str, bold: bool) -> Styled:
-    score, line, interval = cell.partition("\n")
-    return Styled.assemble((score, "bold" if bold else ""), line, (interval, "dim"))
+def _styled(cell: GridCell, marked: bool) -> Styled:
+    # A file, or a terminal without colours, shows nothing in bold: the asterisk stands for it. A sign after some of the
+    # numbers must not move the decimal points out of line.
+    score = ("*" if cell.bold else "") + cell.text + (cell.mark or " " * marked)
+    interval = f"\n{cell.interval}{' ' * marked}" if cell.interval else ""
+    return Styled.assemble((score, "bold" if cell.bold else ""), (interval, "dim"))
 
 
 def as_text(comparison: Comparison) -> str:
