@@ -10,7 +10,7 @@ from functools import cache
 
 from jsonargparse import ArgumentParser, Namespace
 
-from deepsuper.cli.arguments import EPILOG, check_recipes, expand_home, from_values, option_names
+from deepsuper.cli.arguments import EPILOG, check_recipes, expand_home, from_values
 from deepsuper.cli.commands import Command, add_commands, path_of, run_command
 from deepsuper.cli.data import DATA
 from deepsuper.cli.evaluation import COMPARE, EVAL
@@ -79,7 +79,8 @@ def _parse(given: Sequence[str]) -> Namespace:
         return parsed
     except (ArgumentError, UnicodeDecodeError) as error:
         check_recipes(line)  # what is wrong with a whole file is said first
-        message = explain(str(error), option_names(path[-1][1].parser()) if path else ())
+        known = path[-1][1].parser()._option_string_actions if path else ()
+        message = explain(str(error), [name for name in known if name.startswith("--")])
     if ": need " not in message:
         message += f" (see {' '.join(['deepsuper', *(name for name, _ in path)])} --help)"
     raise UserError(message)

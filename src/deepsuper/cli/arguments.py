@@ -34,11 +34,9 @@ def class_parser(config: type[Any], description: str) -> ArgumentParser:
 def _check_list(
     check: Callable[..., Any], value: Any, append: bool = False, cfg: Namespace | None = None, mode: str | None = None
 ) -> Any:
-    """The checked list, which replaces an earlier one.
+    """The checked list, which replaces an earlier one: jsonargparse would fill missing fields of its items from there.
 
-    By default jsonargparse fills missing fields of a list's items from an earlier list of the same length, and has no
-    option against it. Appended items (`--data.train+`) and changed fields (`--data.train.path`) still use the earlier
-    list.
+    Appended items (`--data.train+`) and changed fields (`--data.train.path`) still use the earlier list.
     """
     replaces = isinstance(value, list | str) and not append
     return check(value, append=append, cfg=None if replaces else cfg, mode=mode)
@@ -55,7 +53,6 @@ def from_values(config: type[Config], parsed: Namespace) -> Config:
 
 @cache
 def _instantiator(config: type[Any]) -> ArgumentParser:
-    """The parser that makes a configuration from parsed values."""
     return class_parser(config, "")
 
 
@@ -109,11 +106,6 @@ def _check_recipe(name: str, data: bytes) -> None:
     if not isinstance(values, dict):
         example = "model: {name: gemma-3-270m}"
         raise UserError(f"{name}: need options by name, such as `{example}`, got {str(values)[:80]!r}")
-
-
-def option_names(parser: ArgumentParser) -> list[str]:
-    """The names of all options of a parser, with their dashes."""
-    return [name for name in parser._option_string_actions if name.startswith("--")]
 
 
 def recipe_parser(description: str) -> ArgumentParser:

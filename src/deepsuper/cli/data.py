@@ -144,16 +144,11 @@ def _check_parser() -> ArgumentParser:
         "without those that have errors. Writes report.html, report.json and findings.jsonl."
     )
     parser.add_argument("files", nargs="*", type=str, help="JSON lines with both sides, plain or gzip")
-    parser.add_argument(
-        "--lang", type=str, default=None, help="the language of the target side (default: detected from the texts)"
-    )
+    meaning = "the language of the target side (default: detected from the texts)"
+    parser.add_argument("--lang", type=str, default=None, help=meaning)
     parser.add_argument("--fix", action="store_true", help="write NAME.kept.jsonl and NAME.removed.jsonl too")
-    parser.add_argument(
-        "--reasons",
-        type=str,
-        default="",
-        help="the reasons for which --fix removes a row, with commas, or all (default: errors)",
-    )
+    meaning = "the reasons for which --fix removes a row, with commas, or all (default: errors)"
+    parser.add_argument("--reasons", type=str, default="", help=meaning)
     parser.add_argument("--ignore", type=str, default="", help="checks to leave out, with commas")
     add_fields(parser, CheckConfig, but={"files", "language", "fix", "reasons", "ignore"})
     parser.add_argument("--strict", action="store_true", help="end with exit status 1 if a row has an error")

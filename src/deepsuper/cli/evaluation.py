@@ -23,12 +23,8 @@ def _eval_parser() -> ArgumentParser:
     parser.add_argument("--profile", type=str, default=PROFILES[0], help=meaning)
     parser.add_argument("--strict", action="store_true", help="stop with an error if a file is missing")
     add_fields(parser, EvalConfig, but={"models", "model", "languages", "benchmarks", "profiles", "strict"})
-    parser.add_argument(
-        "--output_dir",
-        type=str,
-        default="runs/eval",
-        help="the folder to write; it gets a folder MODEL/PROFILE for each",
-    )
+    meaning = "the folder to write; it gets a folder MODEL/PROFILE for each"
+    parser.add_argument("--output_dir", type=str, default="runs/eval", help=meaning)
     add_weights_arguments(parser)
     return parser
 
@@ -50,9 +46,8 @@ def _compare_parser() -> ArgumentParser:
         "baseline by paired bootstrap intervals and tests (McNemar for accuracies), corrected for their number."
     )
     parser.add_argument("runs", nargs="*", type=str, help="folders that eval wrote, or NAME=FOLDER")
-    parser.add_argument(
-        "--transpose", action="store_true", help="a column for each run, a row for each benchmark and language"
-    )
+    meaning = "a column for each run, a row for each benchmark and language"
+    parser.add_argument("--transpose", action="store_true", help=meaning)
     add_fields(parser, CompareConfig, but={"runs", "transpose"})
     return parser
 

@@ -26,9 +26,8 @@ def _layers_parser() -> ArgumentParser:
         "layers.yaml, the lines to copy into a recipe."
     )
     _add_reading_arguments(parser)
-    parser.add_argument(
-        "--criteria", type=str, default="entropy", help="one or more of entropy,language,alignment, with commas"
-    )
+    meaning = "one or more of entropy,language,alignment, with commas"
+    parser.add_argument("--criteria", type=str, default="entropy", help=meaning)
     add_fields(parser, LayersConfig, but={"model", "language", "criteria"})
     return parser
 
@@ -120,7 +119,6 @@ def _add_reading_arguments(parser: ArgumentParser) -> None:
 
 
 def _reading(config: type[Any], parsed: Namespace) -> dict[str, Any]:
-    """The fields of the configuration of `layers` or `align`."""
     return {**field_values(config, parsed), "model": model_config(parsed.model, parsed), "language": parsed.lang}
 
 

@@ -36,7 +36,10 @@ def _explain_value(parts: list[str]) -> str:
     key = _full_name(parts[::2])
     text = parts[-1] if GROUP.search(parts[-1]) or len(parts) == 2 else "".join(parts[1::2])
     if (unknown := UNKNOWN.search(text)) is not None:
-        return f"{key}: there is no option '{unknown[2]}'{did_you_mean(unknown[2], _fields(unknown[1]))}"
+        from pydoc import locate
+
+        fields = getattr(locate(unknown[1] or ""), "__dataclass_fields__", ())  # of the configuration, if it is named
+        return f"{key}: there is no option '{unknown[2]}'{did_you_mean(unknown[2], fields)}"
     value = VALUE.search(text)
     if value is None:
         return _one_line(f"{key}:{parts[-1]}")
@@ -51,13 +54,6 @@ def _explain_value(parts: list[str]) -> str:
     choices = [choice.strip("' ") for _, choices in needed for choice in choices.split(",") if choice]
     kinds = " or ".join(_kind(kind, choices, got) for kind, choices in needed)
     return f"{key}: need {kinds}, got {got}{did_you_mean(got, choices)}"
-
-
-def _fields(class_path: str | None) -> Iterable[str]:
-    """The names of the fields of a configuration; none if it is unknown."""
-    from pydoc import locate
-
-    return getattr(locate(class_path or ""), "__dataclass_fields__", ())
 
 
 def need_options(key: str, got: object) -> str:

@@ -76,7 +76,6 @@ def _without_style(element: ElementTree.Element) -> None:
 
 
 def _local(name: str) -> str:
-    """A name of XML without its namespace."""
     return name.rpartition("}")[2]
 
 

@@ -26,10 +26,9 @@ def mean_interval(values: Sequence[float], *, resamples: int = 2000, seed: int =
     data = np.asarray(values, dtype=float)
     if len(data) == 1 or np.ptp(data) == 0.0:
         return Interval(float(data.mean()), float(data.mean()), float(data.mean()), 0.0)
-    result = stats.bootstrap(
-        (data,), np.mean, n_resamples=resamples, method="percentile", rng=np.random.default_rng(seed)
-    )
-    low, high = result.confidence_interval
+    rng = np.random.default_rng(seed)
+    drawn = stats.bootstrap((data,), np.mean, n_resamples=resamples, method="percentile", rng=rng)
+    low, high = drawn.confidence_interval
     return Interval(float(data.mean()), float(low), float(high), float(stats.sem(data)))
 
 

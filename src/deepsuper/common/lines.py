@@ -140,10 +140,7 @@ def read_object(text: str) -> dict[str, Any]:
 
 
 def array_items(text: str) -> Iterator[tuple[dict[str, Any] | None, str, str]]:
-    """Each object of the JSON array in `text`; for an element that is none: None, the problem and the element's text.
-
-    Raises: ValueError where `text` is no JSON array: after a syntax error no element can be found.
-    """
+    """Each object of the JSON array in `text`, or None with problem and text. Raises: ValueError for no such array."""
     at = _skip_blank(text, 0)
     if text[at : at + 1] != "[":
         raise UserError("not a JSON array")

@@ -22,8 +22,8 @@ def render_page(folder: Path, title: str, **values: Any) -> str:
     The style is `frame.css` and the folder's `page.css`, the script its `page.js`: the content security policy allows
     nothing else, by their hashes. A lone surrogate, which no file can hold, becomes a question mark.
     """
-    style = _read(TEMPLATES / "frame.css") + _read(folder / "page.css")
-    script = _read(folder / "page.js") if (folder / "page.js").is_file() else ""
+    style = "".join(file.read_text(encoding="utf-8") for file in (TEMPLATES / "frame.css", folder / "page.css"))
+    script = (folder / "page.js").read_text(encoding="utf-8") if (folder / "page.js").is_file() else ""
     allowed = ["default-src 'none'", f"style-src '{policy_hash(style)}'", "base-uri 'none'", "form-action 'none'"]
     if script:
         allowed.append(f"script-src '{policy_hash(script)}'")
@@ -60,7 +60,3 @@ def _environment(folder: Path) -> Environment:
     made.filters["direction"] = direction
     made.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "separators": (",", ":")}
     return made
-
-
-def _read(file: Path) -> str:
-    return file.read_text(encoding="utf-8")

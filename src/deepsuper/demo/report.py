@@ -15,16 +15,13 @@ from deepsuper.data.rows import Row
 from deepsuper.demo.scores import ScoredAnswers, score
 from deepsuper.evaluation.report import percent
 
-SHOWN = 4
-"""How many questions are shown with their answers."""
-
 
 def show_answers(console: Console, rows: Sequence[Row], scored: Mapping[str, ScoredAnswers]) -> None:
-    """Prints the first questions with the answer of each model."""
+    """Prints the first four questions with the answer of each model."""
     table = Table(show_lines=True)
     for name in ("question", "right answer", *scored):
         table.add_column(name, overflow="fold")
-    for n, row in enumerate(rows[:SHOWN]):
+    for n, row in enumerate(rows[:4]):
         table.add_row(row.instruction, row.output, *(one.answers[n] for one in scored.values()))
     console.print(table)
 

@@ -1,8 +1,4 @@
-"""The table of benchmarks. A benchmark is one row of it: no other file names one.
-
-A row says which task asks in each language, how the answers are scored, what the profile `corrected` changes, which
-fields a local row has, and where the official download holds the rows.
-"""
+"""The table of benchmarks. A benchmark is one row of it: no other file names one."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -80,10 +80,7 @@ def run_task(model: Any, task: Any, limit: int | None, answers: Path) -> tuple[l
 
 
 def provide_squad_metrics() -> None:
-    """Provides the scorer that the harness's xquad tasks import from transformers, which release 5 no longer has.
-
-    The rules are SQuAD 1.1's; an empty answer is right where the gold is empty.
-    """
+    """Provides what the harness's xquad tasks import from transformers, which release 5 no longer has: SQuAD 1.1's."""
     if _SQUAD in sys.modules or importlib.util.find_spec("transformers.data.metrics") is not None:
         return
     rules = squad_rules()

@@ -33,7 +33,7 @@ class Results:
         self.file = folder / "results.json"
 
     def check(self, keys: Iterable[str], limit: int | None) -> None:
-        """Raises: UserError where a run would replace scores of another model, or of more items. `keys`: what it runs.
+        """Raises: UserError where a run of `keys` would replace scores of another model, or of more items.
 
         Scores of the same model with other weights are replaced, with a warning that names them.
         """
@@ -88,7 +88,6 @@ def read_results(file: Path, remedy: str) -> dict[str, Any]:
 
 
 def _check_score(key: str, score: Mapping[str, Any]) -> None:
-    """Raises: UserError if a score lacks what `deepsuper eval` writes."""
     needed = [*SCORE_FIELDS, *(["empty"] if "in_language" in score else [])]
     found = [(score, needed), *((score[name], names) for name, names in PART_FIELDS.items() if score.get(name))]
     for part, names in found:

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import asdict, replace
+from functools import cached_property
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -38,8 +39,7 @@ PACKAGES = ("deepsuper", "lm_eval", "transformers", "torch", "datasets", "sacreb
 def run_eval(config: EvalConfig, output_dir: Path, command: Sequence[str] = ()) -> dict[str, Any]:
     """Evaluates each model in each profile; returns what their results.json hold, by model and profile.
 
-    A benchmark that is done is not run again, and an interrupted one resumes after the last answer.
-    Raises: UserError naming the option, or the file and line, at fault, before a weight is loaded.
+    What is done is not run again. Raises: UserError naming the option, or file and line, before a weight is loaded.
     """
     check_eval(config)
     for name in config.models:
@@ -57,7 +57,7 @@ def run_eval(config: EvalConfig, output_dir: Path, command: Sequence[str] = ()) 
             for n, (one, profile) in enumerate(product(planned, config.profiles), start=1):
                 log.info("%s, %s, %s: %d of %d", model.name, one.key, profile, n, len(planned) * len(config.profiles))
                 model.evaluate(one, profile)
-            model.free()
+            vars(model).pop("harness", None)  # frees its memory for the next one
             results |= {f"{model.folder.name} ({profile})": r.read() for profile, r in model.results.items()}
     asked = dict.fromkeys(one.key for one in planned)  # these come first, in this order
     found = {name: one["scores"] for name, one in results.items()}
@@ -81,11 +81,11 @@ class Evaluated:
         key = hashlib.sha256(json.dumps(identity(asked), sort_keys=True).encode()).hexdigest()[:12]
         self.answers = folder / f"answers-{key}.db"
         """The answers so far, which an interrupted run, a higher limit and other profiles use again."""
-        self._harness: Any = None
 
-    def free(self) -> None:
-        """Frees the memory of the model for the next one."""
-        self._harness = None
+    @cached_property
+    def harness(self) -> Any:
+        """The model as the harness runs it."""
+        return load_harness_model(self.model, self.config)
 
     def check_folder(self) -> None:
         """Raises: UserError where this run would replace other results, or where the answers cannot be read."""
@@ -111,16 +111,14 @@ class Evaluated:
             if one.benchmark.translates:
                 self._add_missing(one, results, done)
             return
-        if self._harness is None:
-            self._harness = load_harness_model(self.model, self.config)
-        samples, version = run_task(self._harness, one.tasks[profile], limit, self.answers)
+        samples, version = run_task(self.harness, one.tasks[profile], limit, self.answers)
         items = [as_item(sample, one.benchmark, one.variant, profile) for sample in samples]
         comet = self.comet.add(items) if one.benchmark.translates else None
         score = summarise(items, one.benchmark)
         if comet is not None:
             score["comet"] |= comet
         score |= {"data": one.data, "limit": limit, "task_version": version, "asks": asks}
-        score |= {"engine": scored_by(self._harness, self.config), "versions": versions(PACKAGES)}
+        score |= {"engine": scored_by(self.harness, self.config), "versions": versions(PACKAGES)}
         results.keep(one.key, items, {**score, "command": self.command})
 
     def _add_missing(self, one: VariantPlan, results: Results, done: Mapping[str, Any]) -> None:

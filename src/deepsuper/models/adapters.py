@@ -72,10 +72,7 @@ def without_adapters(model: Any) -> Iterator[None]:
 
 
 def base_of(config: ModelConfig) -> ModelConfig | None:
-    """The base model of an adapter folder, at the adapter's revision unless `config` names one; None for a model.
-
-    Raises: UserError where adapter_config.json cannot be read.
-    """
+    """The base of an adapter folder, at its revision unless `config` names one; None for a model. Raises: UserError."""
     from peft import PeftConfig
 
     file = Path(config.name) / "adapter_config.json"

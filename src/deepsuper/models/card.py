@@ -58,7 +58,6 @@ def write_merged_card(adapter: Path, folder: Path, base: str) -> None:
 
 
 def _render(file: str, *, base: str, library: str, metadata: Mapping[str, Any], **values: Any) -> str:
-    """A card: its metadata as YAML, then Markdown."""
     from huggingface_hub import ModelCard, ModelCardData
 
     source = Path(__file__).with_name(file).read_text(encoding="utf-8")

@@ -12,10 +12,7 @@ from deepsuper.models.load import load_merged, load_tokenizer, save_folder
 
 
 def merge_adapter(config: MergeConfig) -> Path:
-    """The new model folder `config.output`. Its card is the adapter's, changed to describe a whole model.
-
-    Raises: UserError where the adapter folder holds no adapter, or `output` exists or cannot be written.
-    """
+    """The new model folder. Raises: UserError if `adapter` holds none, or `output` exists or cannot be written."""
     adapter, output = Path(config.adapter), Path(config.output)
     if output.exists():
         raise UserError(f"{output}: exists: choose another folder")

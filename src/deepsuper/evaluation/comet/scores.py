@@ -1,6 +1,4 @@
-"""COMET scores of translations. unbabel-comet needs numpy 1 and older releases of other packages than deepsuper, so it
-is installed in its own environment, where `worker.py` computes the scores.
-"""
+"""COMET scores of translations, by `worker.py` in an environment of its own: unbabel-comet needs older packages."""
 
 import json
 import logging

@@ -52,11 +52,11 @@ def drawn_differences(
         return np.concatenate([rng.multinomial(count, times / count, size) @ values / count for size in sizes])
     if count == 1:
         return np.full(resamples, measure.score(run) - measure.score(base))
-    drawn = draw(
-        lambda rows: measure.score(run[rows]) - measure.score(base[rows]), count, resamples=resamples, seed=seed
-    )
-    found: NDArray[np.float64] = drawn.bootstrap_distribution
-    return found
+
+    def gained(rows: NDArray[np.int64]) -> float:
+        return measure.score(run[rows]) - measure.score(base[rows])
+
+    return np.asarray(draw(gained, count, resamples=resamples, seed=seed).bootstrap_distribution)
 
 
 def bootstrap_p(draws: NDArray[np.float64], run: Numbers, base: Numbers) -> float:

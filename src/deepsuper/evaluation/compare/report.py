@@ -127,8 +127,9 @@ def _latex_table(grid: Grid) -> str:
         "\\begin{table*}",
         "\\centering\\footnotesize\\setlength{\\tabcolsep}{3pt}",
         f"\\caption{{{_latex(grid.title)}}}",
+        f"\\begin{{tabular}}{{{'l' * grid.names}{'r' * (len(grid.header) - grid.names)}}}",
+        "\\toprule",
     ]
-    lines += [f"\\begin{{tabular}}{{{'l' * grid.names}{'r' * (len(grid.header) - grid.names)}}}", "\\toprule"]
     if grid.groups:
         over = [f"\\multicolumn{{{count}}}{{c}}{{{_latex(title)}}}" for title, count in grid.groups]
         lines.append(" & ".join([""] * grid.names + over).strip() + r" \\")

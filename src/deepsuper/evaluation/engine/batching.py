@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from lm_eval.models.huggingface import HFLM
 from lm_eval.models.utils import handle_stop_sequences, normalize_gen_kwargs
 from transformers import StoppingCriteria
@@ -52,11 +53,6 @@ class Generation:
             options.pop("temperature", None)
         ends = end_tokens(model.model, model.tokenizer)
         return cls([stop for stop in stops if stop], ends, max_tokens, options)
-
-    @property
-    def beams(self) -> bool:
-        """Whether it is a beam search, which cannot be interrupted and resumed."""
-        return int(self.options.get("num_beams", 1)) > 1
 
     def done(self, said: Sequence[int], text: str) -> bool:
         """Whether an answer has its full length, or holds a token or a string that ends it."""
@@ -106,7 +102,9 @@ def _go_on(model: Any, tokenizer: Any, batch: Sequence[PendingAnswer], past: Pas
     )
     for answer, tokens in zip(batch, said[:, width:].tolist(), strict=True):
         answer.said += tokens
-    return past.grown()
+    # Every row read the same number of tokens, without padding.
+    more = past.cache.get_seq_length() - past.width
+    return Past(past.cache, F.pad(past.mask, (0, more), value=1))
 
 
 def _done(tokenizer: Any, asked: Generation, answers: Sequence[Sequence[int]]) -> list[bool]:

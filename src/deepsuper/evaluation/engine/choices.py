@@ -11,10 +11,11 @@ from deepsuper.evaluation.engine.prefixes import PrefixCache, Tokens
 
 ChoiceScore = tuple[float, bool]
 """log P(choice | context), and whether it is what the model would say."""
+
 ContextAndChoice = tuple[Tokens, Tokens]
 
 
-def trim(context: Sequence[int], choice: Sequence[int], max_length: int) -> tuple[Tokens, Tokens]:
+def trim(context: Sequence[int], choice: Sequence[int], max_length: int) -> ContextAndChoice:
     """Both, cut on the left to the model's longest input, which need not hold the last token of the choice."""
     cut = max(0, len(context) + len(choice) - max_length - 1)
     return tuple(context[min(cut, len(context) - 1) :]), tuple(choice)

@@ -1,7 +1,4 @@
-"""Which engine runs a model: this project's own (`decoder.Decoder`), or the harness's (`HFLM`). Both answer alike.
-
-The own engine is faster on a CPU. Where a private name that it needs is missing or changed, the harness's runs.
-"""
+"""Which engine runs a model: our own (`decoder.Decoder`), faster on a CPU, or the harness's, which answers alike."""
 
 from typing import Any
 

@@ -76,7 +76,7 @@ class Decoder(HFLM):  # type: ignore[misc]
 
     def _answer(self, requests: Sequence[Any], asked: Generation) -> Iterator[tuple[int, str]]:
         """The index of each request and its answer, in the order in which they are done."""
-        if asked.beams:
+        if int(asked.options.get("num_beams", 1)) > 1:  # a beam search cannot be interrupted and resumed
             yield from enumerate(super().generate_until(requests, disable_tqdm=True))
             return
         room = self.max_length - asked.max_tokens

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch.nn.utils.rnn import pad_sequence
 from transformers import Cache
 from transformers.cache_utils import DynamicLayer
@@ -79,11 +78,6 @@ class Past:
     def width(self) -> int:
         """The tokens of the longest row."""
         return int(self.mask.shape[1])
-
-    def grown(self) -> "Past":
-        """The same after forward passes in which every row read the same number of tokens, without padding."""
-        more = self.cache.get_seq_length() - self.width
-        return Past(self.cache, F.pad(self.mask, (0, more), value=1))
 
     def pieces(self, rows: Iterable[int]) -> list["Piece"]:
         """Some rows, each with all its tokens."""

@@ -70,8 +70,7 @@ class PrefixCache:
     def read(self, prompts: Sequence[Tokens]) -> Past:
         """The keys and values of a batch, padded on the left.
 
-        Each prefix is read once and copied to its prompts. All prompts then read the same number of further tokens, so
-        that there is no padding inside a row.
+        All prompts read the same number of tokens behind their prefixes: there is no padding inside a row.
         """
         prefixes = [self._prefixes.get(prompt) for prompt in prompts]
         heads = [prompt if prefix is None else prefix.tokens for prompt, prefix in zip(prompts, prefixes, strict=True)]

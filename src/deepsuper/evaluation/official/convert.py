@@ -155,7 +155,6 @@ def checked_rows(
 
 
 def _key(benchmark: Benchmark, record: Mapping[str, object], place: int) -> str:
-    """The row's id as text."""
     download = benchmark.download
     named = (record[name] for name in download.ids if record.get(name) not in (None, ""))
     key = next(named, f"{download.numbered or f'{benchmark.name}-'}{record.get('idx', place)}")

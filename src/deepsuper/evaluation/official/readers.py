@@ -28,11 +28,6 @@ def _decode(data: bytes, where: str) -> str:
         raise UserError(f"{where}: {error}") from error
 
 
-def json_lines(member: Member) -> Iterator[Located]:
-    """One object a line."""
-    return json_records(member.where, member.lines(), refuse)
-
-
 def json_document(member: Member) -> Iterator[Located]:
     """A list of objects, or the questions of SQuAD's nested JSON, each with its `context`."""
     text = _decode(member.whole(), member.where)
@@ -78,10 +73,7 @@ def tab_separated(member: Member) -> Iterator[Located]:
 
 
 def story_columns(member: Member) -> Iterator[Located]:
-    """`tab_separated`, where quotation marks around a whole field are removed, as the hub's reader does.
-
-    Marks that do not enclose the field, or are not doubled inside, are part of the story and stay.
-    """
+    """`tab_separated` without quotation marks around a whole field, as the hub's reader does; all others stay."""
     for where, row in tab_separated(member):
         yield where, {_unquoted(name): _unquoted(value) for name, value in row.items()}
 
@@ -147,7 +139,7 @@ def paired_lines(member: Member, english: Member) -> Iterator[Located]:
 
 
 READERS: dict[str, Callable[[Member], Iterator[Located]]] = {
-    ".jsonl": json_lines,
+    ".jsonl": lambda member: json_records(member.where, member.lines(), refuse),
     ".json": json_document,
     "_eval.tsv": story_columns,
     ".tsv": tab_separated,
