@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -76,8 +77,8 @@ def test_the_contents_page_and_the_command_line_load_without_torch():
     import deepsuper
 
     assert all(hasattr(deepsuper, name) for name in deepsuper.__all__)
-    late = {name for names in deepsuper._LATE.values() for name in names}
-    assert late <= set(deepsuper.__all__)
+    assert set(deepsuper.__all__) <= set(dir(deepsuper))
+    assert set(re.findall(r"`(\w+)`", deepsuper.__doc__)) <= set(deepsuper.__all__)
 
 
 def test_files_and_functions_stay_readable():

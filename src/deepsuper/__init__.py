@@ -10,106 +10,62 @@ A method is a corpus plus an objective. The contents, in the order in which data
   measures how similar the states of two languages are
 """
 
+import ast
 import importlib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from deepsuper.config import (
-        AlignConfig,
-        DataConfig,
-        LayersConfig,
-        LoraConfig,
-        ModelConfig,
-        ObjectiveConfig,
-        RunConfig,
-        SourceConfig,
-        TrainingConfig,
-        Weight,
-        WeightConfig,
-    )
-    from deepsuper.data.rows import Corpus, Row, load_corpus
-    from deepsuper.data.templates import Template, encode_rows
-    from deepsuper.inside.align import compare_sides
-    from deepsuper.inside.layers import select_layers
-    from deepsuper.inside.logit_lens import read_text
-    from deepsuper.method.batch import EncodedRow, ParallelBatch, Side
-    from deepsuper.method.collate import Collator
-    from deepsuper.method.formula import formula
-    from deepsuper.method.lens import Lens
-    from deepsuper.method.methods import METHODS, Method, build_objective
-    from deepsuper.method.objective import Feature, Logits, Objective
-    from deepsuper.method.supervised import Supervised
-    from deepsuper.training.run import train
+if TYPE_CHECKING:  # "as" says to a type checker that the name is given on
+    from deepsuper.config import AlignConfig as AlignConfig
+    from deepsuper.config import DataConfig as DataConfig
+    from deepsuper.config import LayersConfig as LayersConfig
+    from deepsuper.config import LoraConfig as LoraConfig
+    from deepsuper.config import ModelConfig as ModelConfig
+    from deepsuper.config import ObjectiveConfig as ObjectiveConfig
+    from deepsuper.config import RunConfig as RunConfig
+    from deepsuper.config import SourceConfig as SourceConfig
+    from deepsuper.config import TrainingConfig as TrainingConfig
+    from deepsuper.config import Weight as Weight
+    from deepsuper.config import WeightConfig as WeightConfig
+    from deepsuper.data.rows import Corpus as Corpus
+    from deepsuper.data.rows import Row as Row
+    from deepsuper.data.rows import load_corpus as load_corpus
+    from deepsuper.data.templates import Template as Template
+    from deepsuper.data.templates import encode_rows as encode_rows
+    from deepsuper.inside.align import compare_sides as compare_sides
+    from deepsuper.inside.layers import select_layers as select_layers
+    from deepsuper.inside.logit_lens import read_text as read_text
+    from deepsuper.method.batch import EncodedRow as EncodedRow
+    from deepsuper.method.batch import ParallelBatch as ParallelBatch
+    from deepsuper.method.batch import Side as Side
+    from deepsuper.method.collate import Collator as Collator
+    from deepsuper.method.formula import formula as formula
+    from deepsuper.method.lens import Lens as Lens
+    from deepsuper.method.methods import METHODS as METHODS
+    from deepsuper.method.methods import Method as Method
+    from deepsuper.method.methods import build_objective as build_objective
+    from deepsuper.method.objective import Feature as Feature
+    from deepsuper.method.objective import Logits as Logits
+    from deepsuper.method.objective import Objective as Objective
+    from deepsuper.method.supervised import Supervised as Supervised
+    from deepsuper.training.run import train as train
 
 _LATE = {
-    "deepsuper.config": (
-        "AlignConfig",
-        "DataConfig",
-        "LayersConfig",
-        "LoraConfig",
-        "ModelConfig",
-        "ObjectiveConfig",
-        "RunConfig",
-        "SourceConfig",
-        "TrainingConfig",
-        "Weight",
-        "WeightConfig",
-    ),
-    "deepsuper.data.rows": ("Corpus", "Row", "load_corpus"),
-    "deepsuper.inside.align": ("compare_sides",),
-    "deepsuper.method.collate": ("Collator",),
-    "deepsuper.inside.layers": ("select_layers",),
-    "deepsuper.method.lens": ("Lens",),
-    "deepsuper.inside.logit_lens": ("read_text",),
-    "deepsuper.method.formula": ("formula",),
-    "deepsuper.method.methods": ("METHODS", "Method", "build_objective"),
-    "deepsuper.method.objective": ("Feature", "Logits", "Objective"),
-    "deepsuper.method.batch": ("EncodedRow", "ParallelBatch", "Side"),
-    "deepsuper.method.supervised": ("Supervised",),
-    "deepsuper.data.templates": ("Template", "encode_rows"),
-    "deepsuper.training.run": ("train",),
+    alias.name: node.module
+    for node in ast.walk(ast.parse(Path(__file__).read_text(encoding="utf-8")))
+    if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("deepsuper.")
+    for alias in node.names
 }
-
-__all__ = [
-    "METHODS",
-    "AlignConfig",
-    "Collator",
-    "Corpus",
-    "DataConfig",
-    "EncodedRow",
-    "Feature",
-    "LayersConfig",
-    "Lens",
-    "Logits",
-    "LoraConfig",
-    "Method",
-    "ModelConfig",
-    "Objective",
-    "ObjectiveConfig",
-    "ParallelBatch",
-    "Row",
-    "RunConfig",
-    "Side",
-    "SourceConfig",
-    "Supervised",
-    "Template",
-    "TrainingConfig",
-    "Weight",
-    "WeightConfig",
-    "build_objective",
-    "compare_sides",
-    "encode_rows",
-    "formula",
-    "load_corpus",
-    "read_text",
-    "select_layers",
-    "train",
-]
+"""Name -> module, read from the imports above, so that each name is listed once."""
+__all__ = sorted(_LATE)
 
 
 def __getattr__(name: str) -> Any:
     """Imports a name on first use: most need torch, which takes seconds to import and is not needed for `--help`."""
-    for module, names in _LATE.items():
-        if name in names:
-            return getattr(importlib.import_module(module), name)
-    raise AttributeError(f"module 'deepsuper' has no attribute {name!r}")
+    if name not in _LATE:
+        raise AttributeError(f"module 'deepsuper' has no attribute {name!r}")
+    return getattr(importlib.import_module(_LATE[name]), name)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]
