@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from deepsuper.inside.similarity import (
+    centered,
     cka_interval,
     cloud_distance,
     linear_cka,
     mismatched_cosine,
     pair_cosines,
-    retrieval_interval,
     retrieved,
 )
 
@@ -43,8 +43,7 @@ def test_retrieval_by_hand():
     queries = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
     candidates = np.array([[2.0, 0.1], [1.0, 0.9], [0.0, 3.0]])
     assert retrieved(queries, candidates).tolist() == [1.0, 0.0, 0.0]
-    there, back = retrieval_interval(A, A)
-    assert there.mean == back.mean == 1.0
+    assert retrieved(centered(A), centered(A)).mean() == 1.0
 
 
 def test_a_shared_direction_hides_in_raw_cosines_what_centring_shows():
@@ -52,7 +51,7 @@ def test_a_shared_direction_hides_in_raw_cosines_what_centring_shows():
     a, b = A + shared, rng.normal(size=A.shape) + shared
     assert pair_cosines(a, b).min() > 0.99 and mismatched_cosine(a, b) > 0.99
     assert pair_cosines(A, A).tolist() == pytest.approx([1.0] * 30)
-    assert retrieval_interval(a, A + shared)[0].mean == 1.0
+    assert retrieved(centered(a), centered(A + shared)).mean() == 1.0
 
 
 def test_cloud_distance_by_hand():

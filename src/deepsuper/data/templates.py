@@ -142,12 +142,8 @@ def _encoder(
         wholes = [template.render_with(*text) for text in texts]
         alone = [_answer_behind(prompt, whole) for prompt, whole in zip(prompts, wholes, strict=True)]
         sides: list[Side | BadRow] = []
-        for query, whole, answer in zip(
-            queries,
-            _tokenize(template, wholes),
-            _tokenize(template, alone, bare=True),
-            strict=True,
-        ):
+        tokens = zip(queries, _tokenize(template, wholes), _tokenize(template, alone, bare=True), strict=True)
+        for query, whole, answer in tokens:
             # The answer's tokens in the whole text, unless one token spans the end of the prompt.
             response = whole[len(query) :] if whole[: len(query)] == query else answer
             if not response or response[-1] not in special:

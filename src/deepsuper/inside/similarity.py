@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.metrics.pairwise import cosine_similarity
 
 from deepsuper.common.arrays import Floats
-from deepsuper.common.intervals import Interval, mean_interval
+from deepsuper.common.intervals import Interval
 
 BLOCKS = 20
 """The number of blocks of sentences for the jackknife, which leaves out one at a time."""
@@ -69,9 +69,3 @@ def cloud_distance(a: Floats, b: Floats) -> float:
     apart = np.linalg.norm(a.mean(axis=0) - b.mean(axis=0))
     spread = np.sqrt((np.square(centered(a)).sum(axis=1).mean() + np.square(centered(b)).sum(axis=1).mean()) / 2.0)
     return float(apart / max(spread, 1e-12))
-
-
-def retrieval_interval(english: Floats, target: Floats) -> tuple[Interval, Interval]:
-    """Accuracy of retrieving the target sentence by the English one, and back, with centred states."""
-    en, tgt = centered(english), centered(target)
-    return mean_interval(retrieved(en, tgt).tolist()), mean_interval(retrieved(tgt, en).tolist())

@@ -1,5 +1,6 @@
 """Anchors, which are pairs of rows that share rare names and numbers -> the corridor around them."""
 
+from bisect import bisect_left, bisect_right
 from itertools import pairwise
 
 import numpy as np
@@ -43,25 +44,16 @@ def anchors_of(tokens: SharedTokens) -> Ints:
 def heaviest_chain(rows: Ints, columns: Ints, weights: Ints) -> Ints:
     """The heaviest chain of weighted pairs that ascends on both sides. Shapes: (K,) each -> (A, 2)."""
     order = np.lexsort((-columns, rows))  # in a row the later column first: a chain has at most one pair of a row
-    size = int(columns.max(initial=0)) + 2
-    # A Fenwick tree over columns: finds the heaviest chain that ends before a column in logarithmic time.
-    heaviest, last = [0.0] * (size + 1), [-1] * (size + 1)
     before = [-1] * len(order)
-    top = (0.0, -1)
+    # Chains worth extending, by the column in which they end: a later column is there only with a heavier chain.
+    ends, totals, last = [-1], [0.0], [-1]
     for n, k in enumerate(order):
-        place, best = int(columns[k]), (0.0, -1)
-        while place > 0:
-            best = max(best, (heaviest[place], last[place]))
-            place -= place & -place
-        before[n] = best[1]
-        total = best[0] + float(weights[k])
-        top = max(top, (total, n))
-        place = int(columns[k]) + 1
-        while place <= size:
-            if total > heaviest[place]:
-                heaviest[place], last[place] = total, n
-            place += place & -place
-    chain, n = [], top[1]
+        place = bisect_left(ends, columns[k])
+        before[n], total = last[place - 1], totals[place - 1] + float(weights[k])
+        if place == len(ends) or ends[place] > columns[k] or totals[place] < total:
+            beaten = bisect_right(totals, total, lo=place)
+            ends[place:beaten], totals[place:beaten], last[place:beaten] = [int(columns[k])], [total], [n]
+    chain, n = [], last[-1]
     while n >= 0:
         chain.append((int(rows[order[n]]), int(columns[order[n]])))
         n = before[n]

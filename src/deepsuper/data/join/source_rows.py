@@ -1,7 +1,7 @@
 """A file or a hub data set -> its rows in order. A bad row keeps its place, with the problem."""
 
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -45,7 +45,7 @@ def read_source_rows(
     layout = _layout([line for line in _read(path, _LOOK_AHEAD).split(b"\n") if line.strip(_BLANK)])
     if layout == "array":
         return layout, _array(path)
-    return layout, _json_lines(path) if layout == "lines" else list(_text(path, layout))
+    return layout, _json_lines(path) if layout == "lines" else _text(path, layout)
 
 
 COLUMNS = {
@@ -85,14 +85,14 @@ def _read(path: Path, size: int) -> bytes:
 
 def _json_lines(path: Path) -> list[SourceRow]:
     rows: list[SourceRow] = []
-
-    def bad(where: Place, problem: BadRow, text: str) -> None:
-        rows.append(SourceRow(where, None, str(problem), text))
-
-    # `bad` is called before the next record is yielded, so the order is that of the file.
-    for where, record in file_records(path, bad):
+    for where, record in file_records(path, _bad_rows(rows)):
         rows.append(SourceRow(where, record))
     return rows
+
+
+def _bad_rows(rows: list[SourceRow]) -> Callable[[Place, BadRow, str], None]:
+    """Adds a bad line to `rows`; it is called before the next line is yielded, so the order is that of the file."""
+    return lambda where, problem, text: rows.append(SourceRow(where, None, str(problem), text))
 
 
 def _array(path: Path) -> list[SourceRow]:
@@ -111,32 +111,17 @@ def _array(path: Path) -> list[SourceRow]:
     return [SourceRow(f"{path}[{n}]", *item) for n, item in enumerate(items, start=1)]
 
 
-def _text(path: Path, layout: FileLayout) -> Iterator[SourceRow]:
+def _text(path: Path, layout: FileLayout) -> list[SourceRow]:
     """A row for each line. An empty line is a row without a text, except at the end of the file."""
-    empty: list[SourceRow] = []
-    for row in _lines(path, layout):
-        if row.record is None and not row.text:
-            empty.append(row)
-            continue
-        yield from empty
-        yield row
-        empty = []
-
-
-def _lines(path: Path, layout: FileLayout) -> Iterator[SourceRow]:
-    too_long: list[SourceRow] = []
-
-    def bad(where: Place, problem: BadRow, text: str) -> None:
-        too_long.append(SourceRow(where, None, str(problem), text))
-
-    for number, line in numbered_lines(path, bad):
-        yield from too_long
-        too_long.clear()
+    rows: list[SourceRow] = []
+    for number, line in numbered_lines(path, _bad_rows(rows)):
         row = _text_row(Place(path, number), line, layout)
         if number == 1 and layout == "columns" and row.record is not None and _is_header(row.record):
             row = SourceRow(row.where, None, "a header, the names of the columns", "\t".join(row.record.values()))
-        yield row
-    yield from too_long
+        rows.append(row)
+    while rows and rows[-1].record is None and not rows[-1].text:
+        rows.pop()
+    return rows
 
 
 def _is_header(record: Mapping[str, str]) -> bool:

@@ -4,6 +4,8 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from scipy.cluster.hierarchy import DisjointSet
+
 from deepsuper.common.languages import UNSPACED_SCRIPTS
 from deepsuper.common.scripts import script_of_character
 from deepsuper.data.words import Lexicon, Token, tokens
@@ -27,13 +29,8 @@ def units(lexicon: Lexicon, english: str, target: str, language: str) -> list[Un
     found = []
     for i, j in _groups(links):
         of_english, of_target = ([words[n].form for n in places] for words, places in ((e, i), (f, j)))
-        if (
-            of_english != of_target
-            and _has_letters(of_english)
-            and _has_letters(of_target)
-            and _is_run(i)
-            and _is_run(j)
-        ):
+        letters = _has_letters(of_english) and _has_letters(of_target)
+        if letters and of_english != of_target and _is_run(i) and _is_run(j):
             found.append(Unit(_place(e, i), _place(f, j)))
     return sorted(found, key=lambda unit: unit.english)
 
@@ -71,16 +68,12 @@ def _spaced(character: str) -> bool:
     return character.isalnum() and script_of_character(character) not in UNSPACED_SCRIPTS
 
 
-def _groups(links: Sequence[tuple[int, int]]) -> list[tuple[list[int], list[int]]]:
+def _groups(links: Sequence[tuple[int, int]]) -> list[tuple[list[int], ...]]:
     """The connected components of the links, as indices on both sides."""
-    groups: list[tuple[set[int], set[int]]] = []
+    words = DisjointSet((side, place) for link in links for side, place in enumerate(link))
     for i, j in links:
-        english, target = {i}, {j}
-        for group in [group for group in groups if i in group[0] or j in group[1]]:
-            groups.remove(group)
-            english, target = english | group[0], target | group[1]
-        groups.append((english, target))
-    return [(sorted(english), sorted(target)) for english, target in groups]
+        words.merge((0, i), (1, j))
+    return [tuple(sorted(n for of, n in group if of == side) for side in (0, 1)) for group in words.subsets()]
 
 
 def _has_letters(words: Sequence[str]) -> bool:

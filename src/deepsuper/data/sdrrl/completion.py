@@ -12,10 +12,7 @@ INSTRUCTIONS: dict[str, dict[Completion, str]] = {
     "vi": {"translate": TRANSLATE["vi"], "complete": "Hoàn thành câu sau."},
     "ar": {"translate": TRANSLATE["ar"], "complete": "أكمل الجملة التالية."},
 }
-INSTRUCTIONS_EN: dict[Completion, str] = {
-    "translate": TRANSLATE_EN,
-    "complete": "Complete the following sentence.",
-}
+INSTRUCTIONS_EN: dict[Completion, str] = {"translate": TRANSLATE_EN, "complete": "Complete the following sentence."}
 """For other languages: in English, with the language's name."""
 
 

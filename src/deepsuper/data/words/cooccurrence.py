@@ -44,11 +44,8 @@ def index_pairs(rows: Sequence[RowWords], targets: int) -> WordPairs:
     again = keys[1:][keys[1:] == keys[:-1]]
     del keys
     distinct = again[np.append(True, again[1:] != again[:-1])] if len(again) else again
-    blocks = (
-        [_block(rows[n : n + ROWS_AT_ONCE], distinct, targets) for n in range(0, len(rows), ROWS_AT_ONCE)]
-        if len(distinct)
-        else []
-    )
+    starts = range(0, len(rows), ROWS_AT_ONCE) if len(distinct) else ()
+    blocks = [_block(rows[n : n + ROWS_AT_ONCE], distinct, targets) for n in starts]
     return WordPairs(distinct, (distinct // targets).astype(np.int32), (distinct % targets).astype(np.int32), blocks)
 
 

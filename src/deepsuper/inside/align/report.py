@@ -59,11 +59,7 @@ def as_record(models: Sequence[ModelAlignment], changes: Changes, config: AlignC
             "name": model.name,
             "layers": [_numbers(aligned) for aligned in model.layers],
             "pair": {"layers": (model.layer_et, len(model.layers) - 1), **_numbers(model.pair)},
-            "tsne": {
-                "layer": model.shown,
-                "distance": model.plane_distance,
-                "points": model.points.round(4).tolist(),
-            },
+            "tsne": {"layer": model.shown, "distance": model.plane_distance, "points": model.points.round(4).tolist()},
         }
         for model in models
     ]
