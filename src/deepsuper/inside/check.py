@@ -1,7 +1,5 @@
 """Checks of the options that `layers` and `align` share."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from deepsuper.common.ranges import Range

@@ -1,7 +1,5 @@
 """Entropy over a vocabulary and the probability of groups of words, without ever storing a whole row of logits."""
 
-from __future__ import annotations
-
 import importlib.util
 import math
 from dataclasses import dataclass
@@ -98,7 +96,7 @@ class _Sums:
     mass: torch.Tensor
 
     @classmethod
-    def of(cls, rows: int, groups: int, device: torch.device) -> _Sums:
+    def of(cls, rows: int, groups: int, device: torch.device) -> "_Sums":
         zeros = [torch.zeros(rows, width, device=device) for width in (1, 1, groups)]
         return cls(torch.full((rows, 1), -torch.inf, device=device), *zeros)
 

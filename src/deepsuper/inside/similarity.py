@@ -4,8 +4,6 @@ Shapes: n sentences, D hidden; `a` and `b` are (n, D), row k of both is the same
 the order matters.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from sklearn.metrics.pairwise import cosine_similarity
 

@@ -1,7 +1,5 @@
 """Sentences -> token batches -> the hidden states of every layer, in one forward pass."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """The words of a vocabulary: their text, their script, and whether they are English or of the target language."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections import Counter
@@ -87,7 +85,7 @@ def group_words(tokenizer: Any, size: int, target: Iterable[str], english: Itera
     return Groups(GROUPS, torch.tensor(indices))
 
 
-def _group(text: str, script: str, lists: _WordLists) -> str:
+def _group(text: str, script: str, lists: "_WordLists") -> str:
     own = script_of(text)
     if own in (BYTES, NONE):
         return own
@@ -105,7 +103,7 @@ class _WordLists:
     english: frozenset[str]
 
     @classmethod
-    def of(cls, target: Sequence[str], english: Sequence[str], *, letters: bool) -> _WordLists:
+    def of(cls, target: Sequence[str], english: Sequence[str], *, letters: bool) -> "_WordLists":
         """The lists from texts of both languages. `letters`: the target language has Latin script."""
         ours, theirs = _word_counts(target), _word_counts(english)
         if not letters:

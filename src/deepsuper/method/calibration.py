@@ -1,7 +1,5 @@
 """The first running means of centred features, before the first step."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 import torch

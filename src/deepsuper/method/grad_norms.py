@@ -1,7 +1,5 @@
 """How strongly each term of the objective pulls: the norm of its gradient."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import torch

@@ -4,8 +4,6 @@ Shared are the trainable parameters of the blocks that both gradients reach. Emb
 tied to W_out, their gradient is that of W_out too, which the task alone trains.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

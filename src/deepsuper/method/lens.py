@@ -1,7 +1,5 @@
 """The lens: hidden state of any layer -> final norm -> W_out -> logits, as the model itself does it at layer L."""
 
-from __future__ import annotations
-
 import importlib.util
 from typing import cast
 

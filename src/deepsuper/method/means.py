@@ -1,7 +1,5 @@
 """Running means of pooled states, one for each language: what `center: running` subtracts."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import torch

@@ -1,7 +1,5 @@
 """Tests of a loaded model before it is trained: the lens against its own logits, one pass against separate passes."""
 
-from __future__ import annotations
-
 import torch
 
 from deepsuper.common.errors import UserError

@@ -4,8 +4,6 @@ Autograd would make a second dense gradient for the embedding, as large as W_out
 two. In a model of 262,144 words that takes a quarter of a training step on a CPU.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any

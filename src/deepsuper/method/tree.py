@@ -6,8 +6,6 @@ A pre-hook on each block cuts what the block gets to the columns that some layer
 just before a cut are the taps that the losses read. No code per model: hooks on stock transformers blocks.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import partial

@@ -1,7 +1,5 @@
 """The options of a run as transformers.TrainingArguments."""
 
-from __future__ import annotations
-
 import torch
 from transformers import TrainingArguments
 

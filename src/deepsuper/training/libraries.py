@@ -1,7 +1,5 @@
 """The optimizers and trackers of transformers that a recipe can name, and the packages that they need."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from deepsuper.common.packages import installed

@@ -1,7 +1,5 @@
 """The order of a run with several streams: which stream each optimizer step trains on, and with which rows."""
 
-from __future__ import annotations
-
 import math
 import os
 import random

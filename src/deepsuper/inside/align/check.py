@@ -1,7 +1,5 @@
 """What `deepsuper align` refuses before any weight is loaded."""
 
-from __future__ import annotations
-
 from deepsuper.common.errors import UserError
 from deepsuper.common.ranges import check_ranges
 from deepsuper.config import AlignConfig, ModelConfig

@@ -1,7 +1,5 @@
 """Parallel sentences' states -> measures of alignment at each pair of layers."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """The measures over the layers, and the paper's figure 4: t-SNE of both languages before and after."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """What `deepsuper align` prints and writes."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict

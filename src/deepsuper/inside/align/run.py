@@ -1,7 +1,5 @@
 """`deepsuper align`: checks, loads one or two models, measures, prints and writes."""
 
-from __future__ import annotations
-
 import logging
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The two drops of an entropy curve -> the critical layers i and j. The paper's section on layer selection."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -136,7 +134,7 @@ class _JoinedLines(ruptures.base.BaseCost):  # type: ignore[misc]
 
     model, min_size = "joined lines", 1
 
-    def fit(self, signal: Floats) -> _JoinedLines:
+    def fit(self, signal: Floats) -> "_JoinedLines":
         self.signal = signal
         return self
 

@@ -1,7 +1,5 @@
 """The values of the lens page; `page.html`, `page.css` and `page.js` beside this file show them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """A view in the terminal: the likeliest token at each layer and position, top layer first, bold from 50% on."""
 
-from __future__ import annotations
-
 from rich.console import Console
 from rich.style import Style
 from rich.table import Table
