@@ -4,8 +4,6 @@ Shape letters: B batch, T trunk columns (x^tgt y^tgt), E columns of y^en, C colu
 S columns of the English query on its own, N predicted tokens.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import TypedDict, cast
 

@@ -1,7 +1,5 @@
 """Rows -> one batch: columns, positions to predict and their labels. The only place that shifts."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Cross-entropy over a vocabulary that never holds more than one chunk of logits, nor a second W_out."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -36,7 +34,7 @@ class Product:
 
     factors: Sequence[tuple[torch.Tensor, torch.Tensor]]
 
-    def times(self, factor: torch.Tensor) -> Product:
+    def times(self, factor: torch.Tensor) -> "Product":
         """The product times a number, which costs no pass over the vocabulary."""
         return Product([(left, (right * factor).to(right.dtype)) for left, right in self.factors])
 

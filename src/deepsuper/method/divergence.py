@@ -1,7 +1,5 @@
 """KL divergence of two next-token distributions that never holds more than one chunk of logits of each."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

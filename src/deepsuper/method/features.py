@@ -1,7 +1,5 @@
 """The functions of the feature terms: pooling, and the distance of pooled states (eq. 5, 7)."""
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 

@@ -1,7 +1,5 @@
 """The rows that a row is compared with: by the contrastive similarity, and by the means of `center: batch`."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch
@@ -27,7 +25,7 @@ class Peers:
     rank: int = 0
 
     @classmethod
-    def of(cls, batch: ParallelBatch, objective: Objective) -> Peers:
+    def of(cls, batch: ParallelBatch, objective: Objective) -> "Peers":
         """The rows of `batch`, and those of all other processes if `objective` compares rows.
 
         Only the latter waits for the device.

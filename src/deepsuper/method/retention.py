@@ -1,7 +1,5 @@
 """What the model was before training: its states on the English tokens of a batch, and how far they are from now."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, cast

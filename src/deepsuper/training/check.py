@@ -1,7 +1,5 @@
 """Checks every value of a run's configuration before a weight is loaded."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Blocks that do not train: which ones `training.freeze_blocks` names, and whether every term still trains one."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from typing import Any

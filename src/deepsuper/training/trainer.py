@@ -1,7 +1,5 @@
 """transformers.Trainer for named losses: exact means over the global batch, a log of each term, a stop at NaN."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from pathlib import Path
