@@ -133,7 +133,7 @@ def test_the_commands_of_the_readme_are_valid(tmp_path, monkeypatch, capsys):
         "inside.logit_lens.run_lens",
         "inside.align.run_align",
         "evaluation.run.run_eval",
-        "evaluation.compare.run_compare",
+        "evaluation.compare.run.run_compare",
         "data.check.run.run_check",
         "data.join.run.run_join",
         "data.translate.run.run_translate",
