@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
 from deepsuper.config import ModelConfig
+from deepsuper.method.collate import Collator
 from deepsuper.method.kept_lens import check_kept, kept_lens, lens_path
 from deepsuper.method.lens import Lens
+from deepsuper.method.objective import Feature, Logits, Objective
+from deepsuper.method.supervised import Supervised
 from deepsuper.method.tuned_lens import TunedLens, load_lens, read_about, save_lens, zero_lens
 from deepsuper.models.fingerprint import fingerprint
+from rows import BOS, PAD, make_rows
 from tiny import make_model
 
 FAMILIES = ("llama", "gemma2", "qwen3")
@@ -85,7 +91,6 @@ def test_the_file_gives_back_the_same_maps_or_some_of_them(tmp_path):
 def test_a_kept_lens_is_found_by_the_weights_whatever_their_type(cache):
     model = make_model("gemma2")
     keep(model, random_lens())
-    check_kept(SOURCE, model.config, "lens")
     assert lens_path(model) == lens_path(make_model("gemma2").to(torch.bfloat16))
     assert kept_lens(model, SOURCE, "lens", [1]).layers == (1,)
     with torch.no_grad():
@@ -95,10 +100,14 @@ def test_a_kept_lens_is_found_by_the_weights_whatever_their_type(cache):
 
 
 def test_without_a_kept_lens_the_command_that_makes_it_is_named(cache):
-    source = ModelConfig(name="some/model", revision="abc")
-    command = r"make it with `deepsuper layers some/model --fit_lens --revision abc`$"
-    with pytest.raises(ValueError, match=rf"^objective.lens: no tuned lens is kept for some/model: {command}"):
-        check_kept(source, make_model("qwen3").config, "objective.lens")
+    folder = cache / "model"
+    make_model("qwen3").save_pretrained(folder)
+    source = ModelConfig(name=str(folder), revision="abc")
+    command = rf"make it with `deepsuper layers {folder} --fit_lens --revision abc`$"
+    with pytest.raises(ValueError, match=rf"^objective.lens: no tuned lens is kept for {folder}: {command}"):
+        check_kept(source, "objective.lens")
+    keep(make_model("qwen3", seed=1), random_lens())  # of the same kind and size: only the weights can tell
+    check_kept(source, "objective.lens")
 
 
 def test_a_lens_of_another_model_is_refused(cache):
@@ -117,3 +126,64 @@ def test_a_lens_of_another_model_is_refused(cache):
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(ValueError, match=r"cannot be read \(.*\): remove it, and fit the lens again"):
         kept_lens(model, SOURCE, "lens")
+
+
+LC = Objective({"tft": Logits(L, "tft"), "lc": Logits(2, "lc", lens="tuned")})
+ET = Objective({"tft": Logits(L, "tft"), "lc": Feature(1, 1, lens="tuned"), "et": Feature(3, L, lens="tuned")})
+
+
+def by_logit_lens(objective: Objective) -> Objective:
+    return replace(objective, terms={name: replace(term, lens="logit") for name, term in objective.terms.items()})
+
+
+def losses(model, objective, tuned, rows=4):
+    batch = Collator(PAD, BOS, objective)(make_rows(rows))
+    return Supervised(model, objective, tuned=tuned)(batch)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_lc_through_it_trains_only_the_blocks_below_and_not_the_lens(family):
+    model, tuned = make_model(family), random_lens()
+    before = [buffer.clone() for buffer in tuned.buffers()]
+    losses(model, LC, tuned)["lc"].backward()
+    reached = {name for name, p in model.named_parameters() if p.grad is not None and p.grad.abs().max() > 0}
+    assert {int(name.split("layers.")[1][0]) for name in reached if "layers." in name} == {0, 1}
+    assert {name for name in reached if "layers." not in name} == {"model.embed_tokens.weight"}
+    for old, new in zip(before, tuned.buffers(), strict=True):
+        torch.testing.assert_close(new, old, rtol=0, atol=0)
+        assert new.grad is None
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("alignment", ["conditional", "positional"])
+def test_zeros_give_the_losses_of_the_logit_lens_and_other_maps_do_not(family, alignment):
+    model, objective = make_model(family), replace(LC, alignment=alignment)
+    plain = losses(model, by_logit_lens(objective), None)
+    zeros, others = losses(model, objective, zero_lens(L, D)), losses(model, objective, random_lens())
+    torch.testing.assert_close(zeros, plain)
+    torch.testing.assert_close(others["tft"], plain["tft"])
+    assert abs((others["lc"] - plain["lc"]).item()) > 1e-3
+
+
+def test_features_of_two_layers_are_compared_in_terms_of_the_last():
+    """A lens that turns h_3 into what the blocks after it make of it: the two sides of eq. 7 are then one."""
+    model, tuned = make_model("llama"), random_lens()
+    rows = [replace(row, en=row.tgt) for row in make_rows(3)]
+    for layer in (model.model.layers[3],):  # the last block adds nothing but a constant state
+        for weight in layer.parameters():
+            weight.data.zero_()
+    batch = Collator(PAD, BOS, ET)(rows)
+    same = Supervised(model, ET, tuned=zero_lens(L, D))(batch)
+    assert same["et"].item() == pytest.approx(0.0, abs=1e-5) and same["lc"].item() == pytest.approx(0.0, abs=1e-5)
+    assert Supervised(model, by_logit_lens(ET))(batch)["et"].item() > 1e-4
+    other = Supervised(model, ET, tuned=tuned)(batch)
+    assert other["et"].item() > 0.01 and other["lc"].item() == pytest.approx(0.0, abs=1e-5)
+    other["et"].backward()
+    assert model.model.norm.weight.grad is None
+
+
+def test_which_layers_it_translates():
+    assert LC.translated == {2} and ET.translated == {3, L} and by_logit_lens(LC).translated == set()
+    assert ET.terms["lc"].translated == set()
+    with pytest.raises(ValueError, match="Supervised needs the lens of its model"):
+        Supervised(make_model("llama"), LC)

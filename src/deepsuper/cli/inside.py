@@ -18,17 +18,20 @@ from deepsuper.cli.commands import Command
 from deepsuper.common.errors import UserError
 from deepsuper.config import AlignConfig, DoseConfig, LayersConfig, LensConfig, ReadingName, RunConfig
 
+FIT_LENS = "fit the tuned lens of the model to English text, FLORES-200's or that of --data, keep it, and end"
+
 
 def _layers_parser() -> ArgumentParser:
     parser = ArgumentParser(
         description="Find the layers i and j that deep supervision needs, from the entropy of each layer on text of "
         "the target language, as in the paper, and by two other criteria. Writes layers.json, layers.png and "
-        "layers.yaml, the lines to copy into a recipe."
+        "layers.yaml, the lines to copy into a recipe. --fit_lens fits the tuned lens of the model instead."
     )
     _add_reading_arguments(parser)
     meaning = "one or more of entropy,language,alignment, with commas"
     parser.add_argument("--criteria", type=str, default="entropy", help=meaning)
-    add_fields(parser, LayersConfig, but={"model", "language", "criteria"})
+    parser.add_argument("--fit_lens", action="store_true", help=FIT_LENS)
+    add_fields(parser, LayersConfig, but={"model", "language", "criteria", "fit_lens"})
     return parser
 
 
@@ -36,6 +39,11 @@ def _layers(parsed: Namespace, line: list[str]) -> None:
     from deepsuper.inside.layers import run_layers
 
     config = LayersConfig(**{**_reading(LayersConfig, parsed), "criteria": split_names(parsed.criteria)})
+    if config.fit_lens:
+        from deepsuper.inside.tuned_lens import run_fit
+
+        run_fit(config)
+        return
     run_layers(config, Path(parsed.output_dir or f"runs/layers-{_stem(parsed.model)}-{parsed.lang}"))
 
 

@@ -24,6 +24,8 @@ class LayersConfig:
     """The tokens that count: text (no special tokens), inner (also without the first token), or all."""
     lens_norm: bool = True
     """Apply the final norm before W_out at inner layers."""
+    tuned_lens: bool = False
+    """Read entropy and words through the kept tuned lens of the model."""
     max_length: int = 512
     """The largest number of tokens of a sentence; the rest is cut off."""
     bf16: Bf16 = "auto"
@@ -31,4 +33,8 @@ class LayersConfig:
     resamples: int = 300
     """The number of bootstrap samples of the sentences."""
     seed: int = 0
-    """The seed of the bootstrap."""
+    """The seed of the bootstrap, and of the fit of a lens."""
+    fit_lens: bool = False
+    """Fit the tuned lens of the model to English text (`data`: a file of it), keep it for later runs, and end."""
+    lens_steps: int = 80
+    """For `fit_lens`: steps of gradient descent after least squares."""

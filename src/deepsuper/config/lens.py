@@ -20,5 +20,7 @@ class LensConfig:
     """Tokens to list for each layer and position of the page."""
     lens_norm: bool = True
     """Apply the final norm before W_out at inner layers."""
+    tuned_lens: bool = False
+    """Read inner layers through the kept tuned lens of the model (`deepsuper layers MODEL --fit_lens`)."""
     max_length: int = 512
     """The largest number of tokens that the text may have."""

@@ -31,6 +31,7 @@ Center = Literal["none", "batch", "running"]
 Similarity = Literal["cosine", "contrastive"]
 Decay = Literal["none", "linear", "cosine"]
 RetainKind = Literal["none", "cosine", "kl"]
+LensKind = Literal["logit", "tuned"]
 RENAMED = {("objective.similarity", "centered"): "objective.center: running"}
 """Options with a value of earlier versions, and what is written instead."""
 
@@ -116,6 +117,8 @@ class ObjectiveConfig:
     """For an et term of logits: W_out is trained by it too."""
     lens_norm: bool = True
     """Apply the final norm before W_out at an inner layer."""
+    lens: LensKind = "logit"
+    """Read an inner layer as it is, or through the kept tuned lens (`deepsuper layers MODEL --fit_lens`)."""
     temperature: float = 0.05
     """For `similarity: contrastive`."""
     momentum: float = 0.99

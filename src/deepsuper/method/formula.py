@@ -62,6 +62,7 @@ def _logits_text(objective: Objective, term: Logits, trained: Trained) -> str:
     if term.targets == "tft":
         return text
     notes = [objective.alignment, "final norm in the lens" if term.lens_norm else "no final norm"]
+    notes += ["tuned lens"] if term.translated else []
     notes.append("W_out learns" if term.train_head else "W_out and final norm frozen")
     return f"{text}    [{'; '.join(notes)}]"
 
@@ -77,6 +78,7 @@ def _feature_text(term: Feature, num_layers: int) -> str:
         "contrastive": f"-log softmax over the micro-batch of cos({a}, {b}) / {term.temperature:g}",
     }[term.similarity]
     notes = [f"{term.pooling} over the query's content tokens"]
+    notes += ["inner layers through the tuned lens"] if term.translated else []
     notes.append("English side detached" if term.detach_english else "English side learns")
     if term.center == "batch":
         notes.append("means of the micro-batch")

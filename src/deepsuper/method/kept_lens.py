@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from torch import nn
 
 from deepsuper.common.errors import UserError
 from deepsuper.common.files import cache_folder
 from deepsuper.config import ModelConfig
+from deepsuper.method.objective import Objective
 from deepsuper.method.tuned_lens import TunedLens, load_lens, read_about
+from deepsuper.models.adapters import base_of
 from deepsuper.models.anatomy import text_config
 from deepsuper.models.fingerprint import fingerprint, shape_name
+from deepsuper.models.load import load_config
 
 
 def lens_folder() -> Path:
@@ -26,11 +28,12 @@ def lens_path(model: nn.Module) -> Path:
     return lens_folder() / f"{shape_name(text_config(model))}-{fingerprint(model)}.safetensors"
 
 
-def check_kept(source: ModelConfig, config: Any, option: str) -> None:
-    """Raises: UserError naming `option` where no lens of such a model is kept. It needs no weights.
+def check_kept(source: ModelConfig, option: str) -> None:
+    """Raises: UserError naming `option` where no lens of a model of this kind and size is kept. It needs no weights.
 
-    `config`: the transformers configuration of `source`. Whether a lens fits its weights is told by `kept_lens`.
+    Whether a lens belongs to the weights is told by `kept_lens`.
     """
+    config = load_config(base_of(source) or source)
     if not any(lens_folder().glob(f"{shape_name(config)}-*.safetensors")):
         raise UserError(f"{option}: no tuned lens is kept for {source.name}: make it with {command_for(source)}")
 
@@ -59,6 +62,12 @@ def kept_lens(model: nn.Module, source: ModelConfig, option: str, layers: Iterab
             f"{option}: {path} has maps of another shape than {source.name}: make them again with {command_for(source)}"
         )
     return tuned.to(next(model.parameters()).device)
+
+
+def lens_for(model: nn.Module, source: ModelConfig, objectives: Iterable[Objective]) -> TunedLens | None:
+    """The maps that the terms of a run read their layers through; None if no term does. Raises: as `kept_lens` does."""
+    layers = frozenset[int]().union(*(objective.translated for objective in objectives))
+    return kept_lens(model, source, "objective.lens", layers) if layers else None
 
 
 def command_for(source: ModelConfig) -> str:

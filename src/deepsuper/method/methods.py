@@ -96,6 +96,10 @@ def check_objective(objective: ObjectiveConfig) -> None:
         raise UserError(f"objective.layer_et {objective.layer_et}: et-output reads the last layer: leave it out")
     if objective.shuffle_english and not method_of(objective).reads_english:
         raise UserError(f"objective.shuffle_english: method {objective.method} compares no row with its English side")
+    if objective.lens == "tuned" and not objective.lens_norm:
+        raise UserError(
+            "objective.lens tuned: its maps end before the final norm, got objective.lens_norm false: drop one"
+        )
     method = method_of(objective)
     _check_retain(objective, method)
     given = [name for name in ("layer_lc", "layer_et") if getattr(objective, name) is not None]
@@ -142,6 +146,9 @@ def _readers(objective: ObjectiveConfig, kinds: set[TermKind], et: TermKind) -> 
     """Each option, what reads it, and whether the method has such a term."""
     yield "alignment", "logits terms", "logits" in kinds
     yield "lens_norm", "logits terms and layers: auto", "logits" in kinds or objective.layers == "auto"
+    # At L there is nothing to translate.
+    lens = ("logits" in kinds and objective.method != "et-output") or et == "feature" or objective.layers == "auto"
+    yield "lens", "inner logits terms, an et term of features and layers: auto", lens
     yield "train_head_et", "an et term of logits", et == "logits"
     for name in ("pooling", "center", "similarity", "detach_english"):
         yield name, "feature terms", "feature" in kinds
@@ -171,11 +178,11 @@ def build_objective(config: ObjectiveConfig, num_layers: int) -> Objective:
     if method.task:
         terms["tft"] = Logits(num_layers, "tft", train_head=True)
     if method.lc == "logits":
-        terms["lc"] = Logits(i, "lc", lens_norm=config.lens_norm)
+        terms["lc"] = Logits(i, "lc", lens_norm=config.lens_norm, lens=config.lens)
     if method.lc == "feature":
         terms["lc"] = _feature(config, i, i)
     if method.et == "logits":
-        terms["et"] = Logits(j, "et", train_head=config.train_head_et, lens_norm=config.lens_norm)
+        terms["et"] = Logits(j, "et", train_head=config.train_head_et, lens_norm=config.lens_norm, lens=config.lens)
     if method.et == "feature":
         terms["et"] = _feature(config, j, num_layers)
     if config.retain != "none" and method.english_text is not None:
@@ -198,4 +205,5 @@ def _feature(config: ObjectiveConfig, layer: int, layer_en: int) -> Feature:
         detach_english=config.detach_english,
         temperature=config.temperature,
         momentum=config.momentum,
+        lens=config.lens,
     )

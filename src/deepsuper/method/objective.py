@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from deepsuper.common.errors import UserError
-from deepsuper.config.objective import Alignment, Center, ObjectiveConfig, Pooling, Similarity, Weight
+from deepsuper.config.objective import Alignment, Center, LensKind, ObjectiveConfig, Pooling, Similarity, Weight
 from deepsuper.method.balance import Balance
 
 if TYPE_CHECKING:
@@ -39,16 +39,23 @@ class Logits:
     """-log P(labels | x^tgt) read at `layer` through W_out. Eq. 1, 2 (layer L), 4 (layer i), 6 (layer j).
 
     `targets` names the predicted text: "tft" (y^tgt), "lc" (x^en) or "et" (y^en). If `train_head` is false, W_out and
-    the final norm, which is part of the lens, get no gradient.
+    the final norm, which is part of the lens, get no gradient. `lens`: how an inner layer is read.
     """
 
     layer: int
     targets: Targets
     train_head: bool = False
     lens_norm: bool = ObjectiveConfig.lens_norm
+    lens: LensKind = ObjectiveConfig.lens
 
     def __post_init__(self) -> None:
         _check_choice("targets", self.targets, Targets)
+        _check_choice("lens", self.lens, LensKind)
+
+    @property
+    def translated(self) -> frozenset[int]:
+        """The layers that a tuned lens translates for this term."""
+        return frozenset({self.layer} if self.lens == "tuned" else ())
 
     @property
     def trains_head(self) -> bool:
@@ -62,6 +69,7 @@ class Feature:
 
     `center`: the states stand apart from the mean of their language, over the micro-batch (with gradient through the
     mean) or running (without). Only the contrastive similarity uses `temperature`, and only running means `momentum`.
+    `lens` tuned: states of two layers are compared in terms of layer L.
     """
 
     layer: int
@@ -72,11 +80,18 @@ class Feature:
     detach_english: bool = ObjectiveConfig.detach_english
     temperature: float = ObjectiveConfig.temperature
     momentum: float = ObjectiveConfig.momentum
+    lens: LensKind = ObjectiveConfig.lens
 
     def __post_init__(self) -> None:
+        _check_choice("lens", self.lens, LensKind)
         _check_choice("pooling", self.pooling, Pooling)
         _check_choice("center", self.center, Center)
         _check_choice("similarity", self.similarity, Similarity)
+
+    @property
+    def translated(self) -> frozenset[int]:
+        """The layers that a tuned lens translates for this term: none where both sides are read at one layer."""
+        return frozenset({self.layer, self.layer_en} if self.lens == "tuned" and self.layer != self.layer_en else ())
 
     @property
     def compares_rows(self) -> bool:
@@ -177,6 +192,12 @@ class Objective:
     def compares_rows(self) -> bool:
         """Whether a term compares a row with the others of its micro-batch."""
         return any(term.compares_rows for term in self.features.values())
+
+    @property
+    def translated(self) -> frozenset[int]:
+        """The layers that a tuned lens translates for some term."""
+        read = (term for term in self.terms.values() if not isinstance(term, Retain))
+        return frozenset[int]().union(*(term.translated for term in read))
 
     @property
     def joint_english(self) -> bool:

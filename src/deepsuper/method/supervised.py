@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from deepsuper.common.errors import UserError
 from deepsuper.method.batch import ParallelBatch
 from deepsuper.method.collate import check_made_for
 from deepsuper.method.divergence import divergence
@@ -20,6 +21,7 @@ from deepsuper.method.peers import Peers
 from deepsuper.method.retention import Before, moved
 from deepsuper.method.tied import TiedGradient
 from deepsuper.method.tree import Segment, Tree
+from deepsuper.method.tuned_lens import TunedLens
 from deepsuper.models.anatomy import base_model, text_config
 
 Counts = Mapping[str, torch.Tensor | float]
@@ -30,7 +32,8 @@ class Supervised(nn.Module):
 
     `objective`: one, or those of several streams by name; a batch says which one reads it. Losses are computed inside
     `forward`, so that the hooks of FSDP and DDP fire. `untrained`: a frozen copy, for a term that retains what a model
-    without adapters was. Raises: UserError if the model has no such layer as an objective names.
+    without adapters was. `tuned`: the frozen lens of terms with `lens: tuned`. Raises: UserError if the model has no
+    such layer as an objective names, or there is no lens for one that needs it.
     """
 
     def __init__(
@@ -41,11 +44,16 @@ class Supervised(nn.Module):
         chunk_mib: int = 192,
         languages: tuple[str, ...] = ("zh",),
         untrained: nn.Module | None = None,
+        tuned: TunedLens | None = None,
     ):
         super().__init__()
         self.model = model
         self.objectives = {"": objective} if isinstance(objective, Objective) else dict(objective)
+        if tuned is None and any(each.translated for each in self.objectives.values()):
+            raise UserError("objective.lens tuned: Supervised needs the lens of its model: give it tuned=")
         self.lens = Lens(model, chunk_mib)
+        self.tuned = tuned  # as a module of this one its buffers move to the device of the run
+        self.tuned_lens = Lens(model, chunk_mib, tuned)
         self.tree = Tree(model)
         self.tied = TiedGradient(model)
         for each in self.objectives.values():
@@ -170,7 +178,8 @@ class Supervised(nn.Module):
         train_head: bool,
     ) -> torch.Tensor:
         rows, columns, labels = batch[f"targets_{term.targets}"]  # type: ignore[literal-required]
-        return self.lens.loss(
+        lens = self.tuned_lens if term.translated else self.lens
+        return lens.loss(
             state[rows, columns],
             labels,
             term.layer,
@@ -214,8 +223,8 @@ class Supervised(nn.Module):
         """The summed distance of the pooled queries. Eq. 5, 7. Shapes: (B, T, D), (B, S, D) -> ()."""
         mask = batch["query_mask"]
         with torch.autocast(target.device.type, enabled=False):
-            b = pool(target[:, : mask.shape[1]].float(), mask, term.pooling)
-            a = pool(english.float(), batch["english_mask"], term.pooling)
+            b = pool(self._compared(term, target[:, : mask.shape[1]].float(), term.layer), mask, term.pooling)
+            a = pool(self._compared(term, english.float(), term.layer_en), batch["english_mask"], term.pooling)
             a = a.detach() if term.detach_english else a
             if term.center == "running":
                 a, b = self.means.of(name).center(a, b, batch["language"], learn=learn)
@@ -227,6 +236,13 @@ class Supervised(nn.Module):
             contrastive = term.similarity == "contrastive"
             losses = contrastive_loss(a, b, term.temperature) if contrastive else cosine_loss(a, b)
             return peers.own_sum(torch.where(peers.counted(term), losses, 0.0))
+
+    def _compared(self, term: Feature, states: torch.Tensor, layer: int) -> torch.Tensor:
+        """The states of one side, in terms of layer L if the tuned lens translates them. Eq. 7 (paper silent).
+
+        Shapes: (B, T, D) -> (B, T, D).
+        """
+        return self.tuned_lens.states(states, layer, norm=True, train=False) if term.translated else states
 
 
 def _cheapest_first(terms: Terms) -> list[str]:

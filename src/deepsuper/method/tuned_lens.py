@@ -23,12 +23,14 @@ FORMAT = "deepsuper tuned lens 1"
 class TunedLens(nn.Module):
     """The maps of some layers of a model with `num_layers` blocks: layer -> (A, b). Shapes: (D, D), (D,).
 
-    They are buffers that no checkpoint holds: nothing trains them, and a saved model has no trace of them.
+    They are buffers that no checkpoint holds: nothing trains them, and a saved model has no trace of them. `file`:
+    where they were read from.
     """
 
     def __init__(self, maps: Mapping[int, tuple[torch.Tensor, torch.Tensor]], num_layers: int) -> None:
         super().__init__()
         self.num_layers = num_layers
+        self.file: Path | None = None
         self.layers = tuple(sorted(maps))
         for layer, (weight, bias) in maps.items():
             self.register_buffer(f"weight_{layer}", weight, persistent=False)
@@ -81,4 +83,6 @@ def load_lens(path: Path, layers: Iterable[int] | None = None) -> TunedLens:
     wanted = range(num_layers) if layers is None else sorted({layer for layer in layers if layer < num_layers})
     with safe_open(path, "pt") as file:
         maps = {n: (file.get_tensor(f"weight_{n}"), file.get_tensor(f"bias_{n}")) for n in wanted}
-    return TunedLens(maps, num_layers)
+    tuned = TunedLens(maps, num_layers)
+    tuned.file = path
+    return tuned

@@ -12,10 +12,11 @@ from deepsuper.config.recipe import option_of
 from deepsuper.data.rows import Row, SkippedRow, load_corpus
 from deepsuper.data.templates import encode_rows
 from deepsuper.method.batch import EncodedRow
+from deepsuper.method.kept_lens import check_kept
 from deepsuper.method.methods import method_of
 from deepsuper.method.objective import Objective
 from deepsuper.models.load import load_config, load_tokenizer
-from deepsuper.training.check_streams import task_of
+from deepsuper.training.check_streams import of_stream, task_of
 from deepsuper.training.resolve import resolve
 
 QUESTIONS = 200
@@ -70,6 +71,10 @@ def prepare(config: RunConfig) -> Prepared:
     """Checks every value and reads every row. Raises: UserError naming option, or file and line, and remedy."""
     objectives = resolve(config)
     load_config(config.model)  # refuses what transformers cannot load, and asks the hub which commit is meant
+    for name, stream in config.all_streams.items():
+        if stream.objective.lens == "tuned":
+            with of_stream(name):
+                check_kept(config.model, "objective.lens")
     reader = _Reader(config, load_tokenizer(config.model))
     streams = []
     for name, stream in config.all_streams.items():

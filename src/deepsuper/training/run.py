@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
-from torch import nn
 from transformers import TrainingArguments, set_seed
 
+from deepsuper.common.files import sha256
 from deepsuper.config import MergeConfig, RunConfig
 from deepsuper.data.rows import write_skipped
 from deepsuper.data.sdrrl import synthesise_for_run, synthesised_for_run
@@ -21,18 +22,16 @@ from deepsuper.method.batch import EncodedRow, to_device
 from deepsuper.method.calibration import calibrate
 from deepsuper.method.collate import Collator, StreamCollator
 from deepsuper.method.methods import build_objective, method_of
-from deepsuper.method.self_tests import check_lens, check_tree
-from deepsuper.method.supervised import Supervised
-from deepsuper.models.adapters import add_lora
+from deepsuper.method.tuned_lens import TunedLens
 from deepsuper.models.card import write_card
-from deepsuper.models.load import commit_of, load_config, load_model, save_folder
+from deepsuper.models.load import commit_of, load_config, save_folder
 from deepsuper.models.merge import merge_adapter
 from deepsuper.models.packaged import source_of
 from deepsuper.models.precision import use_bf16
 from deepsuper.training.arguments import make_arguments
 from deepsuper.training.check import check_machine
 from deepsuper.training.checkpoints import of_model
-from deepsuper.training.freeze import check_frozen, freeze
+from deepsuper.training.loading import load_supervised
 from deepsuper.training.prepare import Prepared, is_main, prepare
 from deepsuper.training.resolve import describe
 from deepsuper.training.run_folder import RunFolder, make_manifest
@@ -77,7 +76,7 @@ def train(config: RunConfig, *, resume: bool = False, command: Sequence[str] | N
     if is_main():
         # Not earlier: if the model is refused, no run folder is left that would block the next run.
         if not resume:
-            _start(config, prepared, folder, command)
+            _start(config, prepared, folder, command, trainer.supervised.tuned)
         if prepared.skipped:
             write_skipped(prepared.skipped, folder.skipped)
         folder.rewind(_step(checkpoint) if checkpoint else 0)
@@ -142,28 +141,7 @@ def make_trainer(
     config: RunConfig, prepared: Prepared, arguments: TrainingArguments, folder: RunFolder
 ) -> SupervisedTrainer:
     """Loads the weights, tests the model and makes its trainer. Raises: UserError if the model cannot be supervised."""
-    check_frozen(config, prepared.objectives, prepared.num_layers)
-    model = load_model(config.model)
-    if config.training.gradient_checkpointing:
-        model.config.use_cache = False
-    if config.lora is not None:
-        model = add_lora(model, config.lora, config.model.revision)
-        if config.training.gradient_checkpointing:
-            model.enable_input_require_grads()
-    freeze(model, config)
-    languages = prepared.languages
-    supervised = Supervised(
-        model,
-        prepared.objectives,
-        chunk_mib=config.training.chunk_mib,
-        languages=languages,
-        untrained=_untrained(config, prepared),
-    )
-    check_lens(supervised)
-    check_tree(supervised)
-    tokenizer = prepared.tokenizer
-    if config.training.gradient_checkpointing:
-        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    supervised, tokenizer = load_supervised(config, prepared), prepared.tokenizer
     return SupervisedTrainer(
         supervised,
         folder=folder,
@@ -180,24 +158,13 @@ def make_trainer(
                     tokenizer.pad_token_id,
                     tokenizer.bos_token_id,
                     objective,
-                    languages,
+                    prepared.languages,
                     frozenset(tokenizer.all_special_ids),
                 )
                 for name, objective in prepared.objectives.items()
             }
         ),
     )
-
-
-def _untrained(config: RunConfig, prepared: Prepared) -> nn.Module | None:
-    """A frozen copy of the model, where a term retains what it was and there are no adapters to leave out."""
-    if config.lora is not None or not any(objective.retained for objective in prepared.objectives.values()):
-        return None
-    copy: nn.Module = load_model(config.model).requires_grad_(False).eval()
-    if is_main():
-        size = sum(parameter.nbytes for parameter in copy.parameters()) / 2**30
-        log.info("objective.retain: a frozen copy of the model takes %.2f GiB in each process", size)
-    return copy
 
 
 def _sampler(config: RunConfig, prepared: Prepared, arguments: TrainingArguments) -> StreamSampler:
@@ -212,13 +179,21 @@ def _sampler(config: RunConfig, prepared: Prepared, arguments: TrainingArguments
     )
 
 
-def _start(config: RunConfig, prepared: Prepared, folder: RunFolder, command: Sequence[str] | None) -> None:
+def _start(
+    config: RunConfig,
+    prepared: Prepared,
+    folder: RunFolder,
+    command: Sequence[str] | None,
+    tuned: TunedLens | None,
+) -> None:
     """Writes the run's configuration and its manifest."""
-    notes = {
+    notes: dict[str, Any] = {
         "rows": prepared.counts,
         "objective": describe(config, prepared.objectives),
         "bf16": use_bf16(config.training.bf16),
     }
+    if tuned is not None and tuned.file is not None:
+        notes["tuned_lens"] = {str(tuned.file): sha256(tuned.file)}
     source, commit = source_of(config.model), commit_of(config.model)
     folder.start(config, make_manifest(config, source, command, notes, commit, prepared.fingerprints))
 

@@ -55,13 +55,15 @@ class RunFolder:
                 )
 
     def check_inputs(self, config: RunConfig, source: str, commit: str | None) -> None:
-        """Raises: UserError naming the first file of the rows or of the base model that has changed since the start."""
+        """Raises: UserError naming the first file of rows, model or lens that has changed since the start."""
         manifest = self._manifest()
         base = manifest["base_model"]
         files = {path: sha256(file) for path, file in _data_files(config).items() if file.is_file()}
+        lenses: dict[str, str] = manifest.get("tuned_lens", {})
         weights = {str(Path(source) / name): value for name, value in model_hashes(source).items()}
         changed = [path for path, value in files.items() if manifest["data"].get(path) != value]
         changed += [path for path, value in weights.items() if base["files"].get(Path(path).name) != value]
+        changed += [path for path, value in lenses.items() if not Path(path).is_file() or sha256(Path(path)) != value]
         if commit is not None and base["commit"] not in (None, commit):
             changed.append(f"model.name {config.model.name} (commit {commit}, before {base['commit']})")
         if changed:

@@ -22,8 +22,13 @@ def choose_for_run(config: RunConfig, questions: Mapping[str, Sequence[str]], fo
 
     The text is the packaged one if there is one, else the `questions` of the run (language -> texts).
     """
+    objectives = [stream.objective for stream in config.all_streams.values()]
     reading = LayersConfig(
-        config.model, "+".join(questions), lens_norm=config.objective.lens_norm, bf16=config.training.bf16
+        config.model,
+        "+".join(questions),
+        lens_norm=config.objective.lens_norm,
+        bf16=config.training.bf16,
+        tuned_lens=any(o.layers == "auto" and o.lens == "tuned" for o in objectives),
     )
     texts = texts_for(questions, reading.sentences)
     report = select_layers(load_for_reading(config.model), load_tokenizer(config.model), texts, reading)

@@ -13,9 +13,11 @@ def check_layers(config: LayersConfig) -> None:
     """Raises: UserError naming the first option out of range, before a weight is loaded."""
     criteria, known = config.criteria, get_args(Criterion)
     check_ranges(sentence_ranges(config))
+    norm = "true with tuned_lens, whose maps end before the final norm"
     check_ranges(
         [
             ("criteria", ",".join(criteria), f"some of {','.join(known)}", set(criteria) <= set(known)),
+            ("lens_norm", config.lens_norm, norm, config.lens_norm or not config.tuned_lens),
             ("resamples", config.resamples, "0 <= resamples <= 10000", 0 <= config.resamples <= 10_000),
         ]
     )

@@ -17,6 +17,7 @@ from deepsuper.inside.entropy import read_states
 from deepsuper.inside.states import EncodedText, TextBatch, layer_states, make_batches
 from deepsuper.inside.vocabulary import Groups
 from deepsuper.method.lens import Lens
+from deepsuper.method.tuned_lens import TunedLens
 from deepsuper.models.precision import use_bf16
 
 
@@ -69,10 +70,11 @@ def measure(
     groups: Groups | None = None,
     bf16: Bf16 = "auto",
     sample_of: int = 0,
+    tuned: TunedLens | None = None,
     title: str = "layers 0..L",
 ) -> Curves:
     """Reads all layers of each batch in one forward pass, with a part of the logits in memory at a time."""
-    lens = Lens(model)
+    lens = Lens(model, tuned=tuned)
     device = lens.head.weight.device
     one_hot = None if groups is None else groups.one_hot().to(device)
     shape = (len(texts), lens.num_layers + 1)

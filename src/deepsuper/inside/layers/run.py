@@ -14,6 +14,7 @@ from deepsuper.data.texts import Texts, load_texts
 from deepsuper.inside.layers.check import check_layers
 from deepsuper.inside.layers.report import print_report, write_report
 from deepsuper.inside.layers.select import LayersReport, encode_sentences, select_layers
+from deepsuper.method.kept_lens import check_kept
 from deepsuper.models.load import inside_run, load_for_reading, load_tokenizer
 
 log = logging.getLogger("deepsuper")
@@ -35,6 +36,8 @@ def run_layers(config: LayersConfig, output_dir: Path) -> LayersReport:
     check_folder("output_dir", output_dir)
     texts = read_texts(config)
     config = replace(config, model=inside_run(config.model))
+    if config.tuned_lens:
+        check_kept(config.model, "tuned_lens")
     tokenizer = load_tokenizer(config.model)
     encode_sentences(tokenizer, texts.target, config, texts.source)
     report = select_layers(load_for_reading(config.model), tokenizer, texts, config)

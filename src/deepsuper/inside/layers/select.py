@@ -18,10 +18,12 @@ from deepsuper.inside.layers.drops import LayerChoice
 from deepsuper.inside.layers.measure import Curves, measure
 from deepsuper.inside.states import EncodedText, encode_texts, pooled_states
 from deepsuper.inside.vocabulary import group_words, token_texts
+from deepsuper.method.kept_lens import kept_lens
 from deepsuper.method.lens import Lens
 from deepsuper.method.methods import default_layer
 
 log = logging.getLogger("deepsuper")
+LENS_OPTION = "tuned_lens (of a run: objective.lens)"
 SAMPLE_TOKENS = 24
 """The heatmap shows the first sentence with at most this many tokens, so that they are readable."""
 
@@ -57,7 +59,10 @@ def select_layers(model: nn.Module, tokenizer: Any, texts: Texts, config: Layers
     groups = group_words(tokenizer, size, *word_sources(texts)) if with_language else None
     short = [n for n, text in enumerate(encoded) if len(text.ids) <= SAMPLE_TOKENS]
     shown = short[0] if short else min(range(len(encoded)), key=lambda n: len(encoded[n].ids))
-    curves = measure(model, encoded, lens_norm=config.lens_norm, groups=groups, bf16=config.bf16, sample_of=shown)
+    tuned = kept_lens(model, config.model, LENS_OPTION) if config.tuned_lens else None
+    curves = measure(
+        model, encoded, lens_norm=config.lens_norm, groups=groups, bf16=config.bf16, sample_of=shown, tuned=tuned
+    )
     samples = curves.resamples(config.resamples, config.seed)
     resampled = curves.resampled_entropy(samples)
     entropy, choice = by_entropy(curves, samples, resampled)

@@ -14,6 +14,8 @@ from deepsuper.config import LensConfig
 def check_lens(config: LensConfig) -> None:
     """Raises: UserError naming the first option out of range, or a page that cannot be written."""
     check_file("html", Path(config.html))
+    norm = "true with tuned_lens, whose maps end before the final norm"
+    check_ranges([("lens_norm", config.lens_norm, norm, config.lens_norm or not config.tuned_lens)])
     check_ranges([("top", config.top, "1 <= top <= 100", 1 <= config.top <= 100)])
 
 

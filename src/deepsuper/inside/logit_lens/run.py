@@ -15,6 +15,7 @@ from deepsuper.inside.logit_lens.check import check_lens, check_same_tokens
 from deepsuper.inside.logit_lens.page import write_page
 from deepsuper.inside.logit_lens.report import print_view
 from deepsuper.inside.logit_lens.view import View, encode, read_text
+from deepsuper.method.kept_lens import check_kept, kept_lens
 from deepsuper.models.load import inside_run, load_for_reading, load_tokenizer
 
 log = logging.getLogger("deepsuper")
@@ -28,6 +29,9 @@ def run_lens(config: LensConfig) -> list[View]:
     check_lens(config)
     sources = [config.model, *([replace(config.model, name=config.tuned)] if config.tuned is not None else [])]
     sources = [inside_run(source) for source in sources]
+    if config.tuned_lens:
+        for source in sources:
+            check_kept(source, "tuned_lens")
     tokenizers = [load_tokenizer(source) for source in sources]
     ids = [encode(tokenizer, config.text, config.max_length) for tokenizer in tokenizers]
     check_same_tokens(config, ids)
@@ -43,12 +47,14 @@ def run_lens(config: LensConfig) -> list[View]:
 
 
 def _read(source: ModelConfig, tokenizer: Any, config: LensConfig) -> View:
+    model = load_for_reading(source)
     return read_text(
-        load_for_reading(source),
+        model,
         tokenizer,
         config.text,
         name=source.name,
         top=config.top,
         lens_norm=config.lens_norm,
         max_length=config.max_length,
+        tuned=kept_lens(model, source, "tuned_lens") if config.tuned_lens else None,
     )

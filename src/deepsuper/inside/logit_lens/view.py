@@ -13,6 +13,7 @@ from deepsuper.common.scripts import script_of
 from deepsuper.inside.states import EncodedText, layer_states, make_batches
 from deepsuper.inside.vocabulary import token_texts
 from deepsuper.method.lens import Lens
+from deepsuper.method.tuned_lens import TunedLens
 
 ROWS = 64
 """The number of positions whose logits are computed at a time."""
@@ -56,14 +57,15 @@ def read_text(
     top: int = 5,
     lens_norm: bool = True,
     max_length: int = 512,
+    tuned: TunedLens | None = None,
 ) -> View:
     """Every layer and position of `text`, special tokens included. Position t shows what follows token t.
 
-    Raises: UserError as `encode` does.
+    `tuned`: the lens of inner layers, in place of the logit lens. Raises: UserError as `encode` does.
     """
     ids = encode(tokenizer, text, max_length)
     (batch,) = make_batches([EncodedText(tuple(ids), (True,) * len(ids))])
-    lens = Lens(model)
+    lens = Lens(model, tuned=tuned)
     layers = [
         _read_layer(lens, h[0], layer, tokenizer, top, lens_norm) for layer, h in enumerate(layer_states(model, batch))
     ]
