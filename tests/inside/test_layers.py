@@ -13,7 +13,7 @@ from deepsuper.common.figures import font_for
 from deepsuper.config import LayersConfig, ModelConfig
 from deepsuper.data.texts import LANGUAGES, load_texts
 from deepsuper.inside.layers import select_layers
-from deepsuper.inside.layers.criteria import agreement, by_alignment, by_entropy, by_language
+from deepsuper.inside.layers.criteria import by_alignment, by_entropy, by_language
 from deepsuper.inside.layers.drops import LayerChoice
 from deepsuper.inside.layers.measure import Curves, measure
 from deepsuper.inside.layers.run import read_texts
@@ -84,16 +84,6 @@ def test_alignment_names_the_first_layer_where_sentences_find_each_other():
     )
     verdict = by_alignment(english, target, [])
     assert verdict.layer_lc is None and verdict.layer_et == 3
-
-
-def test_agreement_counts_intervals_and_marks_what_is_no_choice():
-    curves = made_up(
-        np.array([0.0, 1.0, 3.0, 5.0, 7.0, 4.0, 4.5, 4.0, 4.2]), pivot([0, 0, 0, 0, 0, 0, 0.1, 0.5, 0], [0.1] * 9)
-    )
-    entropy, _ = by_entropy(curves, [])
-    said = agreement([entropy, by_language(curves, [])])
-    assert "entropy 4 (no choice: its largest fall), language 7: no two agree" in said
-    assert "another" in agreement([entropy])
 
 
 def test_mean_over_tokens_is_that_of_all_tokens_at_once():
@@ -225,7 +215,8 @@ def test_gemma_shows_no_two_drops_but_an_english_stretch():
     )
     report = select_layers(load_model(config.model).eval(), load_tokenizer(config.model), read_texts(config), config)
     entropy, language = report.verdicts
-    assert report.fallback and entropy.layer_et is None and entropy.near_et == 11
+    assert entropy.layer_et is None and entropy.near_et == 11
+    assert report.agreed.fallback and "language 13 (13 to 13) is alone" in report.agreed.reason
     assert 11 <= language.layer_lc <= 12 and 12 <= language.layer_et <= 14
     curve = report.curves.mean_entropy()
     assert curve[0] < 0.1 and curve.argmax() == 11 and 6.0 < curve[11] < 8.0

@@ -24,12 +24,18 @@ FIT_LENS = "fit the tuned lens of the model to English text, FLORES-200's or tha
 def _layers_parser() -> ArgumentParser:
     parser = ArgumentParser(
         description="Find the layers i and j that deep supervision needs, from the entropy of each layer on text of "
-        "the target language, as in the paper, and by two other criteria. Writes layers.json, layers.png and "
-        "layers.yaml, the lines to copy into a recipe. --fit_lens fits the tuned lens of the model instead."
+        "the target language, as in the paper, and by two other criteria, and the layers on which these agree. Writes "
+        "layers.json, layers.png and layers.yaml, the lines to copy into a recipe. --fit_lens fits the tuned lens of "
+        "the model instead."
     )
     _add_reading_arguments(parser)
-    meaning = "one or more of entropy,language,alignment, with commas"
-    parser.add_argument("--criteria", type=str, default="entropy", help=meaning)
+    parser.add_argument(
+        "--criteria",
+        type=str,
+        default=None,
+        help="one or more of entropy,language,alignment, with commas; null: all, as `objective.layers: auto`. "
+        "Alignment needs an English sentence beside each",
+    )
     parser.add_argument("--fit_lens", action="store_true", help=FIT_LENS)
     add_fields(parser, LayersConfig, but={"model", "language", "criteria", "fit_lens"})
     return parser
@@ -38,7 +44,8 @@ def _layers_parser() -> ArgumentParser:
 def _layers(parsed: Namespace, line: list[str]) -> None:
     from deepsuper.inside.layers import run_layers
 
-    config = LayersConfig(**{**_reading(LayersConfig, parsed), "criteria": split_names(parsed.criteria)})
+    criteria = None if parsed.criteria is None else split_names(parsed.criteria)
+    config = LayersConfig(**{**_reading(LayersConfig, parsed), "criteria": criteria})
     if config.fit_lens:
         from deepsuper.inside.tuned_lens import run_fit
 

@@ -1,12 +1,13 @@
 """The options of `deepsuper layers`."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from deepsuper.config.recipe import Bf16, ModelConfig
 
 Positions = Literal["text", "inner", "all"]
 Criterion = Literal["entropy", "language", "alignment"]
+CRITERIA: tuple[Criterion, ...] = get_args(Criterion)
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,8 @@ class LayersConfig:
     """A file of sentences; null: the packaged FLORES-200 sentences."""
     sentences: int | None = 200
     """Use only the first N sentences; null: all."""
-    criteria: tuple[Criterion, ...] = ("entropy",)
+    criteria: tuple[Criterion, ...] | None = None
+    """null: all three, alignment only if the sentences have their English beside them."""
     positions: Positions = "text"
     """The tokens that count: text (no special tokens), inner (also without the first token), or all."""
     lens_norm: bool = True

@@ -92,7 +92,11 @@ class ObjectiveConfig:
     layer_et: int | None = None
     """j; null: chosen by `layers`."""
     layers: Literal["proportion", "auto"] = "proportion"
-    """If `layer_lc` or `layer_et` is null: the paper's shares of the depth, or layers measured before training."""
+    """If `layer_lc` or `layer_et` is null: the paper's shares of the depth, or what `deepsuper layers` chooses.
+
+    auto measures them before training, on text of each language of the run: the layers on which two of the criteria
+    entropy, language and alignment agree, else those of the entropy, else the paper's shares, with a warning.
+    """
     lc_weight: Weight = field(default_factory=Weight)
     et_weight: Weight = field(default_factory=Weight)
     balance: Balancing = "fixed"

@@ -41,8 +41,8 @@ class Prepared:
     held_out: list[EncodedRow]
     skipped: list[SkippedRow]
     counts: dict[str, int]
-    questions: dict[str, list[str]]
-    """The first questions, or texts, of each language that is supervised at an inner layer."""
+    questions: dict[str, list[tuple[str, str]]]
+    """The first questions, or texts, of each language that is supervised at an inner layer, and their English."""
     fingerprints: dict[str, str]
     """Of data sets of the hub."""
 
@@ -100,7 +100,7 @@ class _Reader:
     tokenizer: Any
     skipped: list[SkippedRow] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
-    questions: dict[str, list[str]] = field(default_factory=dict)
+    questions: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     fingerprints: dict[str, str] = field(default_factory=dict)
 
     def read(self, option: str, sources: Sequence[SourceConfig], objective: ObjectiveConfig) -> list[EncodedRow]:
@@ -118,7 +118,7 @@ class _Reader:
         supervised = (method.lc, method.et) != ("none", "none") and option != "data.held_out"
         for row in corpus.rows if supervised else ():
             if len(self.questions.setdefault(row.language, [])) < QUESTIONS:
-                self.questions[row.language].append(row.question)
+                self.questions[row.language].append((row.question, row.text_en or row.instruction_en))
         return encoded.rows
 
 

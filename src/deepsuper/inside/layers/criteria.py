@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -49,7 +48,7 @@ def _verdict(
     intervals = []
     for n, here in enumerate((i, j)):
         layers = [pair[n] for pair in picked if pair[n] is not None]
-        low_high = np.percentile(np.array(layers or [0], dtype=int), [2.5, 97.5], method="inverted_cdf")
+        low_high = np.percentile(np.array(layers or [here or 0], dtype=int), [2.5, 97.5], method="inverted_cdf")
         intervals.append((int(low_high[0]), int(low_high[1])) if here is not None else None)
     found = float(np.mean([pair[1] is not None for pair in picked])) if picked else float(j is not None)
     return Verdict(criterion, i, j, intervals[0], intervals[1], found, _settled(pick, count), **said)
@@ -133,6 +132,11 @@ def _peak(english: Floats) -> Pair:
     return i, j
 
 
+def without_english() -> Verdict:
+    """The alignment of sentences that have no English beside them: it names no layer."""
+    return Verdict("alignment", None, None, None, None, 0.0, None, "there is no English beside the sentences")
+
+
 def by_alignment(english: npt.NDArray[Any], target: npt.NDArray[Any], samples: Sequence[Sample]) -> Verdict:
     """The first inner layer whose retrieval accuracy is within a standard error of the best: the languages meet.
 
@@ -164,18 +168,3 @@ def _first_best(hits: Floats) -> int:
     best = int(accuracy[1:-1].argmax()) + 1
     error = hits[:, best].std() / np.sqrt(len(hits))
     return int(np.flatnonzero(accuracy[1:-1] >= accuracy[best] - error)[0]) + 1
-
-
-def agreement(verdicts: Sequence[Verdict]) -> str:
-    """A sentence that says which criteria agree on j, within their intervals or one layer."""
-    named = [(v, v.layer_et if v.layer_et is not None else v.near_et) for v in verdicts]
-    spans = [(v.criterion, j, v.interval_et or (j, j), v.layer_et is not None) for v, j in named if j is not None]
-    if len(spans) < 2:
-        return "one criterion alone: ask for another with --criteria entropy,language,alignment"
-    notes = ["" if chosen else " (no choice: its largest fall)" for *_, chosen in spans]
-    said = ", ".join(f"{span[0]} {span[1]}{note}" for span, note in zip(spans, notes, strict=True))
-    pairs = [
-        f"{a[0]} and {b[0]}" for a, b in combinations(spans, 2) if a[2][0] - 1 <= b[2][1] and b[2][0] - 1 <= a[2][1]
-    ]
-    who = f"{'; '.join(pairs)} agree" if pairs else "no two agree"
-    return f"layer j: {said}: {who} within intervals and one layer"

@@ -18,7 +18,9 @@ COLOURS = {ENGLISH: "C0", TARGET: "C3", SHARED: "C4", BYTES: "C1", OTHER: "C2", 
 def draw(path: Path, record: Mapping[str, Any]) -> None:
     """Writes a PNG of what layers.json holds."""
     by_name = {verdict["criterion"]: verdict for verdict in record["criteria"]}
-    panels = ["entropy", *(name for name in ("language", "alignment") if name in by_name)]
+    panels = ["entropy", *(["language"] if "language" in by_name else [])]
+    if by_name.get("alignment", {}).get("evidence"):  # none without English sentences
+        panels.append("alignment")
     height = 2.6 * len(panels) + 3.6
     model, language = record["config"]["model"]["name"], record["config"]["language"]
     with figure(path, figsize=(8.5, height)) as drawn:

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from deepsuper.common.files import write_text
+from deepsuper.inside.layers.agree import Agreed
 from deepsuper.inside.layers.criteria import Verdict
 from deepsuper.inside.layers.select import LayersReport
 
@@ -31,8 +32,8 @@ def print_report(console: Console, report: LayersReport) -> None:
         console.print(
             f"  drop of {drop.size:.2f} nats from layer {drop.start} to {drop.end}, {drop.signal:.1f} times its noise"
         )
-    console.print(report.agreement, soft_wrap=True)
-    console.print(yaml_lines(report), markup=False, highlight=False, soft_wrap=True)
+    console.print(report.agreed.line, markup=False, highlight=False, soft_wrap=True)
+    console.print(yaml_lines(report.agreed), markup=False, highlight=False, soft_wrap=True)
 
 
 def _cells(verdict: Verdict) -> list[str]:
@@ -50,14 +51,20 @@ def _layer(layer: int | None, interval: tuple[int, int] | None) -> str:
     return "-" if layer is None or interval is None else f"{layer} ({interval[0]} to {interval[1]})"
 
 
-def yaml_lines(report: LayersReport) -> str:
+def yaml_lines(agreed: Agreed) -> str:
     """The lines to copy into a recipe, with a comment on where the layers come from."""
-    note = (
-        "# the paper's shares of the depth, 2/32 and 15/32: the entropy names no layers here\n"
-        if report.fallback
-        else "# the two drops of the entropy\n"
-    )
-    return f"{note}objective:\n  layer_lc: {report.layer_lc}\n  layer_et: {report.layer_et}\n"
+    return f"# {agreed.line}\nobjective:\n  layer_lc: {agreed.layer_lc}\n  layer_et: {agreed.layer_et}\n"
+
+
+def agreed_record(agreed: Agreed) -> dict[str, Any]:
+    """The layers to use and the reason, as JSON."""
+    return {
+        "layer_lc": agreed.layer_lc,
+        "layer_et": agreed.layer_et,
+        "fallback": agreed.fallback,
+        "named_by": list(agreed.criteria),
+        "agreement": agreed.reason,
+    }
 
 
 def as_record(report: LayersReport) -> dict[str, Any]:
@@ -69,10 +76,7 @@ def as_record(report: LayersReport) -> dict[str, Any]:
         "source": report.source,
         "sentences": report.sentences,
         "tokens": report.tokens,
-        "layer_lc": report.layer_lc,
-        "layer_et": report.layer_et,
-        "fallback": report.fallback,
-        "agreement": report.agreement,
+        **agreed_record(report.agreed),
         "criteria": [asdict(verdict) for verdict in report.verdicts],
         "entropy": curves.mean_entropy().tolist(),
         "entropy_95": band,
@@ -90,5 +94,5 @@ def write_report(report: LayersReport, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     record = as_record(report)
     write_text(folder / "layers.json", json.dumps(record, indent=1, ensure_ascii=False) + "\n")
-    write_text(folder / "layers.yaml", yaml_lines(report))
+    write_text(folder / "layers.yaml", yaml_lines(report.agreed))
     draw(folder / "layers.png", record)

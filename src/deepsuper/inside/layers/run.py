@@ -22,7 +22,7 @@ log = logging.getLogger("deepsuper")
 
 def read_texts(config: LayersConfig) -> Texts:
     """The sentences to read, with English ones where a criterion needs them. Raises: as `load_texts` does."""
-    parallel = "alignment" in config.criteria
+    parallel = "alignment" in (config.criteria or ())
     path = None if config.data is None else Path(config.data)
     return load_texts(config.language, path, parallel=parallel).first(config.sentences)
 

@@ -12,15 +12,16 @@ from torch import nn
 
 from deepsuper.common.arrays import Floats
 from deepsuper.config import LayersConfig
+from deepsuper.config.layers import CRITERIA
 from deepsuper.data.texts import LANGUAGES, PARTS, Texts, load_texts
-from deepsuper.inside.layers.criteria import Verdict, agreement, by_alignment, by_entropy, by_language
+from deepsuper.inside.layers.agree import Agreed, agree
+from deepsuper.inside.layers.criteria import Verdict, by_alignment, by_entropy, by_language, without_english
 from deepsuper.inside.layers.drops import LayerChoice
 from deepsuper.inside.layers.measure import Curves, measure
 from deepsuper.inside.states import EncodedText, encode_texts, pooled_states
 from deepsuper.inside.vocabulary import group_words, token_texts
 from deepsuper.method.kept_lens import kept_lens
 from deepsuper.method.lens import Lens
-from deepsuper.method.methods import default_layer
 
 log = logging.getLogger("deepsuper")
 LENS_OPTION = "tuned_lens (of a run: objective.lens)"
@@ -30,7 +31,7 @@ SAMPLE_TOKENS = 24
 
 @dataclass(frozen=True)
 class LayersReport:
-    """The layers to use, and all measurements. `fallback`: the layers are the paper's shares of the depth.
+    """The layers to use, with the reason, and all measurements.
 
     `resampled` is the mean entropy of each bootstrap sample, (resamples, L + 1).
     """
@@ -39,11 +40,8 @@ class LayersReport:
     source: str
     sentences: int
     tokens: int
-    layer_lc: int
-    layer_et: int
-    fallback: bool
+    agreed: Agreed
     verdicts: tuple[Verdict, ...]
-    agreement: str
     choice: LayerChoice
     curves: Curves
     resampled: Floats
@@ -55,7 +53,8 @@ def select_layers(model: nn.Module, tokenizer: Any, texts: Texts, config: Layers
     encoded = encode_sentences(tokenizer, texts.target, config, texts.source)
     _report_cut(encoded)
     size = Lens(model).head.weight.shape[0]
-    with_language = "language" in config.criteria
+    criteria = config.criteria or CRITERIA
+    with_language = "language" in criteria
     groups = group_words(tokenizer, size, *word_sources(texts)) if with_language else None
     short = [n for n, text in enumerate(encoded) if len(text.ids) <= SAMPLE_TOKENS]
     shown = short[0] if short else min(range(len(encoded)), key=lambda n: len(encoded[n].ids))
@@ -69,21 +68,18 @@ def select_layers(model: nn.Module, tokenizer: Any, texts: Texts, config: Layers
     verdicts = {"entropy": entropy}
     if with_language:
         verdicts["language"] = by_language(curves, samples)
-    if "alignment" in config.criteria:
-        verdicts["alignment"] = by_alignment(*_pooled_pair(model, tokenizer, texts, config), samples)
-    chosen = tuple(verdicts[name] for name in config.criteria)
-    i, j = (choice.layer_lc, choice.layer_et) if choice.found else (None, None)
+    if "alignment" in criteria:
+        pooled = None if texts.english is None else _pooled_pair(model, tokenizer, texts, config)
+        verdicts["alignment"] = without_english() if pooled is None else by_alignment(*pooled, samples)
+    chosen = tuple(verdicts[name] for name in criteria)
     ids = np.array(encoded[shown].ids)[np.array(encoded[shown].counted)]
     return LayersReport(
         config=config,
         source=texts.source,
         sentences=len(encoded),
         tokens=int(curves.tokens.sum()),
-        layer_lc=default_layer("lc", curves.num_layers) if i is None else i,
-        layer_et=default_layer("et", curves.num_layers) if j is None else j,
-        fallback=i is None,
+        agreed=agree(chosen, curves.num_layers),
         verdicts=chosen,
-        agreement=agreement(chosen),
         choice=choice,
         curves=curves,
         resampled=resampled,
@@ -119,7 +115,7 @@ def _pooled_pair(
     model: nn.Module, tokenizer: Any, texts: Texts, config: LayersConfig
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Mean states of the English and the target sentences, without the first token, which is an attention sink."""
-    assert texts.english is not None, "load_texts asks for English where it is needed"
+    assert texts.english is not None, "without English this criterion is silent"
     sides = []
     for name, side in (("English", texts.english), (texts.language, texts.target)):
         encoded = encode_texts(
