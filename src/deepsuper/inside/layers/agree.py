@@ -131,8 +131,11 @@ def _together(votes: Sequence[Vote]) -> list[Vote]:
         for group in combinations(votes, size)
         if max(vote.low for vote in group) - SLACK <= min(vote.high for vote in group) + SLACK
     ]
-    distance = {group: max(v.layer for v in group) - min(v.layer for v in group) for group in groups}
-    return list(min(groups, key=lambda group: (-len(group), distance[group]), default=()))
+    if not groups:
+        return []
+    spread = [max(vote.layer for vote in group) - min(vote.layer for vote in group) for group in groups]
+    best = min(range(len(groups)), key=lambda n: (-len(groups[n]), spread[n]))
+    return list(groups[best])
 
 
 def _early(verdicts: Sequence[Verdict], num_layers: int) -> tuple[int, str]:
