@@ -3,7 +3,6 @@
 import json
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import yaml
 
@@ -161,4 +160,4 @@ def tell(monkeypatch, i, j):
         "deepsuper.inside.layers.criteria.choose", lambda *_: LayerChoice(i, j, (), 0.1, "told to", (0.0,) * 5)
     )
     monkeypatch.setattr("deepsuper.inside.layers.criteria._peak", lambda english: (None, None))
-    monkeypatch.setattr("deepsuper.inside.layers.criteria._first_best", lambda hits: np.int64(j))
+    monkeypatch.setattr("deepsuper.inside.layers.criteria._first_best", lambda hits: j)
