@@ -138,7 +138,8 @@ def test_each_language_is_measured_by_itself(tmp_path, caplog, monkeypatch):
     tell(monkeypatch, 2, 3)
     rows = prepare(auto_run(tmp_path)).questions["xx"]
     questions = {"xx": rows, "yy": [(text, "") for text, _ in rows], "zz": [("a", "b")]}
-    chosen = choose_for_run(auto_run(tmp_path), questions, tmp_path / "auto")
+    with caplog.at_level("INFO", "deepsuper"):
+        chosen = choose_for_run(auto_run(tmp_path), questions, tmp_path / "auto")
     assert (chosen.layer_lc, chosen.layer_et) == (2, 3)
     record = json.loads((tmp_path / "auto" / "layers.json").read_text())
     assert record["layer_et"] == 3 and list(record["languages"]) == ["xx", "yy", "zz"]
