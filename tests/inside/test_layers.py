@@ -185,7 +185,7 @@ def test_a_run_measures_its_layers_records_them_and_resumes_with_the_same(tmp_pa
     folder = train(config)
     record = json.loads((folder / "layers.json").read_text())
     assert (record["layer_lc"], record["layer_et"], record["fallback"]) == (2, 3, False)
-    assert "the run's questions (xx)" in record["source"] and record["sentences"] == 24
+    assert record["source"] == "the run's questions" and record["sentences"] == 24
     formula = json.loads((folder / "manifest.json").read_text())["objective"]
     assert "theta_1:2, W_out" in formula and "theta_1:3, W_out" in formula
     assert "theta_1:2, W_out" in (folder / "model" / "README.md").read_text()
