@@ -20,7 +20,7 @@ from deepsuper.method.objective import Logits, Objective
 from deepsuper.method.supervised import Supervised
 from deepsuper.method.tree import Segment, Tree
 from deepsuper.models.adapters import add_lora
-from deepsuper.models.anatomy import find_decoder
+from deepsuper.models.anatomy import find_blocks, find_decoder
 from failing import fail
 from rows import make_rows
 from runs import make_run, write_recipe
@@ -86,6 +86,15 @@ def test_one_forward_pass_serves_all_layers():
         assert len(calls) == 5  # the task, the English question, the features, and each English text
 
 
+def test_a_layer_below_which_all_blocks_are_frozen_has_no_gradient():
+    model = make_model("llama").eval()
+    find_blocks(model)[0].requires_grad_(False)
+    candidates = readings_at(("raw",), (1, 2), ObjectiveConfig(), 4)
+    check_same(model, candidates[1:2])
+    shares = meter_of(model, candidates).measure({"": ROWS}).shares
+    assert [shares[one.name].ratio > 0.0 for one in candidates] == [False, True, False, True]
+
+
 def test_adapters_are_measured_alone():
     """At the start B is 0, so that A has no gradient yet: that of the run's first step."""
     model = add_lora(make_model("llama"), LoraConfig(r=2)).eval()
@@ -103,9 +112,11 @@ def counted(work, blocks=None):
     return sum(sum(ops.values()) for name, ops in counter.get_flop_counts().items() if name in blocks)
 
 
-@pytest.mark.parametrize("family", ["llama", "gemma2", "qwen3"])
-def test_the_floor_is_what_torch_counts(family):
+@pytest.mark.parametrize(("family", "frozen"), [("llama", 0), ("gemma2", 0), ("qwen3", 0), ("llama", 2)])
+def test_the_floor_is_what_torch_counts(family, frozen):
     model = make_model(family)
+    for block in find_blocks(model)[:frozen]:
+        block.requires_grad_(False)
     model.set_attn_implementation("eager")
     sizes, ids = ModelSizes.of(model), torch.randint(3, 97, (3, 11))
     parameters = list(block_parameters(model).values())
@@ -120,7 +131,8 @@ def test_the_floor_is_what_torch_counts(family):
         torch.autograd.grad(states[layer].sum(), parameters, retain_graph=True, allow_unused=True)
 
     assert counted(forward, blocks) == sizes.forward(3, 11, 4)
-    for layer in (1, 3, 4):
+    assert sizes.backward(3, 11, frozen) == 0.0
+    for layer in (1 + frozen, 3, 4):
         assert counted(backward) == sizes.backward(3, 11, layer)
     h, head = states[4].detach()[0].requires_grad_(), model.get_output_embeddings().weight.detach()
     assert counted(lambda: torch.autograd.grad((h @ head.T).sum(), h)) == sizes.logits(11)
@@ -161,6 +173,14 @@ def test_the_weights_give_the_ratio_that_was_asked_for(tmp_path, family, capsys)
     again = run(tmp_path, recipe, *(word for name, value in changes.items() for word in (f"--{name}", value)))
     assert [dose["ratio_at_weight"] for dose in again["doses"]] == pytest.approx([0.3, 0.3], rel=1e-6)
     assert again["floor"]["seconds"] > 0 and again["floor"]["flops"]["head"] > 0
+
+
+@pytest.mark.slow
+def test_balanced_weights_are_left_to_the_run(tmp_path):
+    recipe = make_run(tmp_path, method="et-feature", layer_lc=None, balance="ratio", ratio=0.1)
+    (dose,) = run(tmp_path, recipe)["doses"]
+    assert dose["ratio_at_weight"] == pytest.approx(0.1)
+    assert yaml.safe_load((tmp_path / "run" / "dose.yaml").read_text()) is None
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ import torch
 from rich.console import Console
 from transformers import set_seed
 
+from deepsuper.common.errors import UserError
 from deepsuper.common.outputs import check_folder
 from deepsuper.common.progress import progress_bar
 from deepsuper.config import DoseConfig, RunConfig
@@ -21,15 +22,14 @@ from deepsuper.inside.dose.measure import BatchDoses, DoseMeter, RowReader, Rows
 from deepsuper.inside.dose.report import print_report, write_report
 from deepsuper.inside.dose.speed import PlainSpeed
 from deepsuper.method.batch import EncodedRow
+from deepsuper.method.gradients import block_parameters
 from deepsuper.method.methods import method_of
 from deepsuper.method.objective import Objective
-from deepsuper.models.adapters import add_lora
-from deepsuper.models.load import load_model
 from deepsuper.training.check import check_machine
 from deepsuper.training.check_streams import task_of
 from deepsuper.training.prepare import Prepared, Stream, prepare
 from deepsuper.training.resolve import resolve
-from deepsuper.training.run import CALIBRATION_ROWS
+from deepsuper.training.run import CALIBRATION_ROWS, load_trainable
 from deepsuper.training.streams import micro_batch_sizes
 
 log = logging.getLogger("deepsuper")
@@ -95,10 +95,11 @@ def batches_of(stream: Stream, size: int, recipe: RunConfig, config: DoseConfig)
 def load_meter(recipe: RunConfig, prepared: Prepared, task: str, passes: Sequence[SharedPass]) -> DoseMeter:
     """Loads the weights as a run does, with its adapters. Raises: UserError if the model cannot be supervised."""
     set_seed(recipe.training.seed)
-    model = load_model(recipe.model)
-    if recipe.lora is not None:
-        model = add_lora(model, recipe.lora, recipe.model.revision)
-    model.to("cuda" if torch.cuda.is_available() else "cpu")
+    # The graph of one batch serves many backward passes: its activations are kept, not computed again.
+    plain = replace(recipe.training, gradient_checkpointing=False)
+    model = load_trainable(replace(recipe, training=plain)).to("cuda" if torch.cuda.is_available() else "cpu")
+    if not block_parameters(model):
+        raise UserError(f"training.freeze_blocks {plain.freeze_blocks}: no block trains: freeze fewer")
     tokenizer, training = prepared.tokenizer, recipe.training
     reader = RowReader(
         tokenizer.pad_token_id, tokenizer.bos_token_id, prepared.languages, training.bf16, training.chunk_mib

@@ -28,7 +28,7 @@ class Spread:
 class Dose:
     """One candidate: its loss in nats, and its gradient beside the task's, both at weight 1.
 
-    `ratio`: its norm as a share of the task's; `weight`: the one that the recipe has, for a term of its own.
+    `ratio`: its norm as a share of the task's; `weight`: the one that a term of the recipe has in the first step.
     """
 
     candidate: Candidate
@@ -83,13 +83,20 @@ def doses_of(
     candidates: Sequence[Candidate], batches: Sequence[BatchDoses], objectives: Mapping[str, Objective]
 ) -> tuple[Dose, ...]:
     """One dose for each candidate."""
-    return tuple(
-        Dose(
-            one,
-            Spread.of([batch.losses[one.name] for batch in batches]),
-            Spread.of([batch.shares[one.name].ratio for batch in batches]),
-            Spread.of([batch.shares[one.name].cosine for batch in batches]),
-            objectives[one.stream].weight(one.side) if one.reading == OWN else None,
-        )
-        for one in candidates
+    return tuple(_dose(one, batches, objectives[one.stream]) for one in candidates)
+
+
+def _dose(one: Candidate, batches: Sequence[BatchDoses], objective: Objective) -> Dose:
+    ratio = Spread.of([batch.shares[one.name].ratio for batch in batches])
+    weight = None
+    if one.reading == OWN:
+        weight = objective.weight(one.side)
+        if objective.balance is not None and ratio.mean > 0.0:  # what a run measures before its first step
+            weight *= objective.balance.ratio / ratio.mean
+    return Dose(
+        one,
+        Spread.of([batch.losses[one.name] for batch in batches]),
+        ratio,
+        Spread.of([batch.shares[one.name].cosine for batch in batches]),
+        weight,
     )

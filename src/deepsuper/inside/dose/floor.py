@@ -55,10 +55,10 @@ class ModelSizes:
         return float(2 * rows * columns * sum(self.matrices[:layer]) + layer * scores)
 
     def backward(self, rows: int, columns: int, layer: int) -> float:
-        """The gradients of all trained matrices up to block `layer`."""
-        return 2 * self.forward(rows, columns, layer) - 2 * rows * columns * (
-            sum(self.matrices[:layer]) - sum(self.trained[:layer])
-        )
+        """The gradients of all trained matrices up to block `layer`, down to the first block that has one."""
+        first = next((n for n, trained in enumerate(self.trained) if trained), layer)
+        through = self.forward(rows, columns, layer) - self.forward(rows, columns, min(first, layer))
+        return 2 * through - 2 * rows * columns * (sum(self.matrices[first:layer]) - sum(self.trained[first:layer]))
 
     def logits(self, tokens: int) -> float:
         """W_out and its gradient with respect to the states; its own is not asked for."""
@@ -71,13 +71,11 @@ def pass_flops(sizes: ModelSizes, shared: SharedPass, batch: ParallelBatch) -> F
     rows, columns = batch["trunk_ids"].shape
     for name in objective.branches:
         columns += (batch["et_ids"] if name == "et" else batch["lc_ids"]).shape[1]
-    english = max((term.layer_en for term in objective.features.values()), default=0)
-    blocks = 0.0
-    if english and objective.joint_english:
-        columns += batch["english_ids"].shape[1]
-    elif english:
-        blocks += sizes.forward(rows, batch["english_ids"].shape[1], english)
-    blocks += sizes.forward(rows, columns, max(term.layer for term in terms))
+    blocks = sizes.forward(rows, columns, max(term.layer for term in terms))
     blocks += sum(sizes.backward(rows, columns, term.layer) for term in terms)
+    if features := objective.features.values():
+        width = batch["english_ids"].shape[1]
+        blocks += sizes.forward(rows, width, max(term.layer_en for term in features))
+        blocks += sum(sizes.backward(rows, width, term.layer_en) for term in features if not term.detach_english)
     tokens = [batch[f"targets_{t.targets}"].shape[1] for t in terms if isinstance(t, Logits)]  # type: ignore[literal-required]
     return Flops(blocks, sum(map(sizes.logits, tokens)))

@@ -133,6 +133,9 @@ class DoseMeter:
             losses = supervised(batch)
         while losses:
             name, loss = losses.popitem()
+            if not loss.requires_grad:  # all blocks below it are frozen
+                yield name, float(loss), {}
+                continue
             found = torch.autograd.grad(loss, list(parameters.values()), retain_graph=bool(losses), allow_unused=True)
             pairs = zip(parameters, found, strict=True)
             yield name, float(loss.detach()), {key: gradient for key, gradient in pairs if gradient is not None}

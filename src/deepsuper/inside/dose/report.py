@@ -69,6 +69,9 @@ def yaml_text(config: DoseConfig, recipe: RunConfig, report: DoseReport) -> str:
     own = [dose for dose in report.doses if dose.candidate.reading == OWN]
     lines = [f"# {dose.candidate.name}: {_note(dose, config, report)}" for dose in own]
     for stream, options in recipe.all_streams.items():
+        if options.objective.balance == "ratio":
+            lines.append("# balance: ratio measures the weights in the run, so none are given here")
+            continue
         weights = {}
         for dose in own:
             side = dose.candidate.side
