@@ -137,45 +137,11 @@ def _with_synthesised_rows(
     return replace(prepared, streams=streams, skipped=skipped, counts=counts)
 
 
-<<<<<<< HEAD
-=======
-def load_trainable(config: RunConfig) -> Any:
-    """The model that a run trains, with its adapters and its frozen blocks."""
-    model = load_model(config.model)
-    if config.training.gradient_checkpointing:
-        model.config.use_cache = False
-    if config.lora is not None:
-        model = add_lora(model, config.lora, config.model.revision)
-        if config.training.gradient_checkpointing:
-            model.enable_input_require_grads()
-    freeze(model, config)
-    return model
-
-
->>>>>>> 3977b19 (Dose: frozen blocks, balanced weights and a learning English side are counted as the run has them)
 def make_trainer(
     config: RunConfig, prepared: Prepared, arguments: TrainingArguments, folder: RunFolder
 ) -> SupervisedTrainer:
     """Loads the weights, tests the model and makes its trainer. Raises: UserError if the model cannot be supervised."""
-<<<<<<< HEAD
     supervised, tokenizer = load_supervised(config, prepared), prepared.tokenizer
-=======
-    check_frozen(config, prepared.objectives, prepared.num_layers)
-    model = load_trainable(config)
-    languages = prepared.languages
-    supervised = Supervised(
-        model,
-        prepared.objectives,
-        chunk_mib=config.training.chunk_mib,
-        languages=languages,
-        untrained=_untrained(config, prepared),
-    )
-    check_lens(supervised)
-    check_tree(supervised)
-    tokenizer = prepared.tokenizer
-    if config.training.gradient_checkpointing:
-        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
->>>>>>> 3977b19 (Dose: frozen blocks, balanced weights and a learning English side are counted as the run has them)
     return SupervisedTrainer(
         supervised,
         folder=folder,
