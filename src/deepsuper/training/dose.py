@@ -25,11 +25,13 @@ from deepsuper.method.batch import EncodedRow
 from deepsuper.method.gradients import block_parameters
 from deepsuper.method.methods import method_of
 from deepsuper.method.objective import Objective
+from deepsuper.models.load import load_model
 from deepsuper.training.check import check_machine
 from deepsuper.training.check_streams import task_of
+from deepsuper.training.loading import made_trainable
 from deepsuper.training.prepare import Prepared, Stream, prepare
 from deepsuper.training.resolve import resolve
-from deepsuper.training.run import CALIBRATION_ROWS, load_trainable
+from deepsuper.training.run import CALIBRATION_ROWS
 from deepsuper.training.streams import micro_batch_sizes
 
 log = logging.getLogger("deepsuper")
@@ -97,7 +99,9 @@ def load_meter(recipe: RunConfig, prepared: Prepared, task: str, passes: Sequenc
     set_seed(recipe.training.seed)
     # The graph of one batch serves many backward passes: its activations are kept, not computed again.
     plain = replace(recipe.training, gradient_checkpointing=False)
-    model = load_trainable(replace(recipe, training=plain)).to("cuda" if torch.cuda.is_available() else "cpu")
+    model = made_trainable(load_model(recipe.model), replace(recipe, training=plain)).to(
+        "cuda" if torch.cuda.is_available() else "cpu"
+    )
     if not block_parameters(model):
         raise UserError(f"training.freeze_blocks {plain.freeze_blocks}: no block trains: freeze fewer")
     tokenizer, training = prepared.tokenizer, recipe.training

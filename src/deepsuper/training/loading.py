@@ -1,6 +1,7 @@
 """A run's model with its objectives: loaded, given adapters, frozen in part and tested."""
 
 import logging
+from typing import Any
 
 from torch import nn
 
@@ -22,13 +23,7 @@ def load_supervised(config: RunConfig, prepared: Prepared) -> Supervised:
     model = load_model(config.model)
     # Before the adapter is added: the lens belongs to the weights that the run starts from.
     tuned = lens_for(model, config.model, prepared.objectives.values())
-    if config.training.gradient_checkpointing:
-        model.config.use_cache = False
-    if config.lora is not None:
-        model = add_lora(model, config.lora, config.model.revision)
-        if config.training.gradient_checkpointing:
-            model.enable_input_require_grads()
-    freeze(model, config)
+    model = made_trainable(model, config)
     supervised = Supervised(
         model,
         prepared.objectives,
@@ -42,6 +37,18 @@ def load_supervised(config: RunConfig, prepared: Prepared) -> Supervised:
     if config.training.gradient_checkpointing:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     return supervised
+
+
+def made_trainable(model: Any, config: RunConfig) -> Any:
+    """The model with the adapters and the frozen blocks of a run."""
+    if config.training.gradient_checkpointing:
+        model.config.use_cache = False
+    if config.lora is not None:
+        model = add_lora(model, config.lora, config.model.revision)
+        if config.training.gradient_checkpointing:
+            model.enable_input_require_grads()
+    freeze(model, config)
+    return model
 
 
 def _untrained(config: RunConfig, prepared: Prepared) -> nn.Module | None:
