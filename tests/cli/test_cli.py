@@ -151,7 +151,7 @@ def test_one_field_of_a_source_may_be_changed_and_a_source_added(recipe):
     ],
 )
 def test_every_value_out_of_range_ends_in_one_line_before_weights(recipe, capsys, monkeypatch, option, value, words):
-    monkeypatch.setattr("deepsuper.training.run.load_model", lambda *_: pytest.fail("weights were loaded"))
+    monkeypatch.setattr("deepsuper.training.loading.load_model", lambda *_: pytest.fail("weights were loaded"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     assert words in fail(capsys, "train", str(recipe), f"--{option}={value}")
     assert not (recipe.parent / "run").exists()
@@ -173,7 +173,7 @@ def test_every_value_out_of_range_ends_in_one_line_before_weights(recipe, capsys
     ],
 )
 def test_values_that_do_not_go_together_end_in_one_line_before_weights(recipe, capsys, monkeypatch, line, words):
-    monkeypatch.setattr("deepsuper.training.run.load_model", lambda *_: pytest.fail("weights were loaded"))
+    monkeypatch.setattr("deepsuper.training.loading.load_model", lambda *_: pytest.fail("weights were loaded"))
     monkeypatch.setattr("deepsuper.training.check.installed", lambda module: True)
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     line = ["objective.layer_lc=null", "objective.method=et-feature", *line]

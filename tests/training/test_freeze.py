@@ -75,7 +75,7 @@ def test_show_says_what_is_frozen(tmp_path, capsys):
     ],
 )
 def test_blocks_that_cannot_be_frozen_end_in_one_line_before_weights(tmp_path, capsys, monkeypatch, options, words):
-    monkeypatch.setattr("deepsuper.training.run.load_model", lambda *_: pytest.fail("weights were loaded"))
+    monkeypatch.setattr("deepsuper.training.loading.load_model", lambda *_: pytest.fail("weights were loaded"))
     recipe = write_recipe(freezing(tmp_path, None))
     assert words in fail(capsys, "train", recipe, *(f"--{option}" for option in options))
 

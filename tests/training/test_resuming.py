@@ -209,7 +209,7 @@ def test_a_run_is_not_resumed_on_other_data_or_another_base_model(tmp_path, monk
     before = file.read_bytes()
     file.write_bytes(before[: before.rindex(b"{")] if changed == "rows.jsonl" else before[:-4] + b"\0" * 4)
     with monkeypatch.context() as patched:
-        patched.setattr("deepsuper.training.run.load_model", lambda *_: pytest.fail("weights were loaded"))
+        patched.setattr("deepsuper.training.loading.load_model", lambda *_: pytest.fail("weights were loaded"))
         with pytest.raises(ValueError, match=rf"{changed}: has changed since the run was started: restore it"):
             train(run, resume=True)
     file.write_bytes(before)
