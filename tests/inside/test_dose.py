@@ -19,6 +19,7 @@ from deepsuper.method.methods import build_objective
 from deepsuper.method.objective import Logits, Objective
 from deepsuper.method.supervised import Supervised
 from deepsuper.method.tree import Segment, Tree
+from deepsuper.method.tuned_lens import TunedLens
 from deepsuper.models.adapters import add_lora
 from deepsuper.models.anatomy import find_blocks, find_decoder
 from failing import fail
@@ -31,11 +32,11 @@ READER = RowReader(0, 1, ("zh", "vi"), bf16=False)
 ROWS = make_rows(6, languages=("zh", "vi"))
 
 
-def separately(model, candidate: Candidate, alignment="conditional"):
+def separately(model, candidate: Candidate, alignment="conditional", tuned=None):
     """The share of one term's gradient, from a whole pass of its own with the task, and two whole backward passes."""
     objective = Objective({"tft": Logits(4, "tft", train_head=True), "term": candidate.term}, alignment=alignment)
     batch = Collator(0, 1, objective, READER.languages)(ROWS)
-    losses = Supervised(model, objective, languages=READER.languages)(batch)
+    losses = Supervised(model, objective, languages=READER.languages, tuned=tuned)(batch)
     parameters = block_parameters(model)
     found = []
     for name in ("term", "tft"):
@@ -45,17 +46,17 @@ def separately(model, candidate: Candidate, alignment="conditional"):
     return losses["term"].item(), compare(products(*found))
 
 
-def meter_of(model, candidates, alignment="conditional"):
-    return DoseMeter(model, "", shared_passes(candidates, {"": alignment}), READER)
+def meter_of(model, candidates, alignment="conditional", tuned=None):
+    return DoseMeter(model, "", shared_passes(candidates, {"": alignment}), READER, tuned)
 
 
-def check_same(model, candidates, alignment="conditional"):
+def check_same(model, candidates, alignment="conditional", tuned=None):
     trained = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
-    doses = meter_of(model, candidates, alignment).measure({"": ROWS})
+    doses = meter_of(model, candidates, alignment, tuned).measure({"": ROWS})
     assert trained == {name for name, parameter in model.named_parameters() if parameter.requires_grad}
     assert set(doses.losses) == {one.name for one in candidates}
     for one in candidates:
-        loss, share = separately(model, one, alignment)
+        loss, share = separately(model, one, alignment, tuned)
         assert doses.losses[one.name] == pytest.approx(loss, rel=1e-4)
         assert doses.shares[one.name].ratio == pytest.approx(share.ratio, rel=1e-3)
         assert doses.shares[one.name].cosine == pytest.approx(share.cosine, abs=1e-4)
@@ -73,6 +74,13 @@ def test_doses_of_a_recipes_own_options():
     config = ObjectiveConfig(method="dft-feature", layer_lc=1, layer_et=3, detach_english=False, pooling="last")
     readings = readings_at(("contrastive",), (2,), config, 4)
     check_same(make_model("gemma3").eval(), own_terms({"": build_objective(config, 4)}) + readings)
+
+
+def test_readings_go_through_a_tuned_lens_where_the_recipe_has_one():
+    torch.manual_seed(0)
+    tuned = TunedLens({n: (0.1 * torch.randn(32, 32), torch.randn(32)) for n in range(4)}, 4)
+    config = ObjectiveConfig(lens="tuned")
+    check_same(make_model("llama"), readings_at(["lc-logits", "et-logits", "raw"], [1, 3], config, 4), tuned=tuned)
 
 
 def test_one_forward_pass_serves_all_layers():

@@ -54,6 +54,15 @@ def test_descent_goes_on_where_least_squares_ends():
     assert sum(descended.tuned) < 0.98 * sum(squares.tuned)
 
 
+def test_a_layer_where_descent_ends_above_least_squares_keeps_its_map(monkeypatch):
+    monkeypatch.setattr("deepsuper.inside.tuned_lens.fit.RATE", 10.0)
+    model, texts = make_model("llama").eval(), encode_texts(make_tokenizer(), sentences(30))
+    squares, descended = (fit_lens(model, texts, steps=steps, bf16=False).lens for steps in (0, 3))
+    for layer in range(L):
+        for kept, own in zip(descended.map(layer), squares.map(layer), strict=True):
+            torch.testing.assert_close(kept, own)
+
+
 def test_divergence_is_that_of_the_two_distributions():
     model, tokenizer = make_model("gemma2").eval(), make_tokenizer()
     states = gather(model, encode_texts(tokenizer, sentences(2)), bf16=False, title="")

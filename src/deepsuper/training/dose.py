@@ -23,6 +23,7 @@ from deepsuper.inside.dose.report import print_report, write_report
 from deepsuper.inside.dose.speed import PlainSpeed
 from deepsuper.method.batch import EncodedRow
 from deepsuper.method.gradients import block_parameters
+from deepsuper.method.kept_lens import lens_for
 from deepsuper.method.methods import method_of
 from deepsuper.method.objective import Objective
 from deepsuper.models.load import load_model
@@ -99,16 +100,16 @@ def load_meter(recipe: RunConfig, prepared: Prepared, task: str, passes: Sequenc
     set_seed(recipe.training.seed)
     # The graph of one batch serves many backward passes: its activations are kept, not computed again.
     plain = replace(recipe.training, gradient_checkpointing=False)
-    model = made_trainable(load_model(recipe.model), replace(recipe, training=plain)).to(
-        "cuda" if torch.cuda.is_available() else "cpu"
-    )
+    base = load_model(recipe.model).to("cuda" if torch.cuda.is_available() else "cpu")
+    tuned = lens_for(base, recipe.model, [shared.objective for shared in passes])
+    model = made_trainable(base, replace(recipe, training=plain))
     if not block_parameters(model):
         raise UserError(f"training.freeze_blocks {plain.freeze_blocks}: no block trains: freeze fewer")
     tokenizer, training = prepared.tokenizer, recipe.training
     reader = RowReader(
         tokenizer.pad_token_id, tokenizer.bos_token_id, prepared.languages, training.bf16, training.chunk_mib
     )
-    meter = DoseMeter(model, task, passes, reader)
+    meter = DoseMeter(model, task, passes, reader, tuned)
     sizes = micro_batch_sizes(recipe)
     meter.calibrate([{s.name: rows} for s in prepared.streams for rows in _first_rows(s, sizes[s.name])])
     return meter

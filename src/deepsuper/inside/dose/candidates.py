@@ -73,7 +73,7 @@ def readings_at(
 
 def _term(config: ObjectiveConfig, side: str, reading: str, layer: int, num_layers: int) -> Logits | Feature:
     if reading == "logits":
-        return Logits(layer, "lc" if side == "lc" else "et", lens_norm=config.lens_norm)
+        return Logits(layer, "lc" if side == "lc" else "et", lens_norm=config.lens_norm, lens=config.lens)
     similarity, center = DISTANCES[reading]
     return Feature(
         layer,
@@ -83,6 +83,7 @@ def _term(config: ObjectiveConfig, side: str, reading: str, layer: int, num_laye
         similarity=similarity,
         detach_english=config.detach_english,
         temperature=config.temperature,
+        lens=config.lens,
     )
 
 

@@ -23,6 +23,7 @@ from deepsuper.method.gradients import Gradients, GradientShare, block_parameter
 from deepsuper.method.objective import Logits, Objective
 from deepsuper.method.self_tests import check_lens, check_tree
 from deepsuper.method.supervised import Supervised
+from deepsuper.method.tuned_lens import TunedLens
 from deepsuper.models.anatomy import text_config
 from deepsuper.models.precision import use_bf16
 
@@ -69,10 +70,17 @@ class DoseMeter:
     Raises: UserError where the model cannot be supervised.
     """
 
-    def __init__(self, model: nn.Module, task: str, passes: Sequence[SharedPass], reader: RowReader) -> None:
-        """`task`: the stream that the task's own term reads."""
+    def __init__(
+        self,
+        model: nn.Module,
+        task: str,
+        passes: Sequence[SharedPass],
+        reader: RowReader,
+        tuned: TunedLens | None = None,
+    ) -> None:
+        """`task`: the stream that the task's own term reads; `tuned`: the lens of candidates with `lens: tuned`."""
         answers = Objective({"tft": Logits(text_config(model).num_hidden_layers, "tft")})
-        self.model, self.reader = model.eval(), reader
+        self.model, self.reader, self.tuned = model.eval(), reader, tuned
         self.sizes = ModelSizes.of(model)
         self.device = next(model.parameters()).device
         made = [(one, self._supervised(one)) for one in (SharedPass(task, answers, answers=True), *passes)]
@@ -80,7 +88,9 @@ class DoseMeter:
 
     def _supervised(self, shared: SharedPass) -> Supervised:
         languages, chunk_mib = self.reader.languages, self.reader.chunk_mib
-        supervised = Supervised(self.model, shared.objective, chunk_mib=chunk_mib, languages=languages)
+        supervised = Supervised(
+            self.model, shared.objective, chunk_mib=chunk_mib, languages=languages, tuned=self.tuned
+        )
         check_lens(supervised)
         check_tree(supervised)
         return supervised

@@ -20,7 +20,7 @@ SHOWN_LINES = 8
 """More lines of YAML than these are written, but not printed."""
 LARGEST_WEIGHT = 1000.0
 """Of a recipe."""
-COPIED = ("pooling", "center", "similarity", "detach_english", "temperature", "lens_norm")
+COPIED = ("pooling", "center", "similarity", "detach_english", "temperature", "lens_norm", "lens")
 """The options of a recipe that a term has too."""
 
 

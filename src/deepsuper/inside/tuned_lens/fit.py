@@ -25,6 +25,7 @@ from deepsuper.models.precision import use_bf16
 HELD_OUT_EVERY = 10
 """Each tenth text is kept out of the fit, to measure it on."""
 HELD_OUT_TOKENS = 256
+"""To choose between the two fits of each layer, and as many others to report."""
 STEP_TOKENS = 256
 """Tokens of a step of the KL divergence."""
 RIDGE = 1e-3
@@ -61,11 +62,17 @@ def fit_lens(
     maps = [least_squares(states, layer) for layer in progress(range(lens.num_layers), "least squares")]
     device = lens.head.weight.device
     with torch.autocast(device.type, torch.bfloat16, enabled=use_bf16(bf16)):
-        maps = _descend(lens, states, maps, steps, generator)
-        tuned = as_lens(maps, device)
+        descended = _descend(lens, states, maps, steps, generator)
         apart = gather(model, held_out, bf16=bf16, title="held-out states")
-        some = torch.randperm(apart.tokens, generator=generator)[:HELD_OUT_TOKENS]
-        before, after = (divergences(each, apart, some) for each in (lens, Lens(model, tuned=tuned)))
+        order = torch.randperm(apart.tokens, generator=torch.Generator().manual_seed(seed))
+        choosing, shown = (half[:HELD_OUT_TOKENS] for half in order.tensor_split(2))
+        if steps:
+            # At some layers a few steps end above least squares; these keep its map.
+            lenses = (Lens(model, tuned=as_lens(each, device)) for each in (maps, descended))
+            least, last = (divergences(each, apart, choosing) for each in lenses)
+            maps = [b if y < x else a for a, b, x, y in zip(maps, descended, least, last, strict=True)]
+        tuned = as_lens(maps, device)
+        before, after = (divergences(each, apart, shown) for each in (lens, Lens(model, tuned=tuned)))
     return Fitted(tuned, tuple(before), tuple(after), states.tokens)
 
 
