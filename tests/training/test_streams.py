@@ -17,7 +17,8 @@ from deepsuper.training.arguments import make_arguments
 from deepsuper.training.prepare import prepare, shuffled_english
 from deepsuper.training.run import make_trainer, train
 from deepsuper.training.run_folder import RunFolder
-from deepsuper.training.streams import StreamOrder, StreamSampler
+from deepsuper.training.sampler import StreamSampler
+from deepsuper.training.streams import StreamOrder
 from runs import PAIRS, close, finish, losses, make_run, start, with_streams
 
 

@@ -35,8 +35,8 @@ from deepsuper.training.loading import load_supervised
 from deepsuper.training.prepare import Prepared, is_main, prepare
 from deepsuper.training.resolve import describe
 from deepsuper.training.run_folder import RunFolder, make_manifest
+from deepsuper.training.sampler import StreamSampler
 from deepsuper.training.streams import (
-    StreamSampler,
     accumulation,
     micro_batch_sizes,
     order_of,

@@ -21,7 +21,8 @@ from deepsuper.method.supervised import Supervised
 from deepsuper.training import balance
 from deepsuper.training.checkpoints import load_weights, of_model
 from deepsuper.training.run_folder import RunFolder
-from deepsuper.training.streams import StreamOrder, StreamSampler
+from deepsuper.training.sampler import StreamSampler
+from deepsuper.training.streams import StreamOrder
 
 EXTRA = "deepsuper.safetensors"
 """A file of each checkpoint: the running means, and the sums of losses that are not logged yet."""
