@@ -151,6 +151,18 @@ def test_weight_ratio_and_cosine_of_each_term_are_logged(tmp_path):
 
 
 @pytest.mark.slow
+def test_logged_gradient_norms_are_those_of_the_balanced_terms(tmp_path):
+    fixed = train(make_run(tmp_path, grad_norms_every=1, max_steps=1))
+    out = train(replace(balanced(tmp_path, grad_norms_every=1, max_steps=1), output_dir=str(tmp_path / "balanced")))
+    ((before,), (after,)) = (losses(run, "grad_norm_") for run in (fixed, out))
+    (weights,) = losses(out, "weight_")
+    for name in ("lc", "et"):
+        assert weights[f"weight_{name}"] != pytest.approx(1.0, rel=0.1)
+        expected = weights[f"weight_{name}"] * before[f"grad_norm_{name}"]
+        assert after[f"grad_norm_{name}"] == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["dft-logits", "dft-feature"])
 def test_accumulated_micro_batches_are_balanced_as_one_batch(tmp_path, method):
     logged = []
