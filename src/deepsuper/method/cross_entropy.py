@@ -81,9 +81,8 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
             for start in range(0, len(h), rows):
                 piece, gold = h[start : start + rows].to(dtype), labels[start : start + rows].unsqueeze(1)
                 logits = buffer[: len(piece)]
-                for words in pieces(weight, dtype):
-                    logits[:, words] = piece @ weight[words].to(dtype).T
-                slope = cap(logits if scale == 1.0 else logits.mul_(scale), softcap, needs_h or needs_w)
+                write_logits(logits, piece, weight, scale)
+                slope = cap(logits, softcap, needs_h or needs_w)
                 total -= torch.log_softmax(logits, dim=1, out=logits).gather(1, gold).sum()
                 if not (needs_h or needs_w):
                     continue
@@ -116,6 +115,14 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
             ctx.give(ctx.product.times(grad_output) if grad_w is None else grad_w)
             grad_w = None
         return None if grad_h is None else grad_h.to(ctx.h_dtype), grad_w, *[None] * 8
+
+
+def write_logits(out: torch.Tensor, h: torch.Tensor, weight: torch.Tensor, scale: float) -> None:
+    """Writes the logits before the cap into `out`, a piece of W_out at a time. Shapes: (N, V), (N, D), (V, D)."""
+    for words in pieces(weight, h.dtype):
+        out[:, words] = h @ weight[words].to(h.dtype).T
+    if scale != 1.0:
+        out.mul_(scale)
 
 
 def cap(logits: torch.Tensor, softcap: float | None, with_slope: bool) -> torch.Tensor | None:

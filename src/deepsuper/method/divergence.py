@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch.autograd.function import once_differentiable
 
-from deepsuper.method.cross_entropy import cap, chunk_rows, matrix_dtype, pieces
+from deepsuper.method.cross_entropy import cap, chunk_rows, matrix_dtype, pieces, write_logits
 
 TABLES = 3
 """As large as a chunk of logits: those of either model, and the probabilities of one."""
@@ -35,9 +35,9 @@ class _ChunkedDivergence(torch.autograd.Function):
         with torch.autocast(h.device.type, enabled=False):
             for start in range(0, len(h), rows):
                 log_q, log_p, q = buffers[:, : len(h[start : start + rows])]
-                _logits(log_q, before[start : start + rows].to(dtype), weight_before, scale)
+                write_logits(log_q, before[start : start + rows].to(dtype), weight_before, scale)
                 cap(log_q, softcap, False)
-                _logits(log_p, h[start : start + rows].to(dtype), weight, scale)
+                write_logits(log_p, h[start : start + rows].to(dtype), weight, scale)
                 slope = cap(log_p, softcap, needs)
                 torch.log_softmax(log_q, dim=1, out=log_q)
                 torch.log_softmax(log_p, dim=1, out=log_p)
@@ -56,14 +56,6 @@ class _ChunkedDivergence(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad_output: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         return None if ctx.grad is None else (ctx.grad * grad_output).to(ctx.h_dtype), *[None] * 9
-
-
-def _logits(out: torch.Tensor, h: torch.Tensor, weight: torch.Tensor, scale: float) -> None:
-    """The logits before the cap, in `out`. Shapes: (N, V), (N, D), (V, D)."""
-    for words in pieces(weight, h.dtype):
-        out[:, words] = h @ weight[words].to(h.dtype).T
-    if scale != 1.0:
-        out.mul_(scale)
 
 
 def divergence(

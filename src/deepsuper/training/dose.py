@@ -110,17 +110,12 @@ def load_meter(recipe: RunConfig, prepared: Prepared, task: str, passes: Sequenc
         tokenizer.pad_token_id, tokenizer.bos_token_id, prepared.languages, training.bf16, training.chunk_mib
     )
     meter = DoseMeter(model, task, passes, reader, tuned)
-    sizes = micro_batch_sizes(recipe)
-    meter.calibrate([{s.name: rows} for s in prepared.streams for rows in _first_rows(s, sizes[s.name])])
+    sizes, first_batches = micro_batch_sizes(recipe), list[RowsOf]()
+    for stream in prepared.streams:
+        first, size = stream.first_rows(CALIBRATION_ROWS), sizes[stream.name]
+        first_batches += [{stream.name: first[n : n + size]} for n in range(0, len(first), size)]
+    meter.calibrate(first_batches)
     return meter
-
-
-def _first_rows(stream: Stream, size: int) -> list[list[EncodedRow]]:
-    """The batches that a run takes its first running means from."""
-    rows: list[EncodedRow] = []
-    for language in dict.fromkeys(row.language for row in stream.rows):
-        rows += [row for row in stream.rows if row.language == language][:CALIBRATION_ROWS]
-    return [rows[n : n + size] for n in range(0, len(rows), size)]
 
 
 def _measure(meter: DoseMeter, batches: Sequence[RowsOf], candidates: int) -> tuple[list[BatchDoses], PlainSpeed]:

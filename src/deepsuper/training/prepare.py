@@ -31,6 +31,11 @@ class Stream:
     objective: Objective
     rows: list[EncodedRow]
 
+    def first_rows(self, count: int) -> list[EncodedRow]:
+        """The first `count` rows of each language."""
+        languages = dict.fromkeys(row.language for row in self.rows)
+        return [row for name in languages for row in [r for r in self.rows if r.language == name][:count]]
+
 
 @dataclass(frozen=True)
 class Prepared:

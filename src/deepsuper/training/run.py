@@ -6,7 +6,6 @@ import logging
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -207,15 +206,13 @@ def _report(config: RunConfig, prepared: Prepared) -> None:
 
 def _calibrate(trainer: SupervisedTrainer, prepared: Prepared) -> None:
     """Sets the running means of the centred features from the first rows of each stream and language."""
-    rows: list[tuple[str, EncodedRow]] = []
-    for stream in prepared.streams:
-        for language in prepared.languages if stream.objective.centered else ():
-            own = [(stream.name, row) for row in stream.rows if row.language == language]
-            rows += own[:CALIBRATION_ROWS]
     size, device = trainer.args.per_device_train_batch_size, trainer.args.device
     trainer.supervised.to(device)
-    parts = [list(part) for _, part in groupby(rows, key=lambda item: item[0])]
-    groups = [part[n : n + size] for part in parts for n in range(0, len(part), size)]
+    groups: list[list[tuple[str, EncodedRow]]] = []
+    for stream in prepared.streams:
+        first = stream.first_rows(CALIBRATION_ROWS) if stream.objective.centered else []
+        rows = [(stream.name, row) for row in first]
+        groups += [rows[n : n + size] for n in range(0, len(rows), size)]
     batches = (to_device(trainer.data_collator(group), device) for group in groups)
     trainer.supervised.train()
     with trainer.compute_loss_context_manager():
