@@ -106,7 +106,7 @@ def test_one_field_of_a_source_may_be_changed_and_a_source_added(recipe):
     [
         ("training.learning_rate", "2", "0 < learning_rate <= 1, got 2.0"),
         ("training.batch_size", "0", "batch_size: need at least 1, got 0"),
-        ("training.micro_batch_size", "3", "not a multiple"),
+        ("training.micro_batch_size", "3", "need a multiple of micro_batch_size"),
         ("training.warmup_ratio", "1.0", "0 <= warmup_ratio < 1"),
         ("training.schedule", "wobbly", "one of linear, cosine"),
         ("training.optimizer", "magic", "one of adamw_torch, adamw_torch_fused"),

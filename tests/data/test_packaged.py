@@ -11,9 +11,9 @@ from deepsuper.cli import main
 from deepsuper.common.errors import UserError
 from deepsuper.config.translate import TranslateConfig
 from deepsuper.data.packaged import packaged_names, rows_path
-from deepsuper.data.packaged.make_xquad import make_xquad, sentence_with
 from deepsuper.data.translate.check import Files
 from failing import fail
+from make_packaged_rows import make_xquad, sentence_with
 from parallel_rows import read_lines
 from shared import SHARED, needs_shared
 
@@ -35,7 +35,7 @@ def test_no_article_is_in_both_parts(language):
 
 @needs_shared
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_packaged_rows_are_made_by_the_script_beside_them(language, tmp_path):
+def test_the_packaged_rows_are_made_by_the_script_of_the_docs(language, tmp_path):
     make_xquad(SHARED / "data" / "parallel" / f"xquad_qa.{language}.jsonl.gz", language, tmp_path)
     for part in ("train", "held_out"):
         file = rows_path(f"packaged:xquad.{language}.{part}", "path")

@@ -1,7 +1,5 @@
 """The objective as text, in the paper's symbols: what `deepsuper show` prints."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from deepsuper.config.objective import Weight

@@ -1,7 +1,5 @@
 """Where the tuned lens of a model is kept: in the cache folder, in a file that is named by the model's weights."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The table: method -> corpus and terms. SFT and TFT differ in data, the deep-supervision variants in terms."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """One forward pass: a model, an objective and a batch -> named losses."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

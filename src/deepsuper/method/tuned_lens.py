@@ -3,8 +3,6 @@
 It is fitted to a model's own output (`inside/tuned_lens`) and frozen from then on. A map of zeros is the logit lens.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 

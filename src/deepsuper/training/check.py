@@ -36,7 +36,6 @@ def check(config: RunConfig, *, files: bool = True) -> None:
     `files` false: the files need not exist.
     """
     check_ranges(_ranges(config))
-    _check_batches(config.training)
     blocks_in(config.training.freeze_blocks)
     check_streams(config)
     sizes = micro_batch_sizes(config)
@@ -142,14 +141,6 @@ def _lora_ranges(lora: LoraConfig) -> Iterator[Range]:
     yield "lora.alpha", lora.alpha, "at least 1", lora.alpha >= 1
     yield "lora.dropout", lora.dropout, "0 <= dropout < 1", 0 <= lora.dropout < 1
     yield "lora.target_modules", lora.target_modules, "all-linear or at least one name", bool(lora.target_modules)
-
-
-def _check_batches(training: TrainingConfig) -> None:
-    if training.batch_size % training.micro_batch_size:
-        raise UserError(
-            f"training.batch_size {training.batch_size} is not a multiple of training.micro_batch_size "
-            f"{training.micro_batch_size}: need whole micro-batches in a step"
-        )
 
 
 def _check_together(config: RunConfig, objective: ObjectiveConfig, micro_batch: int) -> None:

@@ -1,7 +1,5 @@
 """One run from configuration to model folder; read `train` first."""
 
-from __future__ import annotations
-
 import logging
 import shutil
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """The files of a run: resolved configuration, manifest, metrics, checkpoints, model or adapter."""
 
-from __future__ import annotations
-
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence

@@ -3,9 +3,11 @@
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
+from functools import wraps
+from itertools import islice
 
 from deepsuper.config.check import CheckConfig
-from deepsuper.data.check.findings import Found, shortened, sides
+from deepsuper.data.check.findings import FindRows, Found, shortened, sides
 from deepsuper.data.nontranslatable import ADDRESSES, PLACEHOLDERS, TAGS, Nontranslatable
 from deepsuper.data.rows import Row
 
@@ -27,16 +29,24 @@ ABSENT = re.compile(
 )
 
 
-def _carried(kind: Nontranslatable) -> Callable[[Sequence[Row], CheckConfig], Iterable[Found]]:
+def _of_sides(problem: Callable[[str, str, str], str | None]) -> FindRows:
+    """The check that finds the rows with a problem. `problem` reads a side's name, its English text and its target."""
+
+    @wraps(problem)
     def find(rows: Sequence[Row], config: CheckConfig) -> Iterable[Found]:
         for n, row in enumerate(rows):
-            for name, english, target in sides(row):
-                lost = kind.lost(english, target)
-                if lost:
-                    yield Found(n, f"{name}: {shortened(', '.join(lost))} is not in the target")
-                    break
+            told = ((side[0], problem(*side)) for side in sides(row))
+            yield from islice((Found(n, f"{name}: {text}") for name, text in told if text is not None), 1)
 
     return find
+
+
+def _carried(kind: Nontranslatable) -> FindRows:
+    def problem(name: str, english: str, target: str) -> str | None:
+        lost = kind.lost(english, target)
+        return f"{shortened(', '.join(lost))} is not in the target" if lost else None
+
+    return _of_sides(problem)
 
 
 placeholders = _carried(PLACEHOLDERS)
@@ -44,27 +54,22 @@ markup = _carried(TAGS)
 addresses = _carried(ADDRESSES)
 
 
-def code(rows: Sequence[Row], config: CheckConfig) -> Iterable[Found]:
+@_of_sides
+def code(name: str, english: str, target: str) -> str | None:
     """Rows whose code was translated: at least two of its keywords, and a third of them, are missing."""
-    for n, row in enumerate(rows):
-        for name, english, target in sides(row):
-            ours = set(KEYWORD.findall(english))
-            lost = sorted(word for word in ours if word not in target)
-            if len(PROGRAM.findall(english)) >= 3 and len(lost) >= 2 and len(lost) * 3 >= len(ours):
-                yield Found(n, f"{name}: {shortened(', '.join(lost))} of the code is translated")
-                break
+    ours = set(KEYWORD.findall(english))
+    lost = sorted(word for word in ours if word not in target)
+    translated = len(PROGRAM.findall(english)) >= 3 and len(lost) >= 2 and len(lost) * 3 >= len(ours)
+    return f"{shortened(', '.join(lost))} of the code is translated" if translated else None
 
 
-def garbled(rows: Sequence[Row], config: CheckConfig) -> Iterable[Found]:
+@_of_sides
+def garbled(name: str, english: str, target: str) -> str | None:
     """Rows with control characters, wrongly decoded ones, or HTML entities that the English side does not have."""
-    for n, row in enumerate(rows):
-        for name, english, target in sides(row):
-            found = GARBLED.search(english) or GARBLED.search(target)
-            if found is None and not ENTITY.search(english):
-                found = ENTITY.search(target)
-            if found is not None:
-                yield Found(n, f"{name}: {found.group()!r}")
-                break
+    found = GARBLED.search(english) or GARBLED.search(target)
+    if found is None and not ENTITY.search(english):
+        found = ENTITY.search(target)
+    return None if found is None else repr(found.group())
 
 
 def no_answer(rows: Sequence[Row], config: CheckConfig) -> Iterable[Found]:
@@ -77,22 +82,19 @@ def no_answer(rows: Sequence[Row], config: CheckConfig) -> Iterable[Found]:
                 break
 
 
-def numbers(rows: Sequence[Row], config: CheckConfig) -> Iterable[Found]:
+@_of_sides
+def numbers(name: str, english: str, target: str) -> str | None:
     """Rows that lost most numbers of two or more digits, or whose short answers have different numbers."""
-    for n, row in enumerate(rows):
-        for name, english, target in sides(row):
-            ours = {_digits(found) for found in NUMBER.findall(english)}
-            theirs = {_digits(found) for found in NUMBER.findall(target)}
-            long = {digits for digits in ours if len(digits) >= 2}
-            together = " ".join(theirs)
-            lost = sorted(digits for digits in long if digits.rstrip("0") not in together)
-            if len(lost) >= 2 and len(lost) * 2 > len(long):
-                yield Found(n, f"{name}: {shortened(', '.join(lost))} of {len(long)} numbers are not in the target")
-                break
-            if name == "answer" and len(english) < SHORT_ANSWER and ours and theirs and not _some_alike(ours, theirs):
-                told = (shortened(", ".join(sorted(numbers)), 30) for numbers in (ours, theirs))
-                yield Found(n, "answer: the numbers are {} in English, {} in the target".format(*told))
-                break
+    ours, theirs = ({_digits(found) for found in NUMBER.findall(text)} for text in (english, target))
+    long = {digits for digits in ours if len(digits) >= 2}
+    together = " ".join(theirs)
+    lost = sorted(digits for digits in long if digits.rstrip("0") not in together)
+    if len(lost) >= 2 and len(lost) * 2 > len(long):
+        return f"{shortened(', '.join(lost))} of {len(long)} numbers are not in the target"
+    if name == "answer" and len(english) < SHORT_ANSWER and ours and theirs and not _some_alike(ours, theirs):
+        told = (shortened(", ".join(sorted(numbers)), 30) for numbers in (ours, theirs))
+        return "the numbers are {} in English, {} in the target".format(*told)
+    return None
 
 
 def _some_alike(ours: set[str], theirs: set[str]) -> bool:

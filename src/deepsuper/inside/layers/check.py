@@ -1,7 +1,5 @@
 """What `deepsuper layers` refuses before any weight is loaded."""
 
-from __future__ import annotations
-
 from deepsuper.common.ranges import check_ranges
 from deepsuper.config import LayersConfig
 from deepsuper.config.layers import CRITERIA

@@ -1,7 +1,5 @@
 """Three independent ways to find the critical layers, each with its interval over sentences and its reason."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,7 +1,5 @@
 """What the lens reads at every layer of every sentence: entropy, and the probability of English and target words."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """One picture of a model's layers: the curves of each criterion over each other, and the heatmap of figure 2a."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any

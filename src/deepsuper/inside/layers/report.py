@@ -1,7 +1,5 @@
 """What `deepsuper layers` prints and writes: a table, the lines to paste into a recipe, layers.json."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import asdict
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`deepsuper layers`: checks, loads, reads, prints and writes."""
 
-from __future__ import annotations
-
 import logging
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Texts and a model -> what each criterion says of the critical layers, and the layers to use."""
 
-from __future__ import annotations
-
 import logging
 from dataclasses import dataclass
 from typing import Any

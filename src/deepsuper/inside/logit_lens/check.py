@@ -1,7 +1,5 @@
 """What `deepsuper lens` refuses before any weight is loaded."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """`deepsuper lens`: one or two models read a text; the terminal and a page show it."""
 
-from __future__ import annotations
-
 import logging
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The logit lens on one text: the likeliest tokens of each layer and position, with probability, entropy, script."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

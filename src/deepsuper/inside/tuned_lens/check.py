@@ -1,7 +1,5 @@
 """What `deepsuper layers --fit_lens` refuses before any weight is loaded."""
 
-from __future__ import annotations
-
 from deepsuper.common.errors import UserError
 from deepsuper.common.ranges import check_ranges
 from deepsuper.config import LayersConfig

@@ -3,8 +3,6 @@
 The method is that of Belrose et al. (2023), "Eliciting Latent Predictions from Transformers with the Tuned Lens".
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The states that a lens is fitted to: those of every layer, and what the final norm gets, of many tokens."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

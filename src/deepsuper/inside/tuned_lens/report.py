@@ -1,7 +1,5 @@
 """What `deepsuper layers --fit_lens` prints, and what the file of a lens says of itself."""
 
-from __future__ import annotations
-
 import json
 
 from rich.console import Console

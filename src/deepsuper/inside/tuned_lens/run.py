@@ -1,7 +1,5 @@
 """`deepsuper layers --fit_lens`: checks, loads, fits, keeps and prints."""
 
-from __future__ import annotations
-
 import logging
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Some words of the vocabulary that stand for all: the likely ones, and a sample of the others with its weight."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

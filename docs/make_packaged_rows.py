@@ -1,6 +1,6 @@
 """Makes the packaged rows from XQuAD: contexts cut to the answer's sentence, articles split.
 
-    python -m deepsuper.data.packaged.make_xquad xquad_qa.zh.jsonl.gz zh FOLDER
+    python docs/make_packaged_rows.py xquad_qa.zh.jsonl.gz zh FOLDER
 
 The source has one JSON line for each question: the six fields of a parallel row, `id` and `title`.
 """
