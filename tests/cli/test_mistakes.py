@@ -82,7 +82,7 @@ def test_every_kind_of_mistake_ends_in_one_line(name, capsys, monkeypatch):
     monkeypatch.setattr("deepsuper.evaluation.local.layout", mistaken)
     with pytest.raises(SystemExit) as stopped:
         main(["data", "layout"])
-    assert stopped.value.code == (1 if name == "Diverged" else 2)
+    assert stopped.value.code == (1 if name in ("Diverged", "StudyFailed") else 2)
     assert capsys.readouterr().err.count("\n") == 1
 
 

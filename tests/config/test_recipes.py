@@ -13,7 +13,7 @@ import yaml
 from transformers import AutoModelForCausalLM, Gemma2Config, LlamaConfig
 
 from deepsuper import Supervised
-from deepsuper.cli import parse_recipe
+from deepsuper.cli.arguments import parse_recipe
 from deepsuper.common.errors import UserError
 from deepsuper.common.files import sha256
 from deepsuper.data import packaged

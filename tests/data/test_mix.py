@@ -17,7 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
-from deepsuper.cli import main, parse_recipe
+from deepsuper.cli import main
+from deepsuper.cli.arguments import parse_recipe
 from deepsuper.common.files import sha256
 from deepsuper.config import DataConfig, SourceConfig
 from deepsuper.config.mix import MixConfig, MixSource

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from deepsuper.cli import parse_recipe
+from deepsuper.cli.arguments import parse_recipe
 from deepsuper.models import precision
 from deepsuper.models.precision import fast_bf16, use_bf16
 

@@ -163,6 +163,24 @@ def test_a_lora_run_resumes_to_the_same_losses(tmp_path):
 
 
 @pytest.mark.slow
+def test_resume_auto_starts_resumes_or_leaves_a_run_as_it_is(tmp_path, caplog):
+    run = make_run(tmp_path, save_every=2, max_steps=4)
+    folder = RunFolder(train(run, resume="auto"))
+    before, written = losses(folder.path), folder.metrics.stat().st_mtime_ns
+    caplog.set_level("INFO", "deepsuper")
+    train(run, resume="auto")
+    assert "done before" in caplog.text and folder.metrics.stat().st_mtime_ns == written
+    # As a kill leaves it: a checkpoint, and no model yet.
+    (folder.model / "README.md").unlink()
+    shutil.rmtree(folder.checkpoints / "checkpoint-4")
+    train(run, resume="auto")
+    close(before, losses(folder.path))
+    assert folder.finished(run)
+    with pytest.raises(ValueError, match="the run was started with"):
+        train(replace(run, training=replace(run.training, seed=9)), resume="auto")
+
+
+@pytest.mark.slow
 def test_a_run_never_writes_over_another(tmp_path):
     run = make_run(tmp_path, max_steps=1)
     with pytest.raises(ValueError, match="no run to resume"):

@@ -10,15 +10,15 @@ from functools import cache
 
 from jsonargparse import ArgumentParser, Namespace
 
-from deepsuper.cli.arguments import EPILOG, check_recipes, expand_home, from_values
+from deepsuper.cli.arguments import EPILOG, check_recipes, expand_home
 from deepsuper.cli.commands import Command, add_commands, path_of, run_command
 from deepsuper.cli.data import DATA
 from deepsuper.cli.evaluation import COMPARE, EVAL
 from deepsuper.cli.inside import ALIGN, DOSE, LAYERS, LENS
 from deepsuper.cli.messages import explain
+from deepsuper.cli.study import STUDY
 from deepsuper.cli.training import DEMO, MERGE, SHOW, TRAIN
 from deepsuper.common.errors import UserError
-from deepsuper.config import RunConfig
 
 DESCRIPTION = "Deep supervision fine-tuning: make English-centric language models good at other languages."
 OPTION = re.compile(r"^--[A-Za-z][\w.-]*")
@@ -33,6 +33,7 @@ COMMANDS: dict[str, Command] = {
     "dose": DOSE,
     "eval": EVAL,
     "compare": COMPARE,
+    "study": STUDY,
     "data": DATA,
     "demo": DEMO,
 }
@@ -64,11 +65,6 @@ def make_parser(asked: tuple[str, ...] | None = None) -> ArgumentParser:
     return parser
 
 
-def parse_recipe(line: Sequence[str]) -> RunConfig:
-    """The configuration of `RECIPE.yaml --name value ...`, as `deepsuper train` reads it; nothing is checked yet."""
-    return from_values(RunConfig, _parse(["show", *line])["show"])
-
-
 def _parse(given: Sequence[str]) -> Namespace:
     """The values of a command line. Raises: UserError in one line where it cannot be read."""
     line = _with_config(list(given))
@@ -78,8 +74,9 @@ def _parse(given: Sequence[str]) -> Namespace:
         expand_home(parsed)
         return parsed
     except (ArgumentError, UnicodeDecodeError) as error:
-        check_recipes(line)  # what is wrong with a whole file is said first
         known = path[-1][1].parser()._option_string_actions if path else ()
+        # What is wrong with a whole file is said first. For a command of a command jsonargparse names none of its keys.
+        check_recipes(line, known if str(error).strip("'") in COMMANDS else None)
         message = explain(str(error), [name for name in known if name.startswith("--")])
     if ": need " not in message:
         message += f" (see {' '.join(['deepsuper', *(name for name, _ in path)])} --help)"

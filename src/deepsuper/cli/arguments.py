@@ -1,7 +1,8 @@
 """What the parsers of several commands share: arguments, and configurations made from their values."""
 
 import os
-from collections.abc import Callable, Sequence, Set
+from argparse import ArgumentError
+from collections.abc import Callable, Collection, Sequence, Set
 from dataclasses import is_dataclass
 from functools import cache, partial
 from itertools import pairwise
@@ -10,8 +11,8 @@ from typing import Any, TypeVar, cast, get_origin, get_type_hints
 
 from jsonargparse import ArgumentParser, Namespace, set_parsing_settings
 
-from deepsuper.cli.messages import need_options
-from deepsuper.common.errors import UserError
+from deepsuper.cli.messages import explain, need_options
+from deepsuper.common.errors import UserError, did_you_mean
 from deepsuper.common.lines import decode
 from deepsuper.config import ModelConfig, RunConfig
 
@@ -84,16 +85,19 @@ def _expanded(value: Any) -> Any:
     return os.path.expanduser(value) if isinstance(value, str) and f"{value}/".startswith("~/") else value
 
 
-def check_recipes(line: Sequence[str]) -> None:
-    """Raises: UserError naming a recipe of the command line that is not UTF-8, not YAML, or no mapping of options."""
+def check_recipes(line: Sequence[str], options: Collection[str] | None = None) -> None:
+    """Raises: UserError naming a recipe of the command line that is not UTF-8, not YAML, or no mapping of options.
+
+    `options`: those that the command has, such as --model; None: its own parser checks them.
+    """
     for before, word in pairwise(["", *line]):
         name = word.removeprefix("--config=") if word.startswith("--config=") else word if before == "--config" else ""
         file = Path(name).expanduser()
         if name and file.is_file():
-            _check_recipe(name, file.read_bytes())
+            _check_recipe(name, file.read_bytes(), options)
 
 
-def _check_recipe(name: str, data: bytes) -> None:
+def _check_recipe(name: str, data: bytes, options: Collection[str] | None) -> None:
     import yaml
 
     try:
@@ -106,11 +110,35 @@ def _check_recipe(name: str, data: bytes) -> None:
     if not isinstance(values, dict):
         example = "model: {name: gemma-3-270m}"
         raise UserError(f"{name}: need options by name, such as `{example}`, got {str(values)[:80]!r}")
+    unknown = [key for key in values if options is not None and f"--{key}" not in options]
+    if unknown:
+        meant = did_you_mean(str(unknown[0]), [option.lstrip("-") for option in options or ()])
+        raise UserError(f"{name}: there is no option {unknown[0]}{meant}")
 
 
 def recipe_parser(description: str) -> ArgumentParser:
     """The parser of a command that takes a recipe of `train`."""
     return class_parser(RunConfig, f"{description} {EPILOG}")
+
+
+def parse_recipe(line: Sequence[str]) -> RunConfig:
+    """The configuration of `RECIPE.yaml --name value ...`, as `deepsuper train` reads it; nothing is checked yet."""
+    given = ["--config", *line] if line and not line[0].startswith("-") else line
+    return from_values(RunConfig, parse_alone(_instantiator(RunConfig), given))
+
+
+def parse_alone(parser: ArgumentParser, line: Sequence[str]) -> Namespace:
+    """The values of a line without its command. Raises: UserError in one line where it cannot be read."""
+    parser.exit_on_error = parser.allow_abbrev = False
+    try:
+        values: Namespace = parser.parse_args(list(line))
+    except ArgumentError as error:
+        check_recipes(line)
+        raise UserError(
+            explain(str(error), [n for n in parser._option_string_actions if n.startswith("--")])
+        ) from error
+    expand_home(values)
+    return values
 
 
 def add_fields(parser: ArgumentParser, config: type[Any], but: Set[str]) -> None:

@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from transformers import TrainingArguments, set_seed
 
@@ -45,12 +45,20 @@ log = logging.getLogger("deepsuper")
 CALIBRATION_ROWS = 64
 
 
-def train(config: RunConfig, *, resume: bool = False, command: Sequence[str] | None = None) -> Path:
+def train(config: RunConfig, *, resume: bool | Literal["auto"] = False, command: Sequence[str] | None = None) -> Path:
     """Trains as `config` says and returns the run folder. `resume`: from its newest complete checkpoint.
 
-    Raises: UserError as `prepare` does; Diverged if a loss is not finite.
+    `resume` "auto": starts, resumes or leaves as it is, whatever the folder needs. Raises: UserError as `prepare` does;
+    Diverged if a loss is not finite.
     """
     folder = RunFolder(Path(config.output_dir))
+    if resume == "auto":
+        # Every process answers this before any of them can write: they meet in `make_arguments`.
+        resume = folder.config.exists()
+        if resume and folder.finished(config):
+            folder.check_same(config)
+            log.info("%s: done before", folder.path)
+            return folder.path
     _check_folder(config, folder, resume=resume)
     check_machine(config)
     prepared = prepare(config)

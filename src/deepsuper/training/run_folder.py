@@ -91,6 +91,11 @@ class RunFolder:
         write_json(self.manifest, manifest)
         write_text(self.config, dump(config))
 
+    def finished(self, config: RunConfig) -> bool:
+        """Whether the training has ended and its result is there, with its model card, which is written last."""
+        result = self.model if config.lora is None or config.lora.merge else self.adapter
+        return (result / "README.md").is_file() and any(END in record for record in self.read_metrics())
+
     def last_checkpoint(self) -> Path | None:
         """The newest complete checkpoint: one with a trainer state, which is written last."""
         whole = [p for p in self.checkpoints.glob("checkpoint-*") if _reads(p / "trainer_state.json")]

@@ -1,0 +1,78 @@
+"""The commands of `deepsuper study`."""
+
+import os
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jsonargparse import ArgumentParser, Namespace
+
+from deepsuper.cli.arguments import class_parser, from_values, parse_alone, parse_recipe
+from deepsuper.cli.commands import Command
+from deepsuper.cli.evaluation import COMPARE, EVAL
+from deepsuper.common.errors import UserError
+from deepsuper.config.study import StudyConfig
+
+if TYPE_CHECKING:
+    from deepsuper.study.run import Planned
+
+EPILOG = "Every value of the study can be changed on the command line: --axes.seed '[1, 2]'"
+
+
+def _show_parser() -> ArgumentParser:
+    return class_parser(StudyConfig, f"List the cells of a study: what is done, stale or missing. {EPILOG}")
+
+
+def _show(parsed: Namespace, line: list[str]) -> None:
+    from rich.console import Console
+
+    from deepsuper.study.report import print_study
+
+    print_study(Console(), _planned(parsed, ready=False))
+
+
+def _run_parser() -> ArgumentParser:
+    parser = class_parser(
+        StudyConfig,
+        "Run what a study lacks: train, evaluate, compare. Finished jobs are not run again, and a killed study goes on "
+        f"when it is run again. {EPILOG}",
+    )
+    meaning = "how many cores the jobs may use together (default: all)"
+    parser.add_argument("--cores", type=int, default=os.cpu_count() or 1, help=meaning)
+    meaning = "a profile of Snakemake that runs the jobs elsewhere, such as one for SLURM (docs/studies.md)"
+    parser.add_argument("--profile", type=str, default=None, help=meaning)
+    parser.add_argument("--dry_run", action="store_true", help="only print what would be run")
+    parser.add_argument("--rerun_stale", action="store_true", help="run the jobs again whose inputs have changed")
+    return parser
+
+
+def _run(parsed: Namespace, line: list[str]) -> None:
+    from deepsuper.study.run import run_study
+
+    if parsed.cores < 1:
+        raise UserError(f"cores: need at least 1, got {parsed.cores}")
+    own = {name: parsed[name] for name in ("cores", "profile", "dry_run", "rerun_stale")}
+    run_study(_planned(parsed), **own)
+
+
+def _planned(parsed: Namespace, *, ready: bool = True) -> "Planned":
+    from deepsuper.study.run import plan_study
+
+    file = Path(str(parsed.config[0])) if parsed.config else Path("study.yaml")
+    return plan_study(from_values(StudyConfig, parsed), file, parse_recipe, _check_line, ready=ready)
+
+
+def _check_line(line: Sequence[str]) -> None:
+    """Raises: UserError in one line where a line of `eval` or `compare` cannot be read."""
+    parse_alone({"eval": EVAL, "compare": COMPARE}[line[0]].parser(), line[1:])
+
+
+STUDY = Command(
+    "run a grid of models, languages, methods and seeds",
+    partial(ArgumentParser, description="A grid of runs with their evaluations and comparisons, from one YAML file."),
+    commands={
+        "show": Command("list the cells, and what is done", _show_parser, _show, recipe=True),
+        "run": Command("run what is missing", _run_parser, _run, recipe=True),
+    },
+)

@@ -1,0 +1,134 @@
+"""The jobs of a study: what each runs, what it needs, and the marker that says it is done."""
+
+import shlex
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from deepsuper.common.errors import UserError
+from deepsuper.common.files import sha256
+from deepsuper.common.manifests import versions
+from deepsuper.config.study import StudyConfig
+from deepsuper.data.packaged import rows_path
+from deepsuper.study.cells import SEED, StudyCell, filled
+
+DEEPSUPER = (sys.executable, "-m", "deepsuper")
+FORMATS = ("html", "md", "csv")
+"""The files that a comparison is written to."""
+
+
+@dataclass(frozen=True)
+class StudyJob:
+    """One step of a study. It is done when its marker is there, which is written after its commands have ended."""
+
+    name: str
+    """KIND/CELL; for a comparison KIND/GROUP."""
+    marker: Path
+    commands: tuple[tuple[str, ...], ...]
+    needs: tuple[Path, ...] = ()
+    """The markers of the jobs before it."""
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    """What its result depends on, kept in the marker: a job with other inputs than its marker's is stale."""
+    threads: int = 1
+    resources: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> str:
+        """train, eval or compare."""
+        return self.name.partition("/")[0]
+
+
+def jobs_of(study: StudyConfig, cells: Sequence[StudyCell]) -> list[StudyJob]:
+    """Every job, each after those that it needs. Raises: UserError where a table of `compare` has no baseline."""
+    trains = {cell.name: _train(study, cell) for cell in cells}
+    evals = {cell.name: _eval(study, cell, trains[cell.name]) for cell in cells} if study.evaluate else {}
+    compares = list(_compares(study, cells, evals)) if study.compare else []
+    return [*trains.values(), *evals.values(), *compares]
+
+
+def recipe_file(study: StudyConfig, cell: StudyCell) -> Path:
+    """The file with the whole recipe of a cell."""
+    return _folder(study, "recipes") / f"{cell.name}.yaml"
+
+
+def _folder(study: StudyConfig, name: str) -> Path:
+    return Path(study.output_dir).absolute() / name
+
+
+def _marker(study: StudyConfig, kind: str, name: str) -> Path:
+    """Trainings belong to the folder; evaluations and comparisons to the study, since others may share the folder."""
+    return _folder(study, "done") / ("train" if kind == "train" else f"{kind}/{study.name}") / f"{name}.json"
+
+
+def _train(study: StudyConfig, cell: StudyCell) -> StudyJob:
+    start = tuple(shlex.split(study.launcher)) or (*DEEPSUPER, "train")
+    inputs = {
+        "recipe": {**asdict(cell.recipe), "output_dir": ""},
+        "files": {path: _hash(str(rows_path(path, option))) for option, path in cell.recipe.files()},
+        "versions": versions(("deepsuper",)),
+    }
+    return StudyJob(
+        f"train/{cell.name}",
+        _marker(study, "train", cell.name),
+        ((*start, str(recipe_file(study, cell)), "--resume", "auto"),),
+        inputs=inputs,
+        threads=study.threads,
+        resources=study.resources,
+    )
+
+
+@cache
+def _hash(path: str) -> str | None:
+    """The hash of a file, which many cells share; None where it is missing."""
+    return sha256(Path(path)) if Path(path).is_file() else None
+
+
+def _eval(study: StudyConfig, cell: StudyCell, train: StudyJob) -> StudyJob:
+    options = filled(study.evaluate, cell.values)
+    folder = _folder(study, "eval") / study.name / cell.name
+    line = (*DEEPSUPER, "eval", cell.recipe.output_dir, *_options(options), "--output_dir", str(folder))
+    marker = _marker(study, "eval", cell.name)
+    inputs = {"options": options, "train": train.inputs}
+    return StudyJob(f"eval/{cell.name}", marker, (line,), (train.marker,), inputs, study.threads, study.resources)
+
+
+def _compares(study: StudyConfig, cells: Sequence[StudyCell], evals: Mapping[str, StudyJob]) -> Iterator[StudyJob]:
+    """A table for each group of cells that differ in seed and in the axes of the baseline alone."""
+    options = {name: value for name, value in study.compare.items() if name != "baseline"}
+    baseline: dict[str, Any] = study.compare.get("baseline") or {}
+    arms = list(baseline) or [axis for axis in study.axes if axis != SEED]
+    rest = [axis for axis in study.axes if axis not in arms and axis != SEED]
+    for values, group in groupby(sorted(cells, key=lambda c: _key(c, rest)), key=lambda c: _key(c, rest)):
+        of_arm: dict[str, list[StudyCell]] = {}
+        for cell in group:
+            of_arm.setdefault(".".join(_key(cell, arms)), []).append(cell)
+        first = ".".join(str(baseline[axis]) for axis in arms) if baseline else next(iter(of_arm))
+        name = ".".join(values) or "all"
+        if first not in of_arm:
+            raise UserError(f"compare.baseline: the cells of {name} have none with {baseline}: see leave_out")
+        folder = _folder(study, "eval") / study.name
+        runs = [f"{arm}={','.join(str(folder / cell.name) for cell in own)}" for arm, own in of_arm.items()]
+        base = (*DEEPSUPER, "compare", *runs, "--baseline", first, *_options(options))
+        out = _folder(study, "compare") / study.name / name.replace("/", "-")
+        commands = [(*base, "--format", kind, "--output", f"{out}.{kind}") for kind in FORMATS]
+        commands[0] = (*commands[0], "--picture", f"{out}.png")
+        needs = tuple(evals[cell.name].marker for own in of_arm.values() for cell in own)
+        yield StudyJob(
+            f"compare/{out.name}", _marker(study, "compare", out.name), tuple(commands), needs, {"options": base}
+        )
+
+
+def _key(cell: StudyCell, axes: Sequence[str]) -> tuple[str, ...]:
+    return tuple(str(cell.values[axis]) for axis in axes)
+
+
+def _options(options: Mapping[str, Any]) -> list[str]:
+    """Options of a command, as its line spells them; a list is written with commas."""
+    spelled = {name: ",".join(map(str, value)) if isinstance(value, list) else value for name, value in options.items()}
+    return [
+        f"--{name}" if value is True else f"--{name}={value}" for name, value in spelled.items() if value is not False
+    ]

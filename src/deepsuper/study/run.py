@@ -1,0 +1,164 @@
+"""`deepsuper study`: shows what a study has and lacks, and lets Snakemake run the rest."""
+
+import logging
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from deepsuper.common.errors import UserError
+from deepsuper.common.files import alone_in, write_json, write_text
+from deepsuper.common.outputs import check_folder
+from deepsuper.common.packages import need_packages
+from deepsuper.config.study import StudyConfig
+from deepsuper.study.cells import ParseRecipe, StudyCell, cells_of
+from deepsuper.study.jobs import DEEPSUPER, StudyJob, jobs_of, recipe_file
+from deepsuper.study.state import State, state_of
+from deepsuper.training.check import check
+from deepsuper.training.resolve import resolve
+from deepsuper.training.run_folder import dump
+
+log = logging.getLogger("deepsuper")
+SNAKEFILE = Path(__file__).parent / "workflow" / "Snakefile"
+ARGUMENTS = ("--keep-going", "--rerun-triggers", "mtime", "--rerun-incomplete", "--nolock", "--quiet", "rules", "host")
+"""Of Snakemake. Its lock is replaced by one that a killed run does not leave behind; its other triggers know nothing of
+recipes, whose changes are in the markers."""
+
+
+class StudyFailed(UserError):
+    """Some jobs of a study failed; the others were run."""
+
+    exit_status = 1
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A study with its cells, its jobs and their states, by the name of a job."""
+
+    study: StudyConfig
+    cells: tuple[StudyCell, ...]
+    jobs: tuple[StudyJob, ...]
+    states: dict[str, State]
+
+    def named(self, status: str) -> list[StudyJob]:
+        """The jobs in a state."""
+        return [job for job in self.jobs if self.states[job.name].status == status]
+
+
+def plan_study(
+    study: StudyConfig,
+    file: Path,
+    parse: ParseRecipe,
+    check_line: Callable[[Sequence[str]], object],
+    *,
+    ready: bool = True,
+) -> Planned:
+    """The jobs of a study and their states. `check_line`: refuses a wrong line of a command. `ready` false: models
+    and files need not be there, and layers are not compared with the depth of a model.
+
+    Raises: UserError naming the entry of the study, or the cell and its option, at fault, before anything is run.
+    """
+    study = replace(study, name=study.name or file.stem)
+    cells = cells_of(study, file, parse)
+    for cell in cells:
+        try:
+            if ready:
+                resolve(cell.recipe)
+            else:
+                check(cell.recipe, files=False)
+        except UserError as error:
+            raise UserError(f"cell {cell.name}: {error}") from error
+    jobs = jobs_of(study, cells)
+    checked = set()
+    for job in jobs:
+        if job.kind != "train" and job.kind not in checked:
+            checked.add(job.kind)
+            try:
+                check_line(job.commands[0][len(DEEPSUPER) :])
+            except UserError as error:
+                raise UserError(f"{'evaluate' if job.kind == 'eval' else 'compare'}: {error}") from error
+    return Planned(study, tuple(cells), tuple(jobs), {job.name: state_of(job) for job in jobs})
+
+
+def run_study(planned: Planned, *, cores: int, profile: str | None, dry_run: bool, rerun_stale: bool) -> None:
+    """Runs what is missing. Raises: UserError before anything starts; StudyFailed naming the jobs that failed."""
+    need_packages("study", "snakemake")
+    folder = Path(planned.study.output_dir)
+    check_folder("output_dir", folder)
+    stale, wanted = planned.named("stale"), planned.named("missing")
+    if stale and not rerun_stale:
+        job = stale[0]
+        log.warning(
+            "%d jobs are stale and stay as they are: %s was done with another %s (--rerun_stale runs them again)",
+            len(stale),
+            job.name,
+            ", ".join(planned.states[job.name].changed),
+        )
+    wanted += stale if rerun_stale else []
+    if not wanted:
+        log.info("%s: all %d jobs are done", folder, len(planned.jobs))
+        return
+    with alone_in(folder, "output_dir"):
+        if rerun_stale and not dry_run:
+            _forget(planned, stale)
+        plan = write_plan(planned, folder)
+        status = subprocess.run(_snakemake(plan, folder, cores, profile, dry_run), env=_environment(cores)).returncode
+    failed = [] if dry_run else [job for job in planned.jobs if not job.marker.is_file()]
+    if failed or status:
+        names = ", ".join(job.name for job in failed[:3]) or "the engine"
+        raise StudyFailed(
+            f"{len(failed)} of {len(planned.jobs)} jobs are not done, such as {names}: see {folder / 'logs'}"
+        )
+    if not dry_run:
+        log.info("%s: all %d jobs are done", folder, len(planned.jobs))
+
+
+def write_plan(planned: Planned, folder: Path) -> Path:
+    """Writes the recipe of each cell, and plan.json with the jobs for the engine."""
+    for cell in planned.cells:
+        file = recipe_file(planned.study, cell)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_text(file, dump(cell.recipe))
+    (folder / "compare" / planned.study.name).mkdir(parents=True, exist_ok=True)
+    plan = folder.absolute() / f"plan-{planned.study.name}.json"
+    jobs = {
+        job.name: {
+            "kind": job.kind,
+            "marker": str(job.marker),
+            "needs": [str(marker) for marker in job.needs],
+            "commands": job.commands,
+            "inputs": job.inputs,
+            "threads": job.threads,
+            "resources": dict(job.resources),
+            "log": str(folder.absolute() / "logs" / f"{job.name}.log"),
+        }
+        for job in planned.jobs
+    }
+    write_json(plan, {"cwd": str(Path.cwd()), "python": sys.executable, "jobs": jobs})
+    return plan
+
+
+def _forget(planned: Planned, stale: Sequence[StudyJob]) -> None:
+    """Removes the markers of stale jobs, and the results that would otherwise be kept."""
+    folder = Path(planned.study.output_dir)
+    for job in stale:
+        job.marker.unlink(missing_ok=True)
+        places = {"train": folder / "cells", "eval": folder / "eval" / planned.study.name}
+        if job.kind in places:
+            shutil.rmtree(places[job.kind] / job.name.partition("/")[2], ignore_errors=True)
+
+
+def _snakemake(plan: Path, folder: Path, cores: int, profile: str | None, dry_run: bool) -> list[str]:
+    where = ["--profile", profile] if profile is not None else []
+    line = [sys.executable, "-m", "snakemake", "--snakefile", str(SNAKEFILE), "--config", f"plan={plan}"]
+    line += ["--directory", str(folder), *ARGUMENTS, *where]
+    line += [] if profile is not None else ["--cores", str(cores)]
+    return [*line, *(["--dry-run"] if dry_run else [])]
+
+
+def _environment(cores: int) -> dict[str, str]:
+    """The environment of the jobs: as many threads as a job has cores, unless the user has chosen."""
+    return {"PYTHONUNBUFFERED": "1", **os.environ}
