@@ -121,6 +121,8 @@ LINES = [
     ("show RECIPE --objective.similarity centered", "objective.similarity 'centered': write objective.center: running"),
     ("show RECIPE --data.train.pth x", "data.train: there is no option 'pth': did you mean path?"),
     ("compare --format textt a", "format: need one of text, md", "got textt: did you mean text?"),
+    ("compare a=.,nowhere", "runs a=.,nowhere: nowhere: no such folder", "a folder for each seed"),
+    ("compare a=.,", "runs a=.,: no folder beside a comma: need NAME=FOLDER,FOLDER"),
     ("show nowhere.yaml", "config: File does not exist"),
     ("lens model", "the following arguments are required: lens.text (see deepsuper lens --help)"),
 ]

@@ -45,7 +45,8 @@ def _compare_parser() -> ArgumentParser:
         description="Show evaluations side by side in the paper's tables, the best in bold. Each is compared with a "
         "baseline by paired bootstrap intervals and tests (McNemar for accuracies), corrected for their number."
     )
-    parser.add_argument("runs", nargs="*", type=str, help="folders that eval wrote, or NAME=FOLDER")
+    meaning = "folders that eval wrote, or NAME=FOLDER; with commas the seeds of one run: NAME=FOLDER,FOLDER"
+    parser.add_argument("runs", nargs="*", type=str, help=meaning)
     meaning = "a column for each run, a row for each benchmark and language"
     parser.add_argument("--transpose", action="store_true", help=meaning)
     add_fields(parser, CompareConfig, but={"runs", "transpose"})

@@ -11,7 +11,9 @@ PaperTable = Literal["llama-2-7b", "gemma-2-2b", "llama-2-7b.ablation"]
 
 @dataclass(frozen=True)
 class CompareConfig:
-    """What `deepsuper compare` compares. `runs`: folders that `eval` wrote, each FOLDER or NAME=FOLDER."""
+    """What `deepsuper compare` compares. `runs`: folders that `eval` wrote, each FOLDER or NAME=FOLDER, or with commas
+    a folder for each seed of one run.
+    """
 
     runs: tuple[str, ...]
     format: CompareFormat = "text"
@@ -21,7 +23,7 @@ class CompareConfig:
     output: str | None = None
     """The file to write; null: print the tables."""
     picture: str | None = None
-    """The PNG file to write: the differences to the baseline with their intervals."""
+    """The PNG file to write: the differences to the baseline with their intervals, and a point for each seed."""
     baseline: str | None = None
     """The name or folder of the run to compare with; null: the first run of each profile."""
     paper: PaperTable | None = None
@@ -29,6 +31,6 @@ class CompareConfig:
     correction: Correction = "holm"
     """How p-values are corrected for their number: by Holm, by Benjamini and Hochberg, or not."""
     resamples: int = 10_000
-    """The number of bootstrap samples of the items."""
+    """The number of bootstrap samples of the items (and draws over seeds)."""
     seed: int = 0
     """The random seed of the bootstrap."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import accumulate, chain, groupby
 
 from deepsuper.evaluation.compare.layout import Column
-from deepsuper.evaluation.compare.paired import Difference
+from deepsuper.evaluation.compare.paired import Difference, OverSeeds
 from deepsuper.evaluation.compare.tables import Answers, Comparison, Score, ScoreCell, ScoreRow, ScoreTable, shown
 
 DIFFERS, APART = "†", "‡"
@@ -18,6 +18,7 @@ CORRECTIONS = {
 }
 FEW = 30
 DIFFERENCE_HEADER = ("run", "benchmark", "language", "difference", "95% interval", "p", "p corrected", "test")
+SEEDS_HEADER = ("run", "benchmark", "language", "scores", "95% by t", "differences", "95% by t", "p by t")
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Grid:
 
 
 def grids(comparison: Comparison) -> list[Grid]:
-    """For each table its scores, the language of the answers, and the differences."""
+    """For each table its scores, the language of the answers, the differences, and the scores of each seed."""
     found = []
     for table in comparison.tables:
         found.append(_scores(table))
@@ -59,7 +60,14 @@ def grids(comparison: Comparison) -> list[Grid]:
         for baseline, group in groupby(table.differences(), key=lambda one: one[0].baseline):
             title = f"{table.title}: differences to {baseline} in points"
             found.append(Grid(title, 3, DIFFERENCE_HEADER, (), tuple(_difference(*one) for one in group)))
+        if seeds := tuple(_seeds(row, *one) for row in table.rows for one in row.cells.items() if has_seeds(one[1])):
+            found.append(Grid(f"{table.title}: each seed, in percent and points", 3, SEEDS_HEADER, (), seeds))
     return found
+
+
+def has_seeds(cell: ScoreCell) -> bool:
+    """Whether its score or its difference is of several seeds."""
+    return cell.score.seeds is not None or (cell.difference is not None and cell.difference.seeds is not None)
 
 
 def _groups(columns: tuple[Column, ...]) -> tuple[tuple[str, int], ...]:
@@ -114,6 +122,7 @@ def _spelled(score: Score, items: int | None, best: bool = False, mark: str = ""
     if score.low is None or score.high is None:
         return GridCell(shown(score.mean), best, mark)
     hint = f"95%: {shown(score.low)} to {shown(score.high)}" + (f"; {items} items" if items is not None else "")
+    hint += f", {len(score.seeds.values)} seeds" if score.seeds else ""
     return GridCell(shown(score.mean), best, mark, f"{_short(score.low)} to {_short(score.high)}", hint)
 
 
@@ -130,7 +139,7 @@ def _answers(table: ScoreTable, columns: tuple[Column, ...]) -> Grid:
         cells = [row.cells.get(c) for c in columns]
         starts.append(len(rows))
         for n, (words, show) in enumerate(ABOUT_ANSWERS.items()):
-            shown_cells = [show(cell.answers, cell.items) if cell and cell.answers else None for cell in cells]
+            shown_cells = [show(cell.answers, cell.asked) if cell and cell.answers else None for cell in cells]
             named = (GridCell("" if n else row.name), GridCell(words))
             rows.append((*named, *(one or GridCell(MISSING) for one in shown_cells)))
     header = ("run", "answers", *(c.language for c in columns))
@@ -150,6 +159,21 @@ def _difference(row: ScoreRow, column: Column, found: Difference) -> tuple[GridC
     mean = GridCell(signed(found.mean), mark=DIFFERS if found.significant else "")
     interval = f"{signed(found.low)} to {signed(found.high)}"
     return (*map(GridCell, names), mean, *map(GridCell, (interval, as_p(found.p), as_p(found.p_corrected), found.test)))
+
+
+def _seeds(row: ScoreRow, column: Column, cell: ScoreCell) -> tuple[GridCell, ...]:
+    names = (row.name, f"{column.benchmark} ({column.measure})", column.language)
+    differences = None if cell.difference is None else cell.difference.seeds
+    scores = _each(cell.score.seeds, shown) if cell.score.seeds else (shown(cell.score.mean), MISSING)
+    p = MISSING if differences is None else as_p(differences.p)
+    return tuple(map(GridCell, (*names, *scores, *_each(differences, signed), p)))
+
+
+def _each(seeds: OverSeeds | None, spelled: Callable[[float], str]) -> tuple[str, str]:
+    """The values of the seeds, and their interval."""
+    if seeds is None:
+        return MISSING, MISSING
+    return " ".join(map(spelled, seeds.values)), f"{spelled(seeds.low)} to {spelled(seeds.high)}"
 
 
 def signed(difference: float) -> str:
@@ -177,6 +201,9 @@ def _about_tables(comparison: Comparison, intervals: str | None) -> Iterator[str
             if intervals is None
             else f"{intervals} a score: its own 95% interval. Two that overlap may still differ: the tests tell."
         )
+    if several := {r.name: len(c.score.seeds.values) for r, c in _cells(comparison) if c.score.seeds}:
+        counts = ", ".join(f"{name} {count}" for name, count in several.items())
+        yield f"Of several seeds ({counts}): means over the seeds, with intervals over items and seeds."
     if any(cell.answers for table in comparison.tables for r in table.rows for cell in r.cells.values()):
         yield "In the language: of the answers whose language can be told (not numbers or short names). Empty: of all."
     for table in comparison.tables:
@@ -189,11 +216,15 @@ def _about_tables(comparison: Comparison, intervals: str | None) -> Iterator[str
         yield "(reported): as the paper reports it, on its prompts and harness: no test, bold among themselves."
 
 
+def _cells(comparison: Comparison) -> Iterator[tuple[ScoreRow, ScoreCell]]:
+    return ((row, cell) for table in comparison.tables for row in table.rows for cell in row.cells.values())
+
+
 def _about_tests(comparison: Comparison) -> Iterator[str]:
     tests = list(comparison.differences())
     if not tests:
         return
-    columns: dict[str, list[str]] = {"McNemar": [], "bootstrap": []}
+    columns: dict[str, list[str]] = {"McNemar": [], "bootstrap": [], "items and seeds": []}
     for _, column, found in tests:
         if column.benchmark not in columns[found.test]:
             columns[found.test].append(column.benchmark)
@@ -201,11 +232,19 @@ def _about_tests(comparison: Comparison) -> Iterator[str]:
     how = {
         "McNemar": "McNemar's exact test",
         "bootstrap": f"two-sided paired bootstrap of {config.resamples} resamples (seed {config.seed})",
+        "items and seeds": f"{config.resamples} resamples of items with draws of t over seeds (seed {config.seed})",
     }
     told = "; ".join(f"{how[test]} for {', '.join(names)}" for test, names in columns.items() if names)
     several = len(comparison.baselines) > 1
     against = " and ".join(comparison.baselines) + (", each for the runs of its own profile" if several else "")
-    yield f"Tests against {against}, items paired by id: {told}. Intervals: 95% paired bootstrap."
+    seeds = any(found.seeds for _, _, found in tests)
+    drawn = ", with draws over seeds" if seeds else ""
+    yield f"Tests against {against}, items paired by id: {told}. Intervals: 95% paired bootstrap{drawn}."
+    if seeds:
+        yield (
+            "Seeds are paired in order, but not where two runs have different numbers of them. By t: over seeds alone, "
+            "p not corrected, Welch's where seeds are not paired; a run of one seed is taken as it is."
+        )
     yield f"p corrected: for {len(tests)} tests, {CORRECTIONS[config.correction]}."
     baseline = "its baseline" if several else comparison.baselines[0]
     yield f"{DIFFERS}: differs from {baseline}, corrected p < 0.05."
@@ -217,7 +256,7 @@ def _warnings(comparison: Comparison) -> Iterator[str]:
     few = sorted({c.key for c, cell in cells if cell.items is not None and cell.items < FEW})
     if few:
         yield f"Fewer than {FEW} items, so intervals are too narrow: {', '.join(few)}."
-    tests = sum(found.test == "bootstrap" for _, _, found in comparison.differences())
+    tests = sum(found.test != "McNemar" for _, _, found in comparison.differences())
     resamples = comparison.config.resamples
     if comparison.config.correction == "holm" and 2 * tests / (1 + resamples) > 0.05:
         yield f"{resamples} resamples can find nothing among {tests} bootstrap tests: raise --resamples."

@@ -11,12 +11,25 @@ from scipy import stats
 from deepsuper.config import CompareConfig, Correction
 from deepsuper.evaluation.measures import CELLS, Measure, Numbers, draw
 
-Test = Literal["McNemar", "bootstrap"]
+Test = Literal["McNemar", "bootstrap", "items and seeds"]
+"""The last is the bootstrap of runs of several seeds."""
+
+
+@dataclass(frozen=True)
+class OverSeeds:
+    """The value of each seed, the 95% t interval of their mean, and the two-sided p-value of its t-test against 0."""
+
+    values: tuple[float, ...]
+    low: float
+    high: float
+    p: float | None
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Run minus baseline with its 95% interval. `p` is two-sided; `p_corrected`: for all tests of the comparison."""
+    """Run minus baseline with its 95% interval. `p` is two-sided; `p_corrected`: for all tests of the comparison;
+    `seeds`: where one of the two is of several, with the differences of the run's seeds.
+    """
 
     mean: float
     low: float
@@ -24,6 +37,7 @@ class Difference:
     p: float
     test: Test
     p_corrected: float | None = None
+    seeds: OverSeeds | None = None
 
     @property
     def significant(self) -> bool:

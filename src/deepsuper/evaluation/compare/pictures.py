@@ -12,7 +12,10 @@ MARKERS = "osD^vPX"
 
 
 def draw_differences(path: Path, comparison: Comparison) -> None:
-    """Writes a PNG of every difference with its interval. A filled marker: the corrected p is below 0.05."""
+    """Writes a PNG of every difference with its interval, and beside it a point for each of several seeds.
+
+    A filled marker: the corrected p is below 0.05.
+    """
     found = [(row.name, column, difference) for row, column, difference in comparison.differences()]
     names = list(dict.fromkeys(name for name, _, _ in found))
     tested = {column for _, column, _ in found}
@@ -30,8 +33,10 @@ def draw_differences(path: Path, comparison: Comparison) -> None:
             _draw_one(axes, difference, columns.index(column), names.index(name), len(names))
         baselines = " or ".join(map(_words, comparison.baselines))
         several = ",\nby profile," if len(comparison.baselines) > 1 else ""
-        axes.set_xlabel(f"difference to {baselines}{several} in points (95% paired bootstrap interval)")
-        _add_legend(drawn, names)
+        seeds = any(difference.seeds for _, _, difference in found)
+        interval = "interval over items and seeds" if seeds else "paired bootstrap interval"
+        axes.set_xlabel(f"difference to {baselines}{several} in points (95% {interval})")
+        _add_legend(drawn, names, seeds=seeds)
 
 
 def _draw_rows(axes: Any, columns: list[Column]) -> None:
@@ -59,9 +64,13 @@ def _draw_one(axes: Any, difference: Difference, row: int, number: int, of: int)
         [100 * difference.mean], [at], MARKERS[number % len(MARKERS)], color=color, markersize=6, markeredgewidth=1.4,
         markerfacecolor=color if difference.significant else "white", zorder=3,
     )  # fmt: skip
+    if difference.seeds is not None:
+        points = [100 * value for value in difference.seeds.values]
+        beside = at + 0.28 / max(of, 2)
+        axes.plot(points, [beside] * len(points), ".", color=color, markersize=5, markeredgewidth=0, alpha=0.7)
 
 
-def _add_legend(drawn: Any, names: list[str]) -> None:
+def _add_legend(drawn: Any, names: list[str], *, seeds: bool) -> None:
     from matplotlib.lines import Line2D
 
     # matplotlib leaves out a label that begins with "_"; the space prevents that.
@@ -73,6 +82,8 @@ def _add_legend(drawn: Any, names: list[str]) -> None:
     handles.append(
         Line2D([], [], color="0.3", marker="o", linestyle="", markerfacecolor="white", label="not significant")
     )
+    if seeds:
+        handles.append(Line2D([], [], color="0.3", marker=".", markersize=5, linestyle="", label="one seed"))
     drawn.legend(handles=handles, loc="outside upper left", ncols=min(3, len(handles)), frameon=False, fontsize=9)
 
 

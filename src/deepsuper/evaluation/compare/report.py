@@ -17,7 +17,8 @@ from rich.text import Text as Styled
 from deepsuper.common.files import write_text
 from deepsuper.common.pages import render_page
 from deepsuper.config import CompareConfig
-from deepsuper.evaluation.compare.grids import MISSING, Grid, GridCell, grids, notes
+from deepsuper.evaluation.compare.grids import MISSING, Grid, GridCell, grids, has_seeds, notes
+from deepsuper.evaluation.compare.paired import Difference
 from deepsuper.evaluation.compare.tables import Comparison, Score, ScoreCell, ScoreRow
 from deepsuper.evaluation.report import print_uncut, width_of
 
@@ -26,6 +27,8 @@ CSV_HEADER = (
     "run", "benchmark", "language", "metric", "mean", "low", "high", "stderr", "items",
     "told", "empty", "baseline", "difference", "diff_low", "diff_high", "p", "p_corrected", "test", "note",
 )  # fmt: skip
+CSV_SEEDS = ("seeds", "seeds_low", "seeds_high", "seed_differences", "seed_diff_low", "seed_diff_high", "p_seeds")
+"""Further columns, if a run has several seeds: what each seed has, joined by ;, and the t intervals."""
 
 
 def print_text(console: Console, comparison: Comparison) -> None:
@@ -161,18 +164,21 @@ def _latex_number(cell: GridCell) -> str:
 
 def as_csv(comparison: Comparison) -> str:
     """A row for each score, and for each share of answers in the language, in percent with six decimals."""
+    several = any(has_seeds(c) for table in comparison.tables for row in table.rows for c in row.cells.values())
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(CSV_HEADER)
+    writer.writerow((*CSV_HEADER, *(CSV_SEEDS if several else ())))
     for table in comparison.tables:
         for row in table.rows:
             for column, cell in row.cells.items():
                 key = [row.name, column.benchmark, column.language]
-                writer.writerow([*key, column.metric, *_csv_score(cell.score), *_csv_rest(row, cell)])
+                seeds = _csv_seeds(cell.score, cell.difference) if several else []
+                writer.writerow([*key, column.metric, *_csv_score(cell.score), *_csv_rest(row, cell), *seeds])
                 if (answers := cell.answers) is not None:
                     share = [""] * 4 if answers.share is None else _csv_score(answers.share)
-                    told = [cell.items, answers.told, _number(answers.empty), *[""] * 8]
-                    writer.writerow([*key, "in_language", *share, *told])
+                    told = [cell.asked, answers.told, _number(answers.empty), *[""] * 8]
+                    seeds = _csv_seeds(answers.share, None) if several else []
+                    writer.writerow([*key, "in_language", *share, *told, *seeds])
     return out.getvalue()
 
 
@@ -187,6 +193,14 @@ def _csv_rest(row: ScoreRow, cell: ScoreCell) -> list[Any]:
         return [items, *[""] * 9, note]
     p = [f"{value:.6g}" for value in (found.p, found.p_corrected) if value is not None]
     return [items, "", "", row.baseline, *map(_number, (found.mean, found.low, found.high)), *p, found.test, note]
+
+
+def _csv_seeds(score: Score | None, found: Difference | None) -> list[str]:
+    tested = None if found is None else found.seeds
+    columns = []
+    for one in (None if score is None else score.seeds, tested):
+        columns += [""] * 3 if one is None else [";".join(map(_number, one.values)), *map(_number, (one.low, one.high))]
+    return [*columns, "" if tested is None or tested.p is None else f"{tested.p:.6g}"]
 
 
 def _number(value: float | None) -> str:

@@ -6,9 +6,10 @@ from pathlib import Path
 from deepsuper.common.errors import UserError
 from deepsuper.config import CompareConfig
 from deepsuper.evaluation.compare.check import check_compare
+from deepsuper.evaluation.compare.pairing import Run
 from deepsuper.evaluation.compare.pictures import draw_differences
 from deepsuper.evaluation.compare.report import write_report
-from deepsuper.evaluation.compare.runs import Run, by_profile, find_runs
+from deepsuper.evaluation.compare.runs import by_profile, find_runs
 from deepsuper.evaluation.compare.tables import Comparison, build
 
 
@@ -34,6 +35,7 @@ def groups_of(runs: Sequence[Run], baseline: str | None) -> list[tuple[Run, list
     if baseline is None:
         return by_profile(runs)
     for run in runs:
-        if baseline in (run.name, run.given) or (run.given is not None and Path(baseline) == run.folder):
+        folders = [] if run.given is None else [seed.folder for seed in run.parts]
+        if baseline in (run.name, run.given) or Path(baseline) in folders:
             return [(run, list(runs))]
     raise UserError(f"baseline: need one of {', '.join(run.name for run in runs)}, got {baseline!r}")

@@ -9,24 +9,28 @@ import numpy as np
 
 from deepsuper.config import CompareConfig, Correction
 from deepsuper.evaluation.compare.layout import Column, in_order, paper_rows
-from deepsuper.evaluation.compare.paired import Difference, corrected, difference
-from deepsuper.evaluation.compare.runs import Items, Run, aligned, comet_obstacle, obstacle, read_items, score_of
+from deepsuper.evaluation.compare.paired import Difference, OverSeeds, corrected
+from deepsuper.evaluation.compare.pairing import Items, Run, aligned, comet_obstacle, obstacle, read_items, score_of
+from deepsuper.evaluation.compare.pooled import difference_of, over_seeds, pooled_score
 from deepsuper.evaluation.measures import MEASURES, measures_of
 
 
 @dataclass(frozen=True)
 class Score:
-    """A score in [0, 1] with its 95% interval. The paper's scores have no interval."""
+    """A score in [0, 1] with its 95% interval. The paper's scores have none. `seeds`: where there are several."""
 
     mean: float
     low: float | None = None
     high: float | None = None
     stderr: float | None = None
+    seeds: OverSeeds | None = None
 
 
 @dataclass(frozen=True)
 class Answers:
-    """`share`: in the asked language, of the `told` ones whose language can be told; `empty`: of all, without text."""
+    """`share`: in the asked language, of the `told` ones whose language can be told; `empty`: of all, without text.
+    Those of several seeds are counted together.
+    """
 
     share: Score | None
     told: int
@@ -43,6 +47,12 @@ class ScoreCell:
     difference: Difference | None = None
     apart: str | None = None
     best: bool = False
+
+    @property
+    def asked(self) -> int | None:
+        """The items of all seeds together."""
+        seeds = self.score.seeds
+        return self.items if self.items is None or seeds is None else self.items * len(seeds.values)
 
 
 @dataclass(frozen=True)
@@ -163,22 +173,38 @@ def _compare_key(
             why = apart[run.name]
             if why is None and lead is not None and column.metric == "comet":
                 why = comet_obstacle(run, lead, key)
-            cell = replace(_cell(run.scores[key], column.metric), apart=why)
+            cell = replace(_cell(run, key, column.metric, items[run.name], config), apart=why)
             if tested and why is None and run is not base and column.metric in items[run.name].numbers:
                 one, other = _paired(items[run.name], items[base.name], column.metric)
-                found = difference(MEASURES[column.metric], one, other, column.test, config)
+                found = difference_of(MEASURES[column.metric], one, other, column.test, config)
                 cell = replace(cell, difference=found)
             yield column, run.name, cell
 
 
-def _cell(score: Mapping[str, Any], metric: str) -> ScoreCell:
-    part = score_of(score, metric)
-    cell = ScoreCell(_score(part), part.get("items", score["items"]))
-    if metric != score["metric"] or "in_language" not in score:
+def _cell(run: Run, key: str, metric: str, items: Items, config: CompareConfig) -> ScoreCell:
+    scores = [seed.scores[key] for seed in run.parts]
+    part = score_of(scores[0], metric)
+    score = _pooled([score_of(s, metric) for s in scores], metric, items.numbers.get(metric), config)
+    cell = ScoreCell(score, part.get("items", scores[0]["items"]))
+    if metric != scores[0]["metric"] or any("in_language" not in s for s in scores):
         return cell
-    share = score["in_language"]
-    answers = Answers(share and _score(share), share["items"] if share else 0, score["empty"]["mean"])
-    return replace(cell, answers=answers)
+    known = [n for n, s in enumerate(scores) if s["in_language"]]
+    shares = [scores[n]["in_language"] for n in known]
+    spoken = None if items.spoken is None else items.spoken[known]
+    share = _pooled(shares, "in_language", spoken, config) if shares else None
+    empty = float(np.mean([s["empty"]["mean"] for s in scores]))
+    return replace(cell, answers=Answers(share, sum(part["items"] for part in shares), empty))
+
+
+def _pooled(parts: Sequence[Mapping[str, Any]], metric: str, seeds: Any, config: CompareConfig) -> Score:
+    """The mean of the seeds' scores; of one seed the score as it is. `seeds`: their numbers, or None."""
+    if len(parts) == 1:
+        return _score(parts[0])
+    values = [part["mean"] for part in parts]
+    if seeds is None:
+        return Score(float(np.mean(values)), seeds=over_seeds(values, [values]))
+    interval, over = pooled_score(MEASURES[metric], seeds, values, config)
+    return Score(interval.mean, interval.low, interval.high, interval.stderr, over)
 
 
 def _score(part: Mapping[str, Any]) -> Score:
@@ -188,8 +214,8 @@ def _score(part: Mapping[str, Any]) -> Score:
 def _paired(items: Items, base: Items, metric: str) -> tuple[Any, Any]:
     """The numbers of both runs, in the order of the baseline's file, without the items that do not count."""
     one, other = aligned(items, base, metric), base.numbers[metric]
-    count = ~np.isnan(other).any(axis=1)
-    return one[count], other[count]
+    count = ~np.isnan(other[0]).any(axis=1)
+    return one[:, count], other[:, count]
 
 
 def _with_corrected(rows: Sequence[ScoreRow], correction: Correction) -> list[ScoreRow]:
@@ -226,7 +252,11 @@ def _average(row: ScoreRow, columns: Sequence[Column]) -> ScoreCell | None:
 
 
 def mean_of(scores: Sequence[Score]) -> Score:
-    """The mean of several scores. Its 95% interval takes them as independent; none if one of them has none."""
+    """The mean of several scores. Its 95% interval takes them as independent; none if one of them has none.
+
+    Of several seeds it holds the t interval of their averages too, since one seed has its say in all the scores, as
+    far as the scores' own intervals allow.
+    """
     mean = float(np.mean([score.mean for score in scores]))
     # Not from standard errors: for 0 of 48 the standard error is 0, but Wilson's interval is wider.
     below = [score.mean - score.low for score in scores if score.low is not None]
@@ -234,7 +264,13 @@ def mean_of(scores: Sequence[Score]) -> Score:
     if min(len(below), len(above)) < len(scores):
         return Score(mean)
     low, high = (float(np.linalg.norm(widths)) / len(scores) for widths in (below, above))
-    return Score(mean, mean - low, mean + high)
+    each = [score.seeds.values for score in scores if score.seeds is not None]
+    if not each:
+        return Score(mean, mean - low, mean + high)
+    averages = np.mean(each, axis=0).tolist()
+    over = over_seeds(averages, [averages])
+    lowest, highest = mean - float(np.mean(below)), mean + float(np.mean(above))  # if all move together
+    return Score(mean, min(mean - low, max(lowest, over.low)), max(mean + high, min(highest, over.high)), seeds=over)
 
 
 def _with_best(block: Sequence[ScoreRow], columns: Sequence[Column]) -> Iterator[ScoreRow]:
