@@ -4,8 +4,9 @@
     python benchmarks/dose_gate.py --settings smollm2-135m:12:1e-4 --threads 1
     python benchmarks/dose_gate.py --report                     only the table of the results so far
 
-A setting is MODEL:LAYER:RATE, with `:none` behind it for the task alone and `:shuffled` for permuted pairs. Results are
-added to results.jsonl in --output_dir; a setting that is there is not run again. Needs ../shared/data.
+A setting is MODEL:LAYER:RATE, with `:none` behind it for the task alone, `:shuffled` for permuted pairs and `:retain`
+for a task that also keeps the model's next-token distributions on its English rows (`objective.retain: kl`). Results
+are added to results.jsonl in --output_dir; a setting that is there is not run again. Needs ../shared/data.
 """
 
 from __future__ import annotations
@@ -96,7 +97,8 @@ def recipe(setting: str, folder: Path, steps: int) -> RunConfig:
         detach_english=False,
         shuffle_english=kind == ["shuffled"],
     )
-    task = StreamConfig([SourceConfig("en", str(folder / "task.jsonl"))], ObjectiveConfig(method="sft"), steps=3)
+    sft = ObjectiveConfig(method="sft", retain="kl" if kind == ["retain"] else "none")
+    task = StreamConfig([SourceConfig("en", str(folder / "task.jsonl"))], sft, steps=3)
     streams = {"task": task}
     if kind != ["none"]:
         for language in LANGUAGES:

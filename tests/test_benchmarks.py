@@ -59,6 +59,10 @@ def test_llama_shapes_reports_every_method():
     assert float(floors["logits-positional"]) == pytest.approx(1 + 4 * head * 2047 / tft, abs=1e-3)
 
 
+def test_a_finished_study_is_known_as_done():
+    assert re.match(r"a grid of 2 finished cells: \d+\.\d s; ", run("study_done.py", "--cells", 2))
+
+
 def test_the_alpaca_study_is_resumed_and_reports_held_out_losses(tmp_path):
     made = make_run(tmp_path, rows=45)
     options = ["--data", made.data.train[0].path, "--model", made.model.name, "--output_dir", tmp_path / "study"]
