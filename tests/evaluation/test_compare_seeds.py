@@ -114,6 +114,19 @@ def test_the_baseline_may_be_named_by_any_of_its_folders(tmp_path):
         assert groups_of(runs, baseline)[0][0].name == "base"
 
 
+def test_a_name_of_several_profiles_is_the_baseline_of_each(tmp_path):
+    for n in range(4):
+        for profile in ("paper", "corrected"):
+            one(tmp_path, f"s{n}/{profile}", profile=profile)
+    base, run = (f"{name}={tmp_path / f's{n}'},{tmp_path / f's{n + 1}'}" for name, n in (("base", 0), ("run", 2)))
+    runs = find_runs([run, base, f"odd={one(tmp_path, 'odd', profile='own')}"])
+    groups = {first.name: [run.name for run in group] for first, group in groups_of(runs, "base")}
+    assert groups == {
+        "base (corrected)": ["run (corrected)", "base (corrected)", "odd"],
+        "base (paper)": ["run (paper)", "base (paper)"],
+    }
+
+
 # Statistics
 
 

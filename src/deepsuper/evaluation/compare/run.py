@@ -30,7 +30,8 @@ def run_compare(config: CompareConfig) -> Comparison:
 def groups_of(runs: Sequence[Run], baseline: str | None) -> list[tuple[Run, list[Run]]]:
     """Each baseline with the runs that are compared with it. Raises: UserError with the names of the runs.
 
-    `baseline`: a run's name or what the user gave for it; None: the first run of each profile, for that profile.
+    `baseline`: a run's name or what the user gave for it, or a name that runs of several profiles share: each is then
+    the baseline of its own profile, as without one (None) the first run of each profile.
     """
     if baseline is None:
         return by_profile(runs)
@@ -38,4 +39,9 @@ def groups_of(runs: Sequence[Run], baseline: str | None) -> list[tuple[Run, list
         folders = [] if run.given is None else [seed.folder for seed in run.parts]
         if baseline in (run.name, run.given) or Path(baseline) in folders:
             return [(run, list(runs))]
+    if shared := [run for run in runs if run.name == f"{baseline} ({run.profile})"]:
+        profiles = {run.profile for run in shared}
+        groups = [(base, [run for run in runs if run.profile == base.profile]) for base in shared]
+        groups[0][1].extend(run for run in runs if run.profile not in profiles)
+        return groups
     raise UserError(f"baseline: need one of {', '.join(run.name for run in runs)}, got {baseline!r}")
