@@ -19,6 +19,7 @@ ROWS = {
     "xstorycloze": {"sentences": ["a b", "c d", "e f", "g h"], "endings": ["good end", "bad end"], "label": 1},
     "mmlu": {"question": "one and one", "choices": ["1", "2", "3", "4"], "answer": 1},
     "mkqa": {"question": "which colour", "answers": ["blue", "sky blue"]},
+    "sib200": {"text": "天是蓝色的", "label": 1},
     "flores": {"text": "天是蓝色的", "english": "the sky is blue"},
 }
 

@@ -100,7 +100,7 @@ def test_one_model_is_let_go_before_the_next_is_loaded(tmp_path, data, monkeypat
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--benchmarks", "xqad"], "xstorycloze,mmlu,flores, got 'xqad': did you mean xquad?"),
+        (["--benchmarks", "xqad"], "xstorycloze,mmlu,flores,sib200, got 'xqad': did you mean xquad?"),
         (["--benchmarks", "magic"], "benchmarks: need some of xquad,mlqa"),
         (["--langs", "Chinese"], "langs: need some of ar,en,vi,zh, got 'Chinese': did you mean zh?"),
         (["--profile", "correct"], "profile: need some of paper,corrected, got 'correct': did you mean corrected?"),

@@ -166,6 +166,15 @@ CASES = {
         {"test/mmlu_ZH-CN.csv": ",Question,A,B,C,D,Answer,Subject\n0,问,1,2,3,4,C,law\n"},
         [{"id": "mmlu_ZH-CN/0", "question": "问", "choices": ["1", "2", "3", "4"], "answer": 2}],
     ),
+    "sib200": (
+        "sib200",
+        "zh",
+        {
+            "data/annotated/zho_Hans/test.tsv": "index_id\tcategory\ttext\n7\tsports\t球赛\n",
+            "data/annotated/zho_Hans/train.tsv": "no\n",
+        },
+        [{"id": "7", "text": "球赛", "label": 3}],
+    ),
     "flores": (
         "flores",
         "zh",

@@ -6,7 +6,7 @@ from typing import Any
 
 from deepsuper.evaluation import hub_rows
 from deepsuper.evaluation.official import rows as official
-from deepsuper.evaluation.own_tasks import FLORES_DIRECTIONS, FLORES_TASKS, MKQA_TASKS
+from deepsuper.evaluation.own_tasks import FLORES_DIRECTIONS, FLORES_TASKS, MKQA_TASKS, SIB200_TASKS
 from deepsuper.evaluation.scorers import mkqa_scores, mlqa_scores
 
 PROFILES = ("paper", "corrected")
@@ -252,6 +252,22 @@ _TABLE = (
             numbered="flores-devtest-",
         ),
         own=FLORES_TASKS,
+    ),
+    Benchmark(
+        name="sib200",
+        tasks=_named("sib200_{}", "en", "zh", "vi", "ar"),
+        metric="acc",
+        fields=("text", "label"),
+        values="label: 0 science/technology, 1 travel, 2 politics, 3 sports, 4 health, 5 entertainment, 6 geography",
+        to_hub=dict,
+        source="https://github.com/dadelani/sib-200/archive/e7a172159963fd28c65f1ea53a0cea931bd08719.zip",
+        download=Download(
+            (r"LANG/test\.tsv",),
+            official.topic,
+            codes={"zh": "zho_Hans", "vi": "vie_Latn", "ar": "arb_Arab", "en": "eng_Latn"},
+            ids=("index_id", "id"),
+        ),
+        own=SIB200_TASKS,
     ),
 )  # fmt: skip
 BENCHMARKS = {benchmark.name: benchmark for benchmark in _TABLE}

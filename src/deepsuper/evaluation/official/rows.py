@@ -8,6 +8,7 @@ from typing import Any
 
 from deepsuper.common.errors import UserError
 from deepsuper.common.lines import is_unicode
+from deepsuper.evaluation.own_tasks import SIB200_TOPICS
 
 OfficialRecord = Mapping[str, Any]
 """A record as a reader gives it: the names and values of its fields."""
@@ -175,6 +176,13 @@ def translation(record: OfficialRecord, language: str) -> dict[str, Any]:
             f"no {language}: it has {', '.join(n for n in record if len(n) == 2 and n not in ('id', 'en'))}"
         )
     return {"text": text(record, language), "english": text(record, "en")}
+
+
+def topic(record: OfficialRecord, language: str) -> dict[str, Any]:
+    """SIB-200: a sentence and its topic."""
+    name = "category" if "category" in record else "label"
+    topics = {one: n for n, one in enumerate(SIB200_TOPICS)}
+    return {"text": text(record, "text"), "label": one_of(record, name, topics if name == "category" else _numbers(7))}
 
 
 def _numbers(end: int) -> dict[str, int]:
