@@ -4,9 +4,10 @@
     python benchmarks/dose_gate.py --settings smollm2-135m:12:1e-4 --threads 1
     python benchmarks/dose_gate.py --report                     only the table of the results so far
 
-A setting is MODEL:LAYER:RATE, with `:none` behind it for the task alone, `:shuffled` for permuted pairs and `:retain`
-for a task that also keeps the model's next-token distributions on its English rows (`objective.retain: kl`). Results
-are added to results.jsonl in --output_dir; a setting that is there is not run again. Needs ../shared/data.
+A setting is MODEL:LAYER:RATE. Behind it may stand `:none` for the task alone, `:shuffled` for permuted pairs, `:detach`
+for pairs whose English side does not learn, and `:retain` for a task that also keeps the model's next-token
+distributions on its English rows (`objective.retain: kl`). Results are added to results.jsonl in --output_dir; a
+setting that is there is not run again. Needs ../shared/data.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from deepsuper.common.figures import figure
 from deepsuper.config import (
     DataConfig,
     LoraConfig,
@@ -94,7 +96,7 @@ def recipe(setting: str, folder: Path, steps: int) -> RunConfig:
         center="batch",
         similarity="contrastive",
         temperature=TEMPERATURE,
-        detach_english=False,
+        detach_english=kind == ["detach"],
         shuffle_english=kind == ["shuffled"],
     )
     sft = ObjectiveConfig(method="sft", retain="kl" if kind == ["retain"] else "none")
@@ -192,9 +194,30 @@ def report(records: list[dict[str, Any]]) -> str:
         cells = [f"{before['retrieval'][n][layer]:.2f} -> {after['retrieval'][n][layer]:.2f}" for n in LANGUAGES]
         loss = " -> ".join(f"{np.mean(list(side['loss'].values())):.2f}" for side in (before, after))
         english = f"{after['english_loss'] / before['english_loss'] - 1:+.1%}"
-        cells += [loss, english, "yes" if passes(record) else "no"]
+        control = record["setting"].endswith((":none", ":shuffled"))
+        cells += [loss, english, "control" if control else "yes" if passes(record) else "no"]
         lines.append(f"| {record['setting']} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def draw(path: Path, records: list[dict[str, Any]]) -> None:
+    """Writes a PNG: retrieval at every layer before (dashed) and after each setting, with the trained layer."""
+    columns = min(2, len(records))
+    rows = -(-len(records) // columns)
+    with figure(path, figsize=(5.2 * columns, 3.4 * rows)) as drawn:
+        places = list(drawn.subplots(rows, columns, squeeze=False).flat)
+        for axes in places[len(records) :]:
+            axes.remove()
+        for axes, record in zip(places, records, strict=False):
+            for n, name in enumerate(LANGUAGES):
+                axes.plot(record["before"]["retrieval"][name], "--", color=f"C{n}", alpha=0.6)
+                axes.plot(record["after"]["retrieval"][name], color=f"C{n}", label=name)
+            english = record["after"]["english_loss"] / record["before"]["english_loss"] - 1
+            axes.axvline(int(record["setting"].split(":")[1]), color="gray", linewidth=0.8)
+            axes.set(title=f"{record['setting']}, English loss {english:+.0%}", ylim=(0, 1))
+            axes.set_xticks(range(0, len(record["after"]["retrieval"]["vi"]), 3))
+            axes.set(xlabel="layer", ylabel="retrieval of held-out pairs")
+        places[0].legend()
 
 
 def main() -> None:
@@ -204,17 +227,21 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--output_dir", type=Path, default=Path("runs/dose_gate"))
     parser.add_argument("--report", action="store_true", help="only print the table of the results so far")
+    parser.add_argument("--picture", type=Path, help="the PNG file to write")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     results = args.output_dir / "results.jsonl"
     known = [json.loads(line) for line in results.read_text().splitlines()] if results.exists() else []
-    write_rows(args.output_dir)
+    if not args.report:
+        write_rows(args.output_dir)
     for setting in [] if args.report else args.settings:
         if not any(record["setting"] == setting and record["steps"] == args.steps for record in known):
             known.append(one(setting, args.output_dir, args.steps))
             with results.open("a") as file:
                 file.write(json.dumps(known[-1]) + "\n")
     print(report(known))
+    if args.picture is not None:
+        draw(args.picture, known)
 
 
 if __name__ == "__main__":

@@ -59,6 +59,13 @@ def test_llama_shapes_reports_every_method():
     assert float(floors["logits-positional"]) == pytest.approx(1 + 4 * head * 2047 / tft, abs=1e-3)
 
 
+def test_the_table_of_the_dose_gate_is_that_of_its_records():
+    docs = BENCHMARKS.parent / "docs"
+    out = run("dose_gate.py", "--report", "--output_dir", docs / "campaign" / "p0")
+    table = re.search(r"<!-- p0 -->\n(.*)\n<!-- /p0 -->", (docs / "study.md").read_text(), re.S)[1]
+    assert out.strip() == table and len(table.splitlines()) > 4
+
+
 def test_a_finished_study_is_known_as_done():
     assert re.match(r"a grid of 2 finished cells: \d+\.\d s; ", run("study_done.py", "--cells", 2))
 
