@@ -98,7 +98,8 @@ def test_a_value_can_have_options_and_texts_name_the_values_of_their_cell(study,
     assert recipes["vi.deep"]["objective"]["method"] == "dft-logits"
 
 
-STUDIES = sorted((Path(__file__).parents[2] / "studies").rglob("*.yaml"))
+FOLDER = Path(__file__).parents[2] / "studies"
+STUDIES = sorted(path for path in FOLDER.rglob("*.yaml") if "\naxes:" in path.read_text())
 DEPTHS = {"meta-llama/Llama-2-7b-hf": 32, "google/gemma-2-2b": 26}
 
 
