@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from deepsuper.method.batch import ParallelBatch
-from deepsuper.method.objective import Feature, Logits, Objective
+from deepsuper.method.objective import Logits, Objective, Retain, english_layers
 from deepsuper.models.anatomy import find_blocks, text_config
 
 
@@ -30,7 +30,8 @@ def floor_flops(model: nn.Module, objective: Objective, batch: ParallelBatch) ->
     """FLOPs of one step, forward and backward, attention scores left out.
 
     Each branch's tokens times the blocks that they must cross, the prefix once; each predicted token times the
-    head. A detached English query counts forward only; a frozen head has no weight gradient. Padding is not counted.
+    head. A detached English query counts forward only, one that is retained both ways; a frozen head has no weight
+    gradient. Padding is not counted.
     """
     costs = Costs.of(model)
     layers = text_config(model).num_hidden_layers
@@ -45,9 +46,16 @@ def floor_flops(model: nn.Module, objective: Objective, batch: ParallelBatch) ->
     for term in terms.values():
         if isinstance(term, Logits):
             total += (3.0 if term.trains_head else 2.0) * costs.head * batch[f"targets_{term.targets}"].shape[1]  # type: ignore[literal-required]
-    features = [term for term in terms.values() if isinstance(term, Feature)]
-    if features:
+            if term.lens == "tuned":  # one matrix more for each token, which has no gradient of its own
+                hidden = text_config(model).hidden_size
+                total += 4.0 * hidden * hidden * batch[f"targets_{term.targets}"].shape[1]  # type: ignore[literal-required]
+    needed = english_layers(terms)
+    if needed:
         english = int(batch["english_lengths"].sum())
-        needed = min(layers, max(term.layer_en for term in features))
-        total += (3.0 if objective.joint_english else 1.0) * costs.block * english * needed
+        retained = [term for term in terms.values() if isinstance(term, Retain)]
+        learns = objective.joint_english or bool(retained)
+        total += (3.0 if learns else 1.0) * costs.block * english * min(layers, max(needed))
+        for term in retained:  # the model before training, forward; of KL two products with W_out and one gradient
+            total += costs.block * english * term.layer
+            total += 3.0 * costs.head * english if term.kind == "kl" else 0.0
     return total

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,16 +32,28 @@ def load_base(name: str) -> tuple[torch.nn.Module, Any]:
     return load_model(config), load_tokenizer(config)
 
 
-def objectives(model: torch.nn.Module) -> dict[str, Objective]:
+PAPER = {
+    "tft": ObjectiveConfig(method="tft"),
+    "logits-positional": ObjectiveConfig(method="dft-logits", alignment="positional"),
+    "logits-conditional": ObjectiveConfig(method="dft-logits"),
+    "feature": ObjectiveConfig(method="dft-feature"),
+}
+BEYOND = {
+    "tft": PAPER["tft"],
+    "et-output": ObjectiveConfig(method="et-output"),
+    "contrastive": replace(PAPER["feature"], center="batch", similarity="contrastive", detach_english=False),
+    "retain-cosine": replace(PAPER["feature"], retain="cosine"),
+    "retain-kl": replace(PAPER["feature"], retain="kl"),
+    "tuned-lens": replace(PAPER["logits-positional"], lens="tuned"),
+}
+"""The terms that the paper does not have, with what they stand beside."""
+TERMS = {"paper": PAPER, "beyond": BEYOND}
+
+
+def objectives(model: torch.nn.Module, terms: str = "paper") -> dict[str, Objective]:
     """The methods that are compared, with layers at the paper's proportions of the depth."""
     depth = text_config(model).num_hidden_layers
-    configs = {
-        "tft": ObjectiveConfig(method="tft"),
-        "logits-positional": ObjectiveConfig(method="dft-logits", alignment="positional"),
-        "logits-conditional": ObjectiveConfig(method="dft-logits"),
-        "feature": ObjectiveConfig(method="dft-feature"),
-    }
-    return {name: build_objective(config, depth) for name, config in configs.items()}
+    return {name: build_objective(config, depth) for name, config in TERMS[terms].items()}
 
 
 def demo_rows(count: int) -> list[Row]:

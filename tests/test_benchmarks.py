@@ -28,6 +28,13 @@ def test_steps_compares_time_and_memory_of_each_method():
     assert "x the naive implementation's memory" in out
 
 
+def test_steps_compares_the_terms_beyond_the_paper_too():
+    out = run("steps.py", "--model", "tiny", "--steps", 2, "--rows", 2, "--terms", "beyond", "--only", "time")
+    floors = {name: float(floor) for name, floor in re.findall(r"([a-z-]+) (\d+\.\d+)", out.splitlines()[0])}
+    assert floors["contrastive"] < floors["retain-cosine"] < floors["retain-kl"]
+    assert len(re.findall(r"^time ", out, re.M)) == 6
+
+
 def test_a_measurement_of_the_balance_is_timed_against_a_step():
     out = run("balance.py", "--model", "tiny", "--steps", 2, "--rows", 2, "--every", 10)
     lines = out.splitlines()
