@@ -192,6 +192,41 @@ def test_a_study_that_is_killed_goes_on_to_the_same_scores_and_does_nothing_twic
     assert all(found[name].replace("out/", "whole/") == text for name, text in expected.items())
 
 
+SBATCH = """#!/bin/sh
+# Runs the script, the last argument, on this machine; the state of the job is in a file that sacct prints.
+echo "$@" >> {folder}/submitted
+for script; do :; done
+job=$(wc -l < {folder}/submitted)
+echo RUNNING > {folder}/state.$job
+run() {{
+    if sh "$script" > {folder}/job.$job.log 2>&1; then echo COMPLETED; else echo FAILED; fi > {folder}/state.$job
+}}
+run > /dev/null 2>&1 &
+echo $job
+"""
+SACCT = """#!/bin/sh
+cat {folder}/state.$2
+"""
+
+
+@pytest.mark.processes
+def test_the_profile_for_slurm_submits_each_job_and_sees_which_one_failed(study, tmp_path, monkeypatch, capsys):
+    for name, text in (("sbatch", SBATCH), ("sacct", SACCT)):
+        (tmp_path / name).write_text(text.format(folder=tmp_path))
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    options = {**PLAIN, "training.max_steps": 1}
+    write(tmp_path, axes={"seed": [1, 2]}, options=options, overrides=[], compare={}, evaluate={})
+    (tmp_path / "out" / "cells" / "seed1").mkdir(parents=True)
+    (tmp_path / "out" / "cells" / "seed1" / "metrics.jsonl").write_text("")
+    with pytest.raises(SystemExit, match="1"):
+        main(["study", "run", str(study), "--profile", str(FOLDER / "slurm")])
+    assert "1 of 2 jobs are not done, such as train/seed1" in capsys.readouterr().err
+    submitted = (tmp_path / "submitted").read_text().splitlines()
+    assert len(submitted) == 2 and all("--gres=gpu:8 --cpus-per-task=32 --mem=400000" in line for line in submitted)
+    assert (tmp_path / "out" / "done" / "train" / "seed2.json").is_file()
+
+
 @pytest.mark.processes
 def test_a_failing_cell_stops_no_other_and_a_changed_one_is_stale(study, tmp_path, capsys, caplog):
     options = {**PLAIN, "training.max_steps": 1}

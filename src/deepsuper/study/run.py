@@ -122,7 +122,8 @@ def write_plan(planned: Planned, folder: Path) -> Path:
         file = recipe_file(planned.study, cell)
         file.parent.mkdir(parents=True, exist_ok=True)
         write_text(file, dump(cell.recipe))
-    (folder / "compare" / planned.study.name).mkdir(parents=True, exist_ok=True)
+    for place in (folder / "compare" / planned.study.name, folder / "logs"):
+        place.mkdir(parents=True, exist_ok=True)
     plan = folder.absolute() / f"plan-{planned.study.name}.json"
     jobs = {
         job.name: {
