@@ -83,7 +83,7 @@ def test_the_grid_has_a_cell_for_each_value_but_those_left_out(study, tmp_path, 
     main(["study", "show", str(study)])
     said = capsys.readouterr().out
     assert "tft.seed1" in said and "lc-logits.seed1" in said and "lc-logits.seed2" not in said
-    assert said.splitlines()[-1] == "3 cells, 7 jobs: 7 missing"
+    assert said.splitlines()[-1] == "3 cells, 8 jobs: 8 missing"
 
 
 def test_a_value_can_have_options_and_texts_name_the_values_of_their_cell(study, tmp_path, capsys):

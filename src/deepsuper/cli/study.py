@@ -56,6 +56,23 @@ def _run(parsed: Namespace, line: list[str]) -> None:
     run_study(_planned(parsed), **own)
 
 
+def _report_parser() -> ArgumentParser:
+    parser = class_parser(
+        StudyConfig,
+        "Write a page of a study, finished or not: what it asks, what it has found, each cell, the answers side by "
+        f"side. The table of cells is written beside it as CSV. {EPILOG}",
+    )
+    meaning = "the page to write, which ends in .html (default: OUTPUT_DIR/report/STUDY.html)"
+    parser.add_argument("--output", type=str, default=None, help=meaning)
+    return parser
+
+
+def _report(parsed: Namespace, line: list[str]) -> None:
+    from deepsuper.study.page import write_page
+
+    print(write_page(_planned(parsed, ready=False), parsed.output))
+
+
 def _planned(parsed: Namespace, *, ready: bool = True) -> "Planned":
     from deepsuper.study.run import plan_study
 
@@ -74,5 +91,6 @@ STUDY = Command(
     commands={
         "show": Command("list the cells, and what is done", _show_parser, _show, recipe=True),
         "run": Command("run what is missing", _run_parser, _run, recipe=True),
+        "report": Command("write a page of what it has found", _report_parser, _report, recipe=True),
     },
 )

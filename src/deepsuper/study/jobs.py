@@ -5,16 +5,15 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from deepsuper.common.errors import UserError
 from deepsuper.common.files import sha256
 from deepsuper.common.manifests import versions
 from deepsuper.config.study import StudyConfig
 from deepsuper.data.packaged import rows_path
-from deepsuper.study.cells import SEED, StudyCell, filled
+from deepsuper.study.cells import StudyCell, filled
+from deepsuper.study.groups import groups_of
 
 DEEPSUPER = (sys.executable, "-m", "deepsuper")
 FORMATS = ("html", "md", "csv")
@@ -26,7 +25,7 @@ class StudyJob:
     """One step of a study. It is done when its marker is there, which is written after its commands have ended."""
 
     name: str
-    """KIND/CELL; for a comparison KIND/GROUP."""
+    """KIND/CELL; for a comparison KIND/GROUP; report/all."""
     marker: Path
     commands: tuple[tuple[str, ...], ...]
     needs: tuple[Path, ...] = ()
@@ -38,7 +37,7 @@ class StudyJob:
 
     @property
     def kind(self) -> str:
-        """train, eval or compare."""
+        """train, eval, compare or report."""
         return self.name.partition("/")[0]
 
 
@@ -46,13 +45,29 @@ def jobs_of(study: StudyConfig, cells: Sequence[StudyCell]) -> list[StudyJob]:
     """Every job, each after those that it needs. Raises: UserError where a table of `compare` has no baseline."""
     trains = {cell.name: _train(study, cell) for cell in cells}
     evals = {cell.name: _eval(study, cell, trains[cell.name]) for cell in cells} if study.evaluate else {}
-    compares = list(_compares(study, cells, evals)) if study.compare else []
-    return [*trains.values(), *evals.values(), *compares]
+    compares = list(_compares(study, cells, evals)) if study.compare and study.evaluate else []
+    jobs = [*trains.values(), *evals.values(), *compares]
+    return [*jobs, _report(study, jobs)] if study.evaluate else jobs
 
 
 def recipe_file(study: StudyConfig, cell: StudyCell) -> Path:
     """The file with the whole recipe of a cell."""
     return _folder(study, "recipes") / f"{cell.name}.yaml"
+
+
+def study_file(study: StudyConfig) -> Path:
+    """The file with the whole study, as the command line has changed it."""
+    return Path(study.output_dir).absolute() / f"study-{study.name}.yaml"
+
+
+def eval_folder(study: StudyConfig, cell: StudyCell) -> Path:
+    """The folder of a cell's evaluation."""
+    return _folder(study, "eval") / study.name / cell.name
+
+
+def run_of(study: StudyConfig, arm: str, cells: Sequence[StudyCell]) -> str:
+    """The evaluations of an arm's cells as `deepsuper compare` takes them: NAME=FOLDER,FOLDER."""
+    return f"{arm}={','.join(str(eval_folder(study, cell)) for cell in cells)}"
 
 
 def _folder(study: StudyConfig, name: str) -> Path:
@@ -89,8 +104,8 @@ def _hash(path: str) -> str | None:
 
 def _eval(study: StudyConfig, cell: StudyCell, train: StudyJob) -> StudyJob:
     options = filled(study.evaluate, cell.values)
-    folder = _folder(study, "eval") / study.name / cell.name
-    line = (*DEEPSUPER, "eval", cell.recipe.output_dir, *_options(options), "--output_dir", str(folder))
+    folder = str(eval_folder(study, cell))
+    line = (*DEEPSUPER, "eval", cell.recipe.output_dir, *_options(options), "--output_dir", folder)
     marker = _marker(study, "eval", cell.name)
     inputs = {"options": options, "train": train.inputs}
     return StudyJob(f"eval/{cell.name}", marker, (line,), (train.marker,), inputs, study.threads, study.resources)
@@ -99,31 +114,24 @@ def _eval(study: StudyConfig, cell: StudyCell, train: StudyJob) -> StudyJob:
 def _compares(study: StudyConfig, cells: Sequence[StudyCell], evals: Mapping[str, StudyJob]) -> Iterator[StudyJob]:
     """A table for each group of cells that differ in seed and in the axes of the baseline alone."""
     options = {name: value for name, value in study.compare.items() if name != "baseline"}
-    baseline: dict[str, Any] = study.compare.get("baseline") or {}
-    arms = list(baseline) or [axis for axis in study.axes if axis != SEED]
-    rest = [axis for axis in study.axes if axis not in arms and axis != SEED]
-    for values, group in groupby(sorted(cells, key=lambda c: _key(c, rest)), key=lambda c: _key(c, rest)):
-        of_arm: dict[str, list[StudyCell]] = {}
-        for cell in group:
-            of_arm.setdefault(".".join(_key(cell, arms)), []).append(cell)
-        first = ".".join(str(baseline[axis]) for axis in arms) if baseline else next(iter(of_arm))
-        name = ".".join(values) or "all"
-        if first not in of_arm:
-            raise UserError(f"compare.baseline: the cells of {name} have none with {baseline}: see leave_out")
-        folder = _folder(study, "eval") / study.name
-        runs = [f"{arm}={','.join(str(folder / cell.name) for cell in own)}" for arm, own in of_arm.items()]
-        base = (*DEEPSUPER, "compare", *runs, "--baseline", first, *_options(options))
-        out = _folder(study, "compare") / study.name / name.replace("/", "-")
+    for group in groups_of(study, cells):
+        runs = [run_of(study, arm, own) for arm, own in group.arms.items()]
+        base = (*DEEPSUPER, "compare", *runs, "--baseline", group.baseline, *_options(options))
+        out = _folder(study, "compare") / study.name / group.name.replace("/", "-")
         commands = [(*base, "--format", kind, "--output", f"{out}.{kind}") for kind in FORMATS]
         commands[0] = (*commands[0], "--picture", f"{out}.png")
-        needs = tuple(evals[cell.name].marker for own in of_arm.values() for cell in own)
+        needs = tuple(evals[cell.name].marker for own in group.arms.values() for cell in own)
         yield StudyJob(
             f"compare/{out.name}", _marker(study, "compare", out.name), tuple(commands), needs, {"options": base}
         )
 
 
-def _key(cell: StudyCell, axes: Sequence[str]) -> tuple[str, ...]:
-    return tuple(str(cell.values[axis]) for axis in axes)
+def _report(study: StudyConfig, before: Sequence[StudyJob]) -> StudyJob:
+    """The page of the study, after all other jobs."""
+    line = (*DEEPSUPER, "study", "report", str(study_file(study)))
+    inputs = {"question": study.question, "jobs": [job.name for job in before]}
+    needs = tuple(job.marker for job in before)
+    return StudyJob("report/all", _marker(study, "report", "all"), (line,), needs, inputs)
 
 
 def _options(options: Mapping[str, Any]) -> list[str]:

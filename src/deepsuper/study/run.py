@@ -6,8 +6,10 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+
+import yaml
 
 from deepsuper.common.errors import UserError
 from deepsuper.common.files import alone_in, write_json, write_text
@@ -15,7 +17,7 @@ from deepsuper.common.outputs import check_folder
 from deepsuper.common.packages import need_packages
 from deepsuper.config.study import StudyConfig
 from deepsuper.study.cells import ParseRecipe, StudyCell, cells_of
-from deepsuper.study.jobs import DEEPSUPER, StudyJob, jobs_of, recipe_file
+from deepsuper.study.jobs import DEEPSUPER, StudyJob, jobs_of, recipe_file, study_file
 from deepsuper.study.state import State, state_of
 from deepsuper.training.check import check
 from deepsuper.training.resolve import resolve
@@ -63,6 +65,7 @@ def plan_study(
     """
     study = replace(study, name=study.name or file.stem)
     cells = cells_of(study, file, parse)
+    study = replace(study, recipe=str((file.parent / study.recipe).absolute()))
     for cell in cells:
         try:
             if ready:
@@ -74,7 +77,7 @@ def plan_study(
     jobs = jobs_of(study, cells)
     checked = set()
     for job in jobs:
-        if job.kind != "train" and job.kind not in checked:
+        if job.kind in ("eval", "compare") and job.kind not in checked:
             checked.add(job.kind)
             try:
                 check_line(job.commands[0][len(DEEPSUPER) :])
@@ -117,13 +120,14 @@ def run_study(planned: Planned, *, cores: int, profile: str | None, dry_run: boo
 
 
 def write_plan(planned: Planned, folder: Path) -> Path:
-    """Writes the recipe of each cell, and plan.json with the jobs for the engine."""
+    """Writes the recipe of each cell, the study as a file of its own, and plan.json with the jobs for the engine."""
     for cell in planned.cells:
         file = recipe_file(planned.study, cell)
         file.parent.mkdir(parents=True, exist_ok=True)
         write_text(file, dump(cell.recipe))
     for place in (folder / "compare" / planned.study.name, folder / "logs"):
         place.mkdir(parents=True, exist_ok=True)
+    write_text(study_file(planned.study), yaml.safe_dump(asdict(planned.study), sort_keys=False, allow_unicode=True))
     plan = folder.absolute() / f"plan-{planned.study.name}.json"
     jobs = {
         job.name: {

@@ -1,5 +1,6 @@
 """Differences to the baseline as a forest plot: a line for each column, a colour and a marker for each run."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,10 @@ def draw_differences(path: Path, comparison: Comparison) -> None:
     height = 1.5 + len(columns) * max(0.3, 0.17 * len(names)) + 0.22 * len(names)
     with rc_context({"font.family": family}), figure(path, figsize=(8, min(height, 60))) as drawn:
         axes = drawn.subplots()
-        _draw_rows(axes, columns)
+        draw_rows(axes, columns)
         for name, column, difference in found:
-            _draw_one(axes, difference, columns.index(column), names.index(name), len(names))
-        baselines = " or ".join(map(_words, comparison.baselines))
+            draw_one(axes, difference, columns.index(column), names.index(name), len(names))
+        baselines = " or ".join(map(words, comparison.baselines))
         several = ",\nby profile," if len(comparison.baselines) > 1 else ""
         seeds = any(difference.seeds for _, _, difference in found)
         interval = "interval over items and seeds" if seeds else "paired bootstrap interval"
@@ -39,7 +40,7 @@ def draw_differences(path: Path, comparison: Comparison) -> None:
         _add_legend(drawn, names, seeds=seeds)
 
 
-def _draw_rows(axes: Any, columns: list[Column]) -> None:
+def draw_rows(axes: Any, columns: Sequence[Column]) -> None:
     """Draws the names at the left, the line at 0, and a band behind every second benchmark."""
     axes.set_yticks(range(len(columns)), [f"{c.benchmark} {c.language} ({c.measure})" for c in columns])
     axes.set_ylim(len(columns) - 0.5, -0.5)
@@ -54,7 +55,8 @@ def _draw_rows(axes: Any, columns: list[Column]) -> None:
             axes.axhspan(n - 0.5, n + 0.5, color="0.5", alpha=0.08, linewidth=0)
 
 
-def _draw_one(axes: Any, difference: Difference, row: int, number: int, of: int) -> None:
+def draw_one(axes: Any, difference: Difference, row: int, number: int, of: int, hollow: str = "white") -> float:
+    """Draws the difference of run `number` in a row; what is not significant is filled with `hollow`. Returns its y."""
     at = row + (number - (of - 1) / 2) * 0.72 / max(of, 2)
     color = f"C{number % 10}"
     axes.plot(
@@ -62,32 +64,37 @@ def _draw_one(axes: Any, difference: Difference, row: int, number: int, of: int)
     )
     axes.plot(
         [100 * difference.mean], [at], MARKERS[number % len(MARKERS)], color=color, markersize=6, markeredgewidth=1.4,
-        markerfacecolor=color if difference.significant else "white", zorder=3,
+        markerfacecolor=color if difference.significant else hollow, zorder=3,
     )  # fmt: skip
     if difference.seeds is not None:
         points = [100 * value for value in difference.seeds.values]
         beside = at + 0.28 / max(of, 2)
         axes.plot(points, [beside] * len(points), ".", color=color, markersize=5, markeredgewidth=0, alpha=0.7)
+    return at
 
 
 def _add_legend(drawn: Any, names: list[str], *, seeds: bool) -> None:
+    handles = handles_of(names, seeds=seeds)
+    drawn.legend(handles=handles, loc="outside upper left", ncols=min(3, len(handles)), frameon=False, fontsize=9)
+
+
+def handles_of(names: Sequence[str], *, seeds: bool, ink: str = "0.3", hollow: str = "white") -> list[Any]:
+    """What a legend shows: each run, what a filled marker says, and a seed's point."""
     from matplotlib.lines import Line2D
 
     # matplotlib leaves out a label that begins with "_"; the space prevents that.
     handles = [
-        Line2D([], [], color=f"C{n % 10}", marker=MARKERS[n % len(MARKERS)], label=" " + _words(name))
+        Line2D([], [], color=f"C{n % 10}", marker=MARKERS[n % len(MARKERS)], label=" " + words(name))
         for n, name in enumerate(names)
     ]
-    handles.append(Line2D([], [], color="0.3", marker="o", linestyle="", label="corrected p < 0.05"))
-    handles.append(
-        Line2D([], [], color="0.3", marker="o", linestyle="", markerfacecolor="white", label="not significant")
-    )
+    handles.append(Line2D([], [], color=ink, marker="o", linestyle="", label="corrected p < 0.05"))
+    handles.append(Line2D([], [], color=ink, marker="o", linestyle="", markerfacecolor=hollow, label="not significant"))
     if seeds:
-        handles.append(Line2D([], [], color="0.3", marker=".", markersize=5, linestyle="", label="one seed"))
-    drawn.legend(handles=handles, loc="outside upper left", ncols=min(3, len(handles)), frameon=False, fontsize=9)
+        handles.append(Line2D([], [], color=ink, marker=".", markersize=5, linestyle="", label="one seed"))
+    return handles
 
 
-def _words(name: str) -> str:
+def words(name: str) -> str:
     """The name for matplotlib: no formula in it, at most 40 characters, and "?" for letters that no font has."""
     drawable = name if font_for(name) is not None else name.encode("ascii", "replace").decode("ascii")
     short = drawable if len(drawable) <= 40 else f"{drawable[:25]}...{drawable[-12:]}"
