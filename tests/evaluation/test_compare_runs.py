@@ -52,6 +52,17 @@ def test_a_parent_folder_holds_many_runs_and_names_tell_them_apart(tmp_path):
     )
 
 
+def test_a_name_is_that_of_a_model_in_several_profiles_and_each_is_a_baseline(tmp_path):
+    scores = {"xnli/zh": ("acc", numbered("acc", [1, 0, 1]))}
+    for place in ("x", "y"):
+        for profile in ("paper", "corrected"):
+            write_run(tmp_path / place / profile, scores, model=f"org/{place}", profile=profile)
+    runs = find_runs([f"tft={tmp_path / 'x'}", f"dft={tmp_path / 'y'}"])
+    assert {run.name for run in runs} == {f"{n} ({p})" for n in ("tft", "dft") for p in ("paper", "corrected")}
+    groups = {base.name: {run.name for run in own} for base, own in groups_of(runs, "tft")}
+    assert groups == {f"tft ({p})": {f"tft ({p})", f"dft ({p})"} for p in ("paper", "corrected")}
+
+
 def test_names_and_folders_may_hold_equals_signs(tmp_path):
     folder = good(tmp_path).rename(tmp_path / "lr=1e-4")
     assert [find_runs([f"{name}{folder}"])[0].name for name in ("", "lr=2=")] == ["base", "lr=2"]

@@ -55,8 +55,9 @@ def _runs_of(given: str) -> Iterator[Run]:
         yield from pool(name, given, [_in_folder(folder) for folder in folders])
         return
     runs = _in_folder(folders[0])
+    models = {run.name for run in runs}  # in several profiles, which are told apart later
     for run in runs:
-        called = run.name if not name else name if len(runs) == 1 else f"{name}/{run.name}"
+        called = run.name if not name else name if len(models) == 1 else f"{name}/{run.name}"
         yield replace(run, name=called, given=given if len(runs) == 1 else None)
 
 
