@@ -18,7 +18,8 @@ NESTED = re.compile(r"--(\S+)\.help +Show the help for (\w+) and exit")
 def render() -> str:
     """The page."""
     parts = ["# The command line", "", "Made by `make docs` from the commands themselves.", ""]
-    for command in ([], *([name] for name in COMMANDS), *(["data", name] for name in COMMANDS["data"].commands)):
+    inner = [[name, own] for name, command in COMMANDS.items() for own in command.commands]
+    for command in ([], *([name] for name in COMMANDS), *inner):
         parts += [f"## deepsuper {' '.join(command)}".rstrip(), ""]
         text = _printed(*command, "--help")
         if command in RECIPES_OF_TRAIN:

@@ -39,7 +39,7 @@ def _run_parser() -> ArgumentParser:
         f"when it is run again. {EPILOG}",
     )
     meaning = "how many cores the jobs may use together (default: all)"
-    parser.add_argument("--cores", type=int, default=os.cpu_count() or 1, help=meaning)
+    parser.add_argument("--cores", type=int | None, default=None, help=meaning)
     meaning = "a profile of Snakemake that runs the jobs elsewhere, such as one for SLURM (docs/studies.md)"
     parser.add_argument("--profile", type=str, default=None, help=meaning)
     parser.add_argument("--dry_run", action="store_true", help="only print what would be run")
@@ -50,9 +50,10 @@ def _run_parser() -> ArgumentParser:
 def _run(parsed: Namespace, line: list[str]) -> None:
     from deepsuper.study.run import run_study
 
-    if parsed.cores < 1:
-        raise UserError(f"cores: need at least 1, got {parsed.cores}")
-    own = {name: parsed[name] for name in ("cores", "profile", "dry_run", "rerun_stale")}
+    cores = (os.cpu_count() or 1) if parsed.cores is None else parsed.cores
+    if cores < 1:
+        raise UserError(f"cores: need at least 1, got {cores}")
+    own = {"cores": cores, **{name: parsed[name] for name in ("profile", "dry_run", "rerun_stale")}}
     run_study(_planned(parsed), **own)
 
 

@@ -108,7 +108,9 @@ def run_study(planned: Planned, *, cores: int, profile: str | None, dry_run: boo
         if rerun_stale and not dry_run:
             _forget(planned, stale)
         plan = write_plan(planned, folder)
-        status = subprocess.run(_snakemake(plan, folder, cores, profile, dry_run), env=_environment(cores)).returncode
+        status = subprocess.run(
+            _snakemake(plan, folder, cores, profile, dry_run), env={"PYTHONUNBUFFERED": "1", **os.environ}
+        ).returncode
     failed = [] if dry_run else [job for job in planned.jobs if not job.marker.is_file()]
     if failed or status:
         names = ", ".join(job.name for job in failed[:3]) or "the engine"
@@ -162,8 +164,3 @@ def _snakemake(plan: Path, folder: Path, cores: int, profile: str | None, dry_ru
     line += ["--directory", str(folder), *ARGUMENTS, *where]
     line += [] if profile is not None else ["--cores", str(cores)]
     return [*line, *(["--dry-run"] if dry_run else [])]
-
-
-def _environment(cores: int) -> dict[str, str]:
-    """The environment of the jobs: as many threads as a job has cores, unless the user has chosen."""
-    return {"PYTHONUNBUFFERED": "1", **os.environ}

@@ -1,7 +1,6 @@
 """Runs one job of a study: `python -m deepsuper.study.step PLAN NAME`. The engine calls it, also on other machines."""
 
 import json
-import os
 import resource
 import subprocess
 import sys
@@ -25,9 +24,7 @@ def run_step(plan: Path, name: str) -> int:
         for command in job["commands"]:
             file.write(f"$ {' '.join(command)}\n")
             file.flush()
-            done = subprocess.run(
-                command, stdout=file, stderr=subprocess.STDOUT, cwd=written["cwd"], env=dict(os.environ)
-            )
+            done = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, cwd=written["cwd"])
             if done.returncode:
                 last = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1]
                 print(f"{name}: {last} (see {log})", file=sys.stderr)
