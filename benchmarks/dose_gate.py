@@ -4,10 +4,14 @@
     python benchmarks/dose_gate.py --settings smollm2-135m:12:1e-4 --threads 1
     python benchmarks/dose_gate.py --report                     only the table of the results so far
 
-A setting is MODEL:LAYER:RATE. Behind it may stand `:none` for the task alone, `:shuffled` for permuted pairs, `:detach`
-for pairs whose English side does not learn, and `:retain` for a task that also keeps the model's next-token
-distributions on its English rows (`objective.retain: kl`). Results are added to results.jsonl in --output_dir; a
-setting that is there is not run again. Needs ../shared/data.
+A setting is MODEL:LAYER:RATE, and behind it may stand one of these:
+  :none        the task alone
+  :shuffled    permuted pairs
+  :detach      pairs whose English side does not learn
+  :retain      a task that also keeps the model's next-token distributions on its English rows (objective.retain: kl)
+  :retain-all  the same, and pairs that keep those on their English texts
+
+Results are added to results.jsonl in --output_dir; a setting that is there is not run again. Needs ../shared/data.
 """
 
 from __future__ import annotations
@@ -98,8 +102,9 @@ def recipe(setting: str, folder: Path, steps: int) -> RunConfig:
         temperature=TEMPERATURE,
         detach_english=kind == ["detach"],
         shuffle_english=kind == ["shuffled"],
+        retain="kl" if kind == ["retain-all"] else "none",
     )
-    sft = ObjectiveConfig(method="sft", retain="kl" if kind == ["retain"] else "none")
+    sft = ObjectiveConfig(method="sft", retain="kl" if kind in (["retain"], ["retain-all"]) else "none")
     task = StreamConfig([SourceConfig("en", str(folder / "task.jsonl"))], sft, steps=3)
     streams = {"task": task}
     if kind != ["none"]:

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from deepsuper.training.resolve import resolve
 from forked import Forked, script
 from runs import make_records, make_run
+from shared import needs_shared
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 pytestmark = pytest.mark.processes
@@ -71,6 +73,17 @@ def test_the_table_of_the_dose_gate_is_that_of_its_records():
     out = run("dose_gate.py", "--report", "--output_dir", docs / "campaign" / "p0")
     table = re.search(r"<!-- p0 -->\n(.*)\n<!-- /p0 -->", (docs / "study.md").read_text(), re.S)[1]
     assert out.strip() == table and len(table.splitlines()) > 4
+
+
+@needs_shared
+@pytest.mark.parametrize("kind", ["", ":none", ":shuffled", ":detach", ":retain", ":retain-all"])
+def test_every_setting_of_the_dose_gate_is_a_run(tmp_path, kind):
+    import dose_gate
+
+    dose_gate.write_rows(tmp_path)
+    objectives = resolve(dose_gate.recipe(f"smollm2-135m:12:5e-4{kind}", tmp_path, 300))
+    assert ("vi" in objectives) == (kind != ":none")
+    assert ("retain" in objectives["task"].terms) == kind.startswith(":retain")
 
 
 def test_a_finished_study_is_known_as_done():
