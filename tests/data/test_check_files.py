@@ -153,7 +153,7 @@ def test_a_line_that_is_too_long_is_a_finding(tmp_path):
 @pytest.mark.parametrize("missing", ["datasketch", "py3langid", "rjieba"])
 def test_a_missing_package_is_named_with_the_extra_that_has_it(tmp_path, monkeypatch, capsys, missing):
     path = str(write_lines(tmp_path / "rows.jsonl", [good_row(0)]))
-    monkeypatch.setattr("deepsuper.common.packages.installed", lambda module: module != missing)
+    monkeypatch.setattr("deepsuper.common.options.installed", lambda module: module != missing)
     words = f"needs the package {missing}: pip install 'deepsuper[data]'"
     assert words in fail(capsys, "data", "check", path)
     output = str(tmp_path / "o.jsonl")

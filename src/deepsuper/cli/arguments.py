@@ -20,11 +20,13 @@ EPILOG = "Every value of a recipe can be changed on the command line: --training
 Config = TypeVar("Config")
 
 
-def class_parser(config: type[Any], description: str) -> ArgumentParser:
-    """A parser whose options are the fields of a configuration, with their docstrings, also read from a YAML file."""
+def class_parser(config: type[Any], description: str, file: str = "recipe") -> ArgumentParser:
+    """A parser whose options are the fields of a configuration, with their docstrings, also read from a YAML `file`."""
     set_parsing_settings(docstring_parse_attribute_docstrings=True)
     parser = ArgumentParser(description=description, allow_abbrev=False)
-    parser.add_argument("--config", action="config", help="the recipe: a YAML file; RECIPE.yaml alone means the same")
+    parser.add_argument(
+        "--config", action="config", help=f"the {file}: a YAML file; {file.upper()}.yaml alone means the same"
+    )
     parser.add_class_arguments(config)
     for action in parser._actions:
         if hasattr(action, "_check_type") and get_origin(getattr(action, "_typehint", None)) is list:

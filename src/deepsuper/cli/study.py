@@ -21,7 +21,7 @@ EPILOG = "Every value of the study can be changed on the command line: --axes.se
 
 
 def _show_parser() -> ArgumentParser:
-    return class_parser(StudyConfig, f"List the cells of a study: what is done, stale or missing. {EPILOG}")
+    return _study_parser("List the cells of a study: what is done, stale or missing.")
 
 
 def _show(parsed: Namespace, line: list[str]) -> None:
@@ -33,10 +33,9 @@ def _show(parsed: Namespace, line: list[str]) -> None:
 
 
 def _run_parser() -> ArgumentParser:
-    parser = class_parser(
-        StudyConfig,
+    parser = _study_parser(
         "Run what a study lacks: train, evaluate, compare. Finished jobs are not run again, and a killed study goes on "
-        f"when it is run again. {EPILOG}",
+        "when it is run again."
     )
     meaning = "how many cores the jobs may use together (default: all)"
     parser.add_argument("--cores", type=int | None, default=None, help=meaning)
@@ -58,10 +57,9 @@ def _run(parsed: Namespace, line: list[str]) -> None:
 
 
 def _report_parser() -> ArgumentParser:
-    parser = class_parser(
-        StudyConfig,
+    parser = _study_parser(
         "Write a page of a study, finished or not: what it asks, what it has found, each cell, the answers side by "
-        f"side. The table of cells is written beside it as CSV. {EPILOG}",
+        "side. The table of cells is written beside it as CSV."
     )
     meaning = "the page to write, which ends in .html (default: OUTPUT_DIR/report/STUDY.html)"
     parser.add_argument("--output", type=str, default=None, help=meaning)
@@ -72,6 +70,10 @@ def _report(parsed: Namespace, line: list[str]) -> None:
     from deepsuper.study.page import write_page
 
     print(write_page(_planned(parsed, ready=False), parsed.output))
+
+
+def _study_parser(description: str) -> ArgumentParser:
+    return class_parser(StudyConfig, f"{description} {EPILOG}", "study")
 
 
 def _planned(parsed: Namespace, *, ready: bool = True) -> "Planned":

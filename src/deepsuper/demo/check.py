@@ -3,8 +3,8 @@
 from typing import get_args
 
 from deepsuper.common.errors import UserError
+from deepsuper.common.options import check_ranges
 from deepsuper.common.outputs import check_folder
-from deepsuper.common.ranges import check_ranges
 from deepsuper.config.demo import DemoConfig, DemoLanguage
 
 

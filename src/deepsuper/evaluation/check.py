@@ -5,7 +5,7 @@ from pathlib import Path
 
 from deepsuper.common.errors import UserError, did_you_mean
 from deepsuper.common.languages import meant_code
-from deepsuper.common.ranges import check_ranges
+from deepsuper.common.options import check_ranges
 from deepsuper.config import EvalConfig, ModelConfig
 from deepsuper.evaluation.benchmarks import BENCHMARKS, PROFILES, file_language
 from deepsuper.evaluation.harness import backend

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from deepsuper.common.ranges import Range
+from deepsuper.common.options import Range
 from deepsuper.config import AlignConfig, LayersConfig
 
 

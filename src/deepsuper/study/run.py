@@ -13,8 +13,8 @@ import yaml
 
 from deepsuper.common.errors import UserError
 from deepsuper.common.files import alone_in, write_json, write_text
+from deepsuper.common.options import need_packages
 from deepsuper.common.outputs import check_folder
-from deepsuper.common.packages import need_packages
 from deepsuper.config.study import StudyConfig
 from deepsuper.study.cells import ParseRecipe, StudyCell, cells_of
 from deepsuper.study.jobs import DEEPSUPER, StudyJob, jobs_of, recipe_file, study_file

@@ -5,8 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from deepsuper.common.errors import UserError
-from deepsuper.common.packages import installed
-from deepsuper.common.ranges import Range, check_ranges
+from deepsuper.common.options import Range, check_ranges, installed
 from deepsuper.config import (
     DataConfig,
     LoraConfig,

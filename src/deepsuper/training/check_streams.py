@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from deepsuper.common.errors import UserError
-from deepsuper.common.ranges import check_ranges
+from deepsuper.common.options import check_ranges
 from deepsuper.config import ObjectiveConfig, RunConfig, StreamConfig
 from deepsuper.method.methods import method_of
 

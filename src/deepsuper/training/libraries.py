@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 
-from deepsuper.common.packages import installed
-from deepsuper.common.ranges import Range
+from deepsuper.common.options import Range, installed
 from deepsuper.config import TrainingConfig
 
 TRACKERS = {

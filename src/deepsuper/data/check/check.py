@@ -5,8 +5,7 @@ from pathlib import Path
 
 from deepsuper.common.errors import UserError
 from deepsuper.common.languages import is_code, nearest_code
-from deepsuper.common.packages import need_packages
-from deepsuper.common.ranges import Range, check_ranges
+from deepsuper.common.options import Range, check_ranges, need_packages
 from deepsuper.config.check import CheckConfig
 from deepsuper.data.check.table import REASONS
 

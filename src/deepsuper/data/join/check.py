@@ -5,8 +5,8 @@ from pathlib import Path
 
 from deepsuper.common.errors import UserError
 from deepsuper.common.languages import TRANSLATE, is_code, nearest_code
+from deepsuper.common.options import Range, check_ranges
 from deepsuper.common.outputs import check_file, check_not_read, check_own
-from deepsuper.common.ranges import Range, check_ranges
 from deepsuper.config.join import JoinConfig
 from deepsuper.data.join.formats import READERS
 from deepsuper.data.join.side import LanguageSide

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from deepsuper.common.errors import UserError
 from deepsuper.common.languages import is_code
+from deepsuper.common.options import Range, check_ranges
 from deepsuper.common.outputs import check_folder, check_not_read
-from deepsuper.common.ranges import Range, check_ranges
 from deepsuper.config.mix import MixConfig, MixSource
 from deepsuper.data.mix.plan import file_of
 from deepsuper.data.mix.skipped import is_skipped_file

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from deepsuper.common.errors import UserError
 from deepsuper.common.languages import is_code
+from deepsuper.common.options import Range, check_ranges
 from deepsuper.common.outputs import check_file, check_not_read, check_own
-from deepsuper.common.ranges import Range, check_ranges
 from deepsuper.config.translate import TranslateConfig
 from deepsuper.data.packaged import rows_path
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import get_args
 
+from deepsuper.common.options import check_ranges
 from deepsuper.common.outputs import check_file
-from deepsuper.common.ranges import check_ranges
 from deepsuper.config import CompareConfig, Correction, PaperTable
 from deepsuper.config.compare import CompareFormat
 

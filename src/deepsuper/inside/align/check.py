@@ -1,7 +1,7 @@
 """What `deepsuper align` refuses before any weight is loaded."""
 
 from deepsuper.common.errors import UserError
-from deepsuper.common.ranges import check_ranges
+from deepsuper.common.options import check_ranges
 from deepsuper.config import AlignConfig, ModelConfig
 from deepsuper.data.texts import Texts
 from deepsuper.inside.check import sentence_ranges

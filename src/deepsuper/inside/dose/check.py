@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import get_args
 
 from deepsuper.common.errors import UserError, did_you_mean
-from deepsuper.common.ranges import check_ranges
+from deepsuper.common.options import check_ranges
 from deepsuper.config import DoseConfig, ReadingName, RunConfig
 from deepsuper.config.recipe import option_of
 from deepsuper.inside.dose.candidates import DISTANCES

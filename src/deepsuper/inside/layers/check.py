@@ -1,6 +1,6 @@
 """What `deepsuper layers` refuses before any weight is loaded."""
 
-from deepsuper.common.ranges import check_ranges
+from deepsuper.common.options import check_ranges
 from deepsuper.config import LayersConfig
 from deepsuper.config.layers import CRITERIA
 from deepsuper.inside.check import sentence_ranges

@@ -1,7 +1,7 @@
 """What `deepsuper layers --fit_lens` refuses before any weight is loaded."""
 
 from deepsuper.common.errors import UserError
-from deepsuper.common.ranges import check_ranges
+from deepsuper.common.options import check_ranges
 from deepsuper.config import LayersConfig
 from deepsuper.data.texts import Texts
 from deepsuper.inside.tuned_lens.fit import HELD_OUT_EVERY
