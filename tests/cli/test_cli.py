@@ -42,8 +42,8 @@ def test_a_recipe_trains_with_overrides_and_then_resumes_nothing(recipe, tmp_pat
     assert (out / "model" / "model.safetensors").is_file()
     assert "choose another folder" in fail(capsys, "train", str(recipe))
     assert "started with" in fail(capsys, "train", str(recipe), "--resume")
-    assert "started with" in fail(capsys, "train", "--resume", "auto", str(recipe))
-    assert "invalid choice" in fail(capsys, "train", str(recipe), "--resume", "perhaps")
+    assert "started with" in fail(capsys, "train", str(recipe), "--resume", "auto")
+    assert "resume: need true or false or one of auto" in fail(capsys, "train", str(recipe), "--resume", "perhaps")
 
 
 def test_show_prints_the_formula_with_layers_weights_and_options(recipe, capsys):

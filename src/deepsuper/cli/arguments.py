@@ -7,9 +7,9 @@ from dataclasses import is_dataclass
 from functools import cache, partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, TypeVar, cast, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, cast, get_origin, get_type_hints
 
-from jsonargparse import ArgumentParser, Namespace, set_parsing_settings
+from jsonargparse import SUPPRESS, ArgumentParser, Namespace, set_parsing_settings
 
 from deepsuper.cli.messages import explain, need_options
 from deepsuper.common.errors import UserError, did_you_mean
@@ -123,10 +123,22 @@ def recipe_parser(description: str) -> ArgumentParser:
     return class_parser(RunConfig, f"{description} {EPILOG}")
 
 
+def add_resume(parser: ArgumentParser, meaning: str) -> None:
+    """Adds --resume. What `train --print_config` prints has it, so whatever reads a recipe must know it."""
+    parser.add_argument("--resume", nargs="?", const=True, default=False, type=bool | Literal["auto"], help=meaning)
+
+
+@cache
+def _recipe_alone() -> ArgumentParser:
+    parser = recipe_parser("")
+    add_resume(parser, SUPPRESS)
+    return parser
+
+
 def parse_recipe(line: Sequence[str]) -> RunConfig:
     """The configuration of `RECIPE.yaml --name value ...`, as `deepsuper train` reads it; nothing is checked yet."""
     given = ["--config", *line] if line and not line[0].startswith("-") else line
-    return from_values(RunConfig, parse_alone(_instantiator(RunConfig), given))
+    return from_values(RunConfig, parse_alone(_recipe_alone(), given))
 
 
 def parse_alone(parser: ArgumentParser, line: Sequence[str]) -> Namespace:

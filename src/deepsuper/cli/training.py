@@ -1,12 +1,13 @@
 """The commands that train models, show what they would train, and merge or demonstrate the result."""
 
 import logging
-from typing import Literal, get_args
+from typing import get_args
 
 from jsonargparse import SUPPRESS, ArgumentParser, Namespace
 
 from deepsuper.cli.arguments import (
     add_fields,
+    add_resume,
     add_weights_arguments,
     field_values,
     from_values,
@@ -20,28 +21,21 @@ from deepsuper.config.demo import DemoLanguage
 
 def _train_parser() -> ArgumentParser:
     parser = recipe_parser("Train a model as a recipe says. Writes a run folder.")
-    _add_resume(parser, "resume from the newest checkpoint in output_dir; auto: start, resume, or leave a finished run")
+    add_resume(parser, "resume from the newest checkpoint in output_dir; auto: start, resume, or leave a finished run")
     return parser
-
-
-RESUME: dict[str, bool | Literal["auto"]] = {"false": False, "true": True, "auto": "auto"}
-
-
-def _add_resume(parser: ArgumentParser, meaning: str) -> None:
-    parser.add_argument("--resume", nargs="?", const="true", default="false", choices=list(RESUME), help=meaning)
 
 
 def _train(parsed: Namespace, line: list[str]) -> None:
     from deepsuper.training.run import train
 
-    folder = train(from_values(RunConfig, parsed), resume=RESUME[parsed.resume], command=["deepsuper", *line])
+    folder = train(from_values(RunConfig, parsed), resume=parsed.resume, command=["deepsuper", *line])
     logging.getLogger("deepsuper").info("run folder: %s", folder)
 
 
 def _show_parser() -> ArgumentParser:
     parser = recipe_parser("Print the objective of a recipe as a formula, with layers, weights and options.")
     # `train --print_config` prints this option too, and what it prints must be a valid recipe for `show`.
-    _add_resume(parser, SUPPRESS)
+    add_resume(parser, SUPPRESS)
     return parser
 
 
