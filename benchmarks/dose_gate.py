@@ -122,6 +122,8 @@ def recipe(setting: str, folder: Path, steps: int) -> RunConfig:
             micro_batch_size=8,
             max_steps=total,
             log_every=6,
+            save_every=60,
+            save_total_limit=1,
             seed=1,
         ),
         lora=LoraConfig(r=8, alpha=16),
@@ -167,8 +169,7 @@ def one(setting: str, folder: Path, steps: int) -> dict[str, Any]:
     model, layer = setting.split(":")[0], int(setting.split(":")[1])
     run = recipe(setting, folder, steps)
     start = time.perf_counter()
-    done = (Path(run.output_dir) / "adapter" / "adapter_config.json").exists()
-    path = Path(run.output_dir) if done else train(run)
+    path = train(run, resume="auto")
     seconds = time.perf_counter() - start
     return {
         "setting": setting,
