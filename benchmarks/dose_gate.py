@@ -17,7 +17,6 @@ Results are added to results.jsonl in --output_dir; a setting that is there is n
 from __future__ import annotations
 
 import argparse
-import gzip
 import json
 import time
 from pathlib import Path
@@ -27,6 +26,7 @@ import numpy as np
 import torch
 
 from deepsuper.common.figures import figure
+from deepsuper.common.lines import file_records, refuse
 from deepsuper.config import (
     DataConfig,
     LoraConfig,
@@ -57,9 +57,7 @@ SETTINGS += [f"gemma-3-270m:12:{rate}" for rate in RATES]
 
 
 def read(name: str) -> list[dict[str, Any]]:
-    path = TEXTS / name
-    text = gzip.decompress(path.read_bytes()).decode() if name.endswith(".gz") else path.read_text("utf-8")
-    return [json.loads(line) for line in text.splitlines()]
+    return [record for _, record in file_records(TEXTS / name, refuse)]
 
 
 def pairs_of(language: str) -> list[tuple[str, str]]:

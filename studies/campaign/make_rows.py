@@ -8,13 +8,12 @@ from which SIB-200 is made, is in none of them.
 from __future__ import annotations
 
 import argparse
-import gzip
-import json
 import random
 from pathlib import Path
 from typing import Any
 
 from deepsuper.common.files import write_json_lines
+from deepsuper.common.lines import file_records, refuse
 from deepsuper.evaluation.own_tasks import SIB200_TOPICS
 
 FOLDS = 5
@@ -24,8 +23,7 @@ SHORTEST, LONGEST = 8, 200
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    text = gzip.decompress(path.read_bytes()).decode() if path.suffix == ".gz" else path.read_text("utf-8")
-    return [json.loads(line) for line in text.splitlines()]
+    return [record for _, record in file_records(path, refuse)]
 
 
 def folds(rows: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:

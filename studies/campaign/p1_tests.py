@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from deepsuper.common.intervals import mean_interval
+from deepsuper.evaluation.compare.paired import corrected
 
 ARMS = ("english", "aligned", "shuffled")
 LANGUAGES = ("vi", "zh", "ar", "en")
@@ -74,13 +75,6 @@ def against(aligned: Runs, control: Runs) -> Against:
     return Against(float(gained.mean()), *ends, (sentences.low, sentences.high), float(test.pvalue))
 
 
-def holm(p: list[float]) -> list[float]:
-    """Two p-values, corrected."""
-    low, high = min(p), max(p)
-    first = min(1.0, 2 * low)
-    return [first if one == low else max(first, high) for one in p]
-
-
 def verdict(found: list[Against], p: list[float]) -> str:
     if all(one.mean >= POINT and one.of_runs[0] > 0 and one.of_sentences[0] > 0 for one in found) and max(p) < 0.05:
         return "works: alignment beats both controls"
@@ -97,16 +91,16 @@ def main() -> None:
     for language in LANGUAGES:
         runs = {arm: read(args.folder, arm, language) for arm in ARMS}
         found = [against(runs["aligned"], runs[arm]) for arm in ("english", "shuffled")]
-        p = holm([one.p for one in found])
+        p = corrected([one.p for one in found], "holm")
         usable[language] = USABLE[0] <= runs["english"].runs.mean() <= USABLE[1], verdict(found, p)
         for arm, own in runs.items():
             each = ", ".join(f"{100 * run:.1f}" for run in own.runs)
             print(f"{language} {arm}: {100 * own.runs.mean():.1f} ({each})")
-        for arm, one, corrected in zip(("english", "shuffled"), found, p, strict=True):
+        for arm, one, of_two in zip(("english", "shuffled"), found, p, strict=True):
             spans = [f"{100 * low:+.1f} to {100 * high:+.1f}" for low, high in (one.of_runs, one.of_sentences)]
             print(
                 f"{language} aligned less {arm}: {100 * one.mean:+.1f} (runs {spans[0]}, sentences {spans[1]}), "
-                f"p {one.p:.4f}, corrected {corrected:.4f}"
+                f"p {one.p:.4f}, corrected {of_two:.4f}"
             )
     primary = "vi" if usable["vi"][0] else "zh"
     print(f"primary language {primary}: {usable[primary][1]}")

@@ -6,7 +6,6 @@ import base64
 import gzip
 import json
 import re
-import shutil
 from dataclasses import replace
 from html import unescape
 from pathlib import Path
@@ -16,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from browser import headless, needs_chromium
 from deepsuper.cli import main
 from deepsuper.common.errors import Place
 from deepsuper.common.lines import MAX_LINE
@@ -31,7 +31,6 @@ from failing import fail
 from parallel_rows import check_rows, good_row, write_lines
 
 CONFIG = CheckConfig(())
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 BROKEN = [
     b"{", b"[1]", b"null", b"", b"   ", b"\xff\xfe{}", b'{"id": 1}', b"\x00", b'{"id": "a", "instruction": NaN}',
@@ -236,14 +235,10 @@ def test_an_empty_file_has_a_report(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium on the PATH (Debian: chromium)")
+@needs_chromium
 def test_the_page_is_legible_and_runs_nothing(tmp_path):
-    from playwright.sync_api import sync_playwright
-
     page = attacked(tmp_path)
-    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+    with headless() as browser:
         opened = browser.new_page()
         problems: list[str] = []
         opened.on("console", lambda message: problems.append(message.text))
@@ -255,7 +250,6 @@ def test_the_page_is_legible_and_runs_nothing(tmp_path):
         assert arabic.is_visible() and arabic.evaluate("e => getComputedStyle(e).direction") == "rtl"
         assert opened.locator("svg").count() == 3 and opened.locator("svg").first.is_visible()
         assert opened.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-        browser.close()
 
 
 def test_a_mark_beyond_all_values_stands_at_its_own_place():

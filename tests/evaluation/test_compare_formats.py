@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from rich.console import Console
 
+from browser import headless, needs_chromium
 from deepsuper.config import CompareConfig
 from deepsuper.evaluation.compare.layout import Column
 from deepsuper.evaluation.compare.report import (
@@ -31,8 +32,6 @@ from deepsuper.evaluation.compare.report import (
 )
 from deepsuper.evaluation.compare.tables import Answers, Comparison, Score, ScoreCell, ScoreRow, ScoreTable, shown
 from result_folders import compared, made_up, write_run
-
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 # Formats
 
@@ -180,19 +179,15 @@ def test_the_page_allows_nothing_but_its_own_style():
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium on the PATH (Debian: chromium)")
+@needs_chromium
 def test_the_page_runs_nothing_and_fits_a_dark_phone(tmp_path):
-    from playwright.sync_api import sync_playwright
-
     hostile = "<script>document.title = 'broken'</script>{{ 7 * 7 }} javascript:1 \u202eabc"
     folders = [f"{name}={write_run(tmp_path / name, made_up(n))}" for n, name in enumerate(("one", "two"))]
     comparison = compared(*folders, resamples=100)
     (row, *rest), *tables = comparison.tables[0].rows, *comparison.tables[1:]
     first = replace(comparison.tables[0], rows=(replace(row, name=hostile), *rest))
     (tmp_path / "page.html").write_text(as_html(replace(comparison, tables=(first, *tables))), encoding="utf-8")
-    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+    with headless() as browser:
         page = browser.new_page(viewport={"width": 390, "height": 800}, color_scheme="dark")
         problems: list[str] = []
         page.on("console", lambda message: problems.append(message.text))
@@ -202,7 +197,6 @@ def test_the_page_runs_nothing_and_fits_a_dark_phone(tmp_path):
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
         ink, paper = (page.evaluate(f"getComputedStyle(document.body).{what}") for what in ("color", "backgroundColor"))
         assert [int(re.findall(r"\d+", colour)[0]) > 128 for colour in (ink, paper)] == [True, False]
-        browser.close()
 
 
 @pytest.mark.slow

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 import json
-import shutil
 from dataclasses import replace
 
 import pytest
 import torch
 from rich.console import Console
 
+from browser import headless, needs_chromium
 from deepsuper.cli import main
 from deepsuper.inside.logit_lens import Cell, View, read_text
 from deepsuper.inside.logit_lens.page import as_data, make_page, write_page
@@ -19,8 +19,6 @@ from failing import fail
 from runs import make_run
 from tiny import make_model, make_tokenizer
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium on the PATH (Debian: chromium)")
 ARABIC, ATTACK = "السلام", "</script><img src=x onerror=\"document.title='broken'\"><b>{{ 7 * 7 }}&\u2028"
 
 
@@ -77,13 +75,8 @@ def test_no_token_can_leave_its_place_in_the_page():
 
 @pytest.fixture(scope="module")
 def browser():
-    from playwright.sync_api import sync_playwright
-
-    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+    with headless() as chromium:
         yield chromium
-        chromium.close()
 
 
 @pytest.fixture

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
 
+from browser import headless, needs_chromium
 from deepsuper.cli import main
 from deepsuper.cli.arguments import class_parser, from_values, parse_alone, parse_recipe
 from deepsuper.cli.study import _check_line
@@ -28,7 +28,6 @@ from failing import fail
 from result_folders import compared, write_run
 from runs import make_run
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 ATTACK = "</script><img src=x onerror=\"document.title='broken'\">{{ 7 * 7 }}"
 ARABIC = "السلام عليكم"
 ITEMS = 40
@@ -220,15 +219,11 @@ def test_another_name_than_html_is_refused(study, capsys, output):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium on the PATH (Debian: chromium)")
+@needs_chromium
 def test_search_and_filters_work_and_nothing_is_fetched(study, tmp_path):
-    from playwright.sync_api import sync_playwright
-
     finish(study, text=ATTACK)
     main(["study", "report", str(study), "--output", str(tmp_path / "page.html")])
-    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+    with headless() as browser:
         page = browser.new_page(viewport={"width": 390, "height": 800}, color_scheme="dark")
         problems: list[str] = []
         page.on("console", lambda message: problems.append(message.text))
@@ -254,4 +249,3 @@ def test_search_and_filters_work_and_nothing_is_fetched(study, tmp_path):
         assert page.evaluate("performance.getEntriesByType('resource').length") == 0
         assert all(page.locator("svg").evaluate_all("all => all.map(e => !!e.getAttribute('aria-label'))"))
         assert problems == []
-        browser.close()

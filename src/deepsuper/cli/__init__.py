@@ -10,7 +10,7 @@ from functools import cache
 
 from jsonargparse import ArgumentParser, Namespace
 
-from deepsuper.cli.arguments import EPILOG, check_recipes, expand_home
+from deepsuper.cli.arguments import EPILOG, check_recipes, expand_home, option_names
 from deepsuper.cli.commands import Command, add_commands, path_of, run_command
 from deepsuper.cli.data import DATA
 from deepsuper.cli.evaluation import COMPARE, EVAL
@@ -74,10 +74,10 @@ def _parse(given: Sequence[str]) -> Namespace:
         expand_home(parsed)
         return parsed
     except (ArgumentError, UnicodeDecodeError) as error:
-        known = path[-1][1].parser()._option_string_actions if path else ()
+        known = option_names(path[-1][1].parser()) if path else []
         # What is wrong with a whole file is said first. For a command of a command jsonargparse names none of its keys.
         check_recipes(line, known if str(error).strip("'") in COMMANDS else None)
-        message = explain(str(error), [name for name in known if name.startswith("--")])
+        message = explain(str(error), known)
     if ": need " not in message:
         message += f" (see {' '.join(['deepsuper', *(name for name, _ in path)])} --help)"
     raise UserError(message)

@@ -141,6 +141,11 @@ def parse_recipe(line: Sequence[str]) -> RunConfig:
     return from_values(RunConfig, parse_alone(_recipe_alone(), given))
 
 
+def option_names(parser: ArgumentParser) -> list[str]:
+    """The options of a parser, such as --model."""
+    return [name for name in parser._option_string_actions if name.startswith("--")]
+
+
 def parse_alone(parser: ArgumentParser, line: Sequence[str]) -> Namespace:
     """The values of a line without its command. Raises: UserError in one line where it cannot be read."""
     parser.exit_on_error = parser.allow_abbrev = False
@@ -148,9 +153,7 @@ def parse_alone(parser: ArgumentParser, line: Sequence[str]) -> Namespace:
         values: Namespace = parser.parse_args(list(line))
     except ArgumentError as error:
         check_recipes(line)
-        raise UserError(
-            explain(str(error), [n for n in parser._option_string_actions if n.startswith("--")])
-        ) from error
+        raise UserError(explain(str(error), option_names(parser))) from error
     expand_home(values)
     return values
 

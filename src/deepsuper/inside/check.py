@@ -1,9 +1,15 @@
-"""Checks of the options that `layers` and `align` share."""
+"""Checks of the options that `layers`, `lens` and `align` share."""
 
 from collections.abc import Iterator
 
 from deepsuper.common.options import Range
-from deepsuper.config import AlignConfig, LayersConfig
+from deepsuper.config import AlignConfig, LayersConfig, LensConfig
+
+
+def lens_range(config: LayersConfig | LensConfig) -> Range:
+    """The range of `lens_norm` beside `tuned_lens`."""
+    need = "true with tuned_lens, whose maps end before the final norm"
+    return "lens_norm", config.lens_norm, need, config.lens_norm or not config.tuned_lens
 
 
 def sentence_ranges(config: LayersConfig | AlignConfig) -> Iterator[Range]:

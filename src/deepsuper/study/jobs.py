@@ -34,6 +34,8 @@ class StudyJob:
     """What its result depends on, kept in the marker: a job with other inputs than its marker's is stale."""
     threads: int = 1
     resources: Mapping[str, Any] = field(default_factory=dict)
+    result: Path | None = None
+    """The folder that it goes on with when it is run again, so that a stale job needs it removed."""
 
     @property
     def kind(self) -> str:
@@ -93,6 +95,7 @@ def _train(study: StudyConfig, cell: StudyCell) -> StudyJob:
         inputs=inputs,
         threads=study.threads,
         resources=study.resources,
+        result=Path(cell.recipe.output_dir),
     )
 
 
@@ -104,11 +107,13 @@ def _hash(path: str) -> str | None:
 
 def _eval(study: StudyConfig, cell: StudyCell, train: StudyJob) -> StudyJob:
     options = filled(study.evaluate, cell.values)
-    folder = str(eval_folder(study, cell))
-    line = (*DEEPSUPER, "eval", cell.recipe.output_dir, *_options(options), "--output_dir", folder)
+    folder = eval_folder(study, cell)
+    line = (*DEEPSUPER, "eval", cell.recipe.output_dir, *_options(options), "--output_dir", str(folder))
     marker = _marker(study, "eval", cell.name)
     inputs = {"options": options, "train": train.inputs}
-    return StudyJob(f"eval/{cell.name}", marker, (line,), (train.marker,), inputs, study.threads, study.resources)
+    return StudyJob(
+        f"eval/{cell.name}", marker, (line,), (train.marker,), inputs, study.threads, study.resources, folder
+    )
 
 
 def _compares(study: StudyConfig, cells: Sequence[StudyCell], evals: Mapping[str, StudyJob]) -> Iterator[StudyJob]:

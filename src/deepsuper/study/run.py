@@ -106,7 +106,7 @@ def run_study(planned: Planned, *, cores: int, profile: str | None, dry_run: boo
         return
     with alone_in(folder, "output_dir"):
         if rerun_stale and not dry_run:
-            _forget(planned, stale)
+            _forget(stale)
         plan = write_plan(planned, folder)
         status = subprocess.run(
             _snakemake(plan, folder, cores, profile, dry_run), env={"PYTHONUNBUFFERED": "1", **os.environ}
@@ -148,19 +148,16 @@ def write_plan(planned: Planned, folder: Path) -> Path:
     return plan
 
 
-def _forget(planned: Planned, stale: Sequence[StudyJob]) -> None:
+def _forget(stale: Sequence[StudyJob]) -> None:
     """Removes the markers of stale jobs, and the results that would otherwise be kept."""
-    folder = Path(planned.study.output_dir)
     for job in stale:
         job.marker.unlink(missing_ok=True)
-        places = {"train": folder / "cells", "eval": folder / "eval" / planned.study.name}
-        if job.kind in places:
-            shutil.rmtree(places[job.kind] / job.name.partition("/")[2], ignore_errors=True)
+        if job.result is not None:
+            shutil.rmtree(job.result, ignore_errors=True)
 
 
 def _snakemake(plan: Path, folder: Path, cores: int, profile: str | None, dry_run: bool) -> list[str]:
-    where = ["--profile", profile] if profile is not None else []
+    where = ["--cores", str(cores)] if profile is None else ["--profile", profile]
     line = [sys.executable, "-m", "snakemake", "--snakefile", str(SNAKEFILE), "--config", f"plan={plan}"]
     line += ["--directory", str(folder), *ARGUMENTS, *where]
-    line += [] if profile is not None else ["--cores", str(cores)]
     return [*line, *(["--dry-run"] if dry_run else [])]

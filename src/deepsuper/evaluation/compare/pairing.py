@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -57,11 +57,16 @@ def read_items(run: Run, key: str) -> Items:
     first = each[0]
     for seed, items in zip(run.parts, each, strict=True):
         if (why := obstacle(seed, run.parts[0], items, first, key)) is not None:
-            raise UserError(f"{seed.folder}: no other seed of the run in {run.folder}: {key}: {why}")
+            refuse_seed(seed, run, f"{key}: {why}")
     metrics = [metric for metric in first.numbers if all(metric in items.numbers for items in each)]
     numbers = {metric: np.concatenate([aligned(i, first, metric) for i in each]) for metric in metrics}
     spoken = [items.spoken[:, _places(items, first)] for items in each if items.spoken is not None]
     return Items(first.ids, numbers, np.concatenate(spoken) if len(spoken) == len(each) else None)
+
+
+def refuse_seed(seed: Run, other: Run, why: str) -> NoReturn:
+    """Raises: UserError naming two folders that cannot be seeds of one run."""
+    raise UserError(f"{seed.folder}: no other seed of the run in {other.folder}: {why}")
 
 
 def _items_of(run: Run, key: str, *, spoken: bool) -> Items:

@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import NoReturn
 
 from deepsuper.common.errors import UserError
-from deepsuper.evaluation.compare.pairing import Run, comet_obstacle, other_settings
+from deepsuper.evaluation.compare.pairing import Run, comet_obstacle, other_settings, refuse_seed
 from deepsuper.evaluation.measures import measures_of
 
 
@@ -24,7 +23,7 @@ def pool(name: str, given: str, found: Sequence[Sequence[Run]]) -> Iterator[Run]
     for runs in others:
         mine, its = (sorted(run.profile for run in each) for each in (runs, first))
         if mine != its:
-            _refuse(runs[0], first[0], f"profile {', '.join(mine)}, but {', '.join(its)} there")
+            refuse_seed(runs[0], first[0], f"profile {', '.join(mine)}, but {', '.join(its)} there")
     for run in first:
         seeds = tuple(seed for runs in found for seed in runs if seed.profile == run.profile)
         named = tuple(replace(seed, name=seed.folder.as_posix()) for seed in seeds)
@@ -40,25 +39,21 @@ def _check(seeds: Sequence[Run]) -> None:
             if seed.folder.resolve() == before.folder.resolve():
                 raise UserError(f"{seed.folder}: given twice as a seed of one run: name each folder once")
             if seed.weights and seed.weights == before.weights:
-                _refuse(seed, before, "it has the same weights")
+                refuse_seed(seed, before, "it has the same weights")
         if seed.scores.keys() != first.scores.keys():
-            _refuse(seed, first, _only_in_one(list(seed.scores), list(first.scores)))
+            refuse_seed(seed, first, _only_in_one(list(seed.scores), list(first.scores)))
         for key, score in seed.scores.items():
             mine, its = (list(measures_of(scores)) for scores in (score, first.scores[key]))
             if mine != its:
-                _refuse(seed, first, f"{key}: {_only_in_one(mine, its)}")
+                refuse_seed(seed, first, f"{key}: {_only_in_one(mine, its)}")
             why = other_settings(seed, first, key)
             if why is None and "comet" in mine:
                 why = comet_obstacle(seed, first, key)
             if why is not None:
-                _refuse(seed, first, f"{key}: {why}")
+                refuse_seed(seed, first, f"{key}: {why}")
 
 
 def _only_in_one(mine: Sequence[str], its: Sequence[str]) -> str:
     """What only one of two seeds has, in words."""
     lacks = [one for one in its if one not in mine]
     return f"it has no {', '.join(lacks)}" if lacks else f"only it has {', '.join(n for n in mine if n not in its)}"
-
-
-def _refuse(seed: Run, other: Run, why: str) -> NoReturn:
-    raise UserError(f"{seed.folder}: no other seed of the run in {other.folder}: {why}")

@@ -3,18 +3,17 @@
 from deepsuper.common.options import check_ranges
 from deepsuper.config import LayersConfig
 from deepsuper.config.layers import CRITERIA
-from deepsuper.inside.check import sentence_ranges
+from deepsuper.inside.check import lens_range, sentence_ranges
 
 
 def check_layers(config: LayersConfig) -> None:
     """Raises: UserError naming the first option out of range, before a weight is loaded."""
     criteria, known = config.criteria, CRITERIA
     check_ranges(sentence_ranges(config))
-    norm = "true with tuned_lens, whose maps end before the final norm"
     check_ranges(
         [
             ("criteria", ",".join(criteria or ()), f"some of {','.join(known)}", set(criteria or ()) <= set(known)),
-            ("lens_norm", config.lens_norm, norm, config.lens_norm or not config.tuned_lens),
+            lens_range(config),
             ("resamples", config.resamples, "0 <= resamples <= 10000", 0 <= config.resamples <= 10_000),
         ]
     )

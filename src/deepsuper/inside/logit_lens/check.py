@@ -7,15 +7,13 @@ from deepsuper.common.errors import UserError
 from deepsuper.common.options import check_ranges
 from deepsuper.common.outputs import check_file
 from deepsuper.config import LensConfig
+from deepsuper.inside.check import lens_range
 
 
 def check_lens(config: LensConfig) -> None:
     """Raises: UserError naming the first option out of range, or a page that cannot be written."""
     check_file("html", Path(config.html))
-    norm = "true with tuned_lens, whose maps end before the final norm"
-    normed = config.lens_norm or not config.tuned_lens
-    top = ("top", config.top, "1 <= top <= 100", 1 <= config.top <= 100)
-    check_ranges([("lens_norm", config.lens_norm, norm, normed), top])
+    check_ranges([lens_range(config), ("top", config.top, "1 <= top <= 100", 1 <= config.top <= 100)])
 
 
 def check_same_tokens(config: LensConfig, ids: Sequence[Sequence[int]]) -> None:
