@@ -118,6 +118,7 @@ def recipe(setting: str, folder: Path, steps: int) -> RunConfig:
             learning_rate=float(rate),
             batch_size=8,
             micro_batch_size=8,
+            packing="packed",
             max_steps=total,
             log_every=6,
             save_every=60,

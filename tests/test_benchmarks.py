@@ -48,6 +48,15 @@ def test_a_measurement_of_the_balance_is_timed_against_a_step():
         assert float(share) == pytest.approx(10 * float(ratio), abs=0.2)
 
 
+def test_packing_computes_fewer_tokens_for_the_same_rows(tmp_path):
+    rows = tmp_path / "rows.jsonl"
+    records = [{**record, "instruction": "a " * (1 + 7 * n % 40)} for n, record in enumerate(make_records(40))]
+    rows.write_text("".join(json.dumps(record) + "\n" for record in records))
+    out = run("packing.py", "--data", rows, "--batch", 8, "--batches", 2)
+    shares = re.findall(r"│ [a-z-]+ +│ 8 +│ (\d\.\d+) +│ (\d\.\d+)", out)
+    assert len(shares) == 5 and all(float(padded) < float(packed) <= 1 for padded, packed in shares)
+
+
 def test_peers_compute_the_same_loss():
     out = run("peers.py", "--model", "tiny", "--steps", 2, "--rows", 2, "--turns", 1)
     first = re.search(r"deepsuper (\d+\.\d+), transformers.Trainer (\d+\.\d+)", out)

@@ -172,6 +172,7 @@ def test_every_value_out_of_range_ends_in_one_line_before_weights(recipe, capsys
             ["model.attention=flash_attention_2", "objective.method=et-logits"],
             "(objective.alignment: conditional), got",
         ),
+        (["model.attention=flash_attention_2", "training.packing=packed"], "other (training.packing: packed), got"),
         (["model.attention=flex_attention"], "model.attention: need a GPU, because torch has no gradient"),
     ],
 )

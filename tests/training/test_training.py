@@ -12,6 +12,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from deepsuper.config import ModelConfig, SourceConfig
+from deepsuper.method.tree import Tree
 from deepsuper.training.prepare import prepare
 from deepsuper.training.run import train
 from deepsuper.training.run_folder import RunFolder, dump
@@ -69,6 +70,28 @@ def test_accumulated_micro_batches_train_as_one_batch(tmp_path, method):
         runs.append((losses(out), losses(out, "grad_norm_"), losses(out, "eval_loss")))
     for whole, cut in zip(*runs, strict=True):
         close(whole, cut)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["tft", "dft-logits", "dft-feature"])
+def test_packed_rows_train_as_padded_ones(tmp_path, monkeypatch, method):
+    monkeypatch.setattr("deepsuper.method.layout.WIDTH", 64)
+    shared, run_tree = {}, Tree.run
+
+    def run(self, segments, *rest):
+        shared.setdefault(len(runs), set()).add(segments[0].rows is not None)
+        return run_tree(self, segments, *rest)
+
+    monkeypatch.setattr(Tree, "run", run)
+    runs = []
+    for packing in ("none", "packed"):
+        options = {} if method == "tft" else centered(method)
+        made = free_of_layers(make_run(tmp_path, batch_size=8, micro_batch_size=4, packing=packing, **options), method)
+        out = train(replace(made, output_dir=str(tmp_path / packing)))
+        runs.append((losses(out), losses(out, "eval_loss")))
+    assert shared[0] == {False} and True in shared[1]
+    for padded, packed in zip(*runs, strict=True):
+        close(padded, packed)
 
 
 @pytest.mark.slow

@@ -124,6 +124,9 @@ class TrainingConfig:
     """The number of rows in one step, over all processes and accumulated micro-batches."""
     micro_batch_size: int = 8
     """The number of rows in one forward pass of one process."""
+    packing: Literal["none", "packed"] = "none"
+    """packed: rows of a micro-batch share sequences, without seeing each other. The losses are the same; there is less
+    padding to compute."""
     epochs: float = 3.0
     """How many times the rows of all sources are used."""
     max_steps: int = -1

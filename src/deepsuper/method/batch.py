@@ -1,7 +1,7 @@
 """A row in both languages as token ids, and the batch that one training step reads.
 
-Shape letters: B batch, T trunk columns (x^tgt y^tgt), E columns of y^en, C columns of x^en after x^tgt,
-S columns of the English query on its own, N predicted tokens.
+Shape letters: B rows, S sequences (each a row, or several), T trunk columns (x^tgt y^tgt), E columns of y^en, C columns
+of x^en after x^tgt, Q columns of the English query on its own, N predicted tokens.
 """
 
 from dataclasses import dataclass
@@ -42,25 +42,30 @@ class ParallelBatch(TypedDict, total=False):
     """Token tensors of one batch. It is a plain dict, so that any data loader, DDP or FSDP can move it to a device.
 
     The columns of a pass are [trunk | english | et | lc]; see `tree.py`. A `targets_*` tensor (3, N) holds the
-    row, the column and the label of each predicted token. The labels are already shifted, so no loss has to shift.
-    The positions are computed on the CPU, so no loss waits for the device.
+    sequence, the column and the label of each predicted token. The labels are already shifted, so no loss has to shift.
+    The positions are computed on the CPU, so no loss waits for the device. Where several rows lie in one sequence
+    (`layout.py`), a `*_rows` tensor says to which row a column belongs.
     """
 
     filler: bool  # whether the rows only keep a process in step that has none left: they count for nothing
     stream: str  # the stream whose rows they are, where a run has several
-    trunk_ids: torch.Tensor  # (B, T)  x^tgt y^tgt, padded on the right
+    trunk_ids: torch.Tensor  # (S, T)  x^tgt y^tgt, padded on the right
     prefix_lengths: torch.Tensor  # (B,)    |x^tgt|
-    query_mask: torch.Tensor  # (B, T)  bool: the tokens of x^tgt that are pooled
+    query_mask: torch.Tensor  # (S, T)  bool: the tokens of x^tgt that are pooled
     language: torch.Tensor  # (B,)    index into the run's languages
     targets_tft: torch.Tensor  # (3, N)
     targets_lc: torch.Tensor  # (3, N)
     targets_et: torch.Tensor  # (3, N)
     targets_retain: torch.Tensor  # (3, N)  English tokens in the trunk, or in english_ids alone; no labels: 0
-    et_ids: torch.Tensor  # (B, E)  y^en, conditional alignment only
-    lc_ids: torch.Tensor  # (B, C)  x^en without BOS, conditional alignment only
-    english_ids: torch.Tensor  # (B, S)  x^en as a query of its own, for features and retention
+    et_ids: torch.Tensor  # (S, E)  y^en, conditional alignment only
+    lc_ids: torch.Tensor  # (S, C)  x^en without BOS, conditional alignment only
+    english_ids: torch.Tensor  # (S, Q)  x^en as a query of its own, for features and retention
     english_lengths: torch.Tensor  # (B,)    |x^en|
-    english_mask: torch.Tensor  # (B, S)  bool: the tokens of x^en that are pooled
+    english_mask: torch.Tensor  # (S, Q)  bool: the tokens of x^en that are pooled
+    trunk_rows: torch.Tensor  # (S, T)  only of packed rows, like the next three
+    et_rows: torch.Tensor  # (S, E)
+    lc_rows: torch.Tensor  # (S, C)
+    english_rows: torch.Tensor  # (S, Q)
 
 
 def to_device(batch: ParallelBatch, device: torch.device | str) -> ParallelBatch:
@@ -71,21 +76,18 @@ def to_device(batch: ParallelBatch, device: torch.device | str) -> ParallelBatch
 
 def check_shapes(batch: ParallelBatch) -> None:
     """Raises: UserError naming two tensors of a batch whose shapes do not fit together."""
-    rows, columns = batch["trunk_ids"].shape
+    sequences, columns = batch["trunk_ids"].shape
+    rows = len(batch["language"]) if "trunk_rows" in batch else sequences
     expected: dict[str, tuple[int | None, ...]] = {
-        "prefix_lengths": (rows,),
-        "query_mask": (rows, columns),
-        "language": (rows,),
-        "targets_tft": (3, None),
-        "targets_lc": (3, None),
-        "targets_et": (3, None),
-        "targets_retain": (3, None),
-        "et_ids": (rows, None),
-        "lc_ids": (rows, None),
-        "english_ids": (rows, None),
-        "english_lengths": (rows,),
-        "english_mask": tuple(batch["english_ids"].shape) if "english_ids" in batch else (rows, None),
+        "query_mask": (sequences, columns),
+        **dict.fromkeys(("prefix_lengths", "language", "english_lengths"), (rows,)),
+        **dict.fromkeys(("targets_tft", "targets_lc", "targets_et", "targets_retain"), (3, None)),
+        **dict.fromkeys(("et_ids", "lc_ids", "english_ids"), (sequences, None)),
     }
+    for text in ("trunk", "english", "et", "lc"):
+        if f"{text}_ids" in batch:
+            shape = tuple(batch[f"{text}_ids"].shape)  # type: ignore[literal-required]
+            expected |= {f"{text}_rows": shape, **({"english_mask": shape} if text == "english" else {})}
     for name, shape in expected.items():
         tensor = batch.get(name)
         if not isinstance(tensor, torch.Tensor):
@@ -96,5 +98,5 @@ def check_shapes(batch: ParallelBatch) -> None:
         if not fits:
             want = "x".join("any" if size is None else str(size) for size in shape)
             raise UserError(
-                f"batch[{name!r}] has shape {tuple(tensor.shape)}, need {want} beside trunk_ids {rows}x{columns}"
+                f"batch[{name!r}] has shape {tuple(tensor.shape)}, need {want} beside trunk_ids {sequences}x{columns}"
             )

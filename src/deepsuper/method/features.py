@@ -7,12 +7,17 @@ from deepsuper.config.objective import Pooling
 
 
 def pool(states: torch.Tensor, mask: torch.Tensor, pooling: Pooling) -> torch.Tensor:
-    """One vector for each row's query. Eq. 5, 7 (paper silent on how). Shapes: (B, T, D), (B, T) -> (B, D) float32."""
+    """One vector for each row's query. Eq. 5, 7 (paper silent on how). `states` without B: one sequence of all rows.
+
+    Shapes: (B, T, D) or (T, D), (B, T) -> (B, D) float32.
+    """
     if pooling == "last":
         last = (mask * torch.arange(mask.shape[1], device=mask.device)).argmax(dim=1)
-        return states[torch.arange(len(states), device=states.device), last].float()
-    weights = mask.to(states.dtype).unsqueeze(1)
-    return (weights @ states).squeeze(1).float() / mask.sum(dim=1, keepdim=True).clamp(min=1)
+        rows = states.expand(len(mask), *states.shape[-2:])
+        return rows[torch.arange(len(mask), device=states.device), last].float()
+    weights = mask.to(states.dtype)
+    sums = weights @ states if states.dim() == 2 else (weights.unsqueeze(1) @ states).squeeze(1)
+    return sums.float() / mask.sum(dim=1, keepdim=True).clamp(min=1)
 
 
 def cosine_loss(english: torch.Tensor, target: torch.Tensor) -> torch.Tensor:

@@ -36,7 +36,7 @@ class Before:
         return cast(torch.Tensor, head.weight)
 
     def states(self, terms: Terms, batch: ParallelBatch) -> dict[int, torch.Tensor]:
-        """The states that `terms` retain, without gradient. Layer -> (B, columns of the text, D).
+        """The states that `terms` retain, without gradient. Layer -> (S, columns of the text, D).
 
         Nothing, at no cost, where none does. It runs before the pass that trains, which the hooks of the tree replay.
         """
@@ -45,17 +45,17 @@ class Before:
         if not layers:
             return {}
         if retained[0].text == "query":
-            return self._run(batch["english_ids"], batch["english_lengths"], layers)
-        return self._run(batch["trunk_ids"], batch["prefix_lengths"], layers)
+            return self._run(Segment.of(batch, "english", max(layers)), batch["english_lengths"], layers)
+        return self._run(Segment.of(batch, "trunk", max(layers)), batch["prefix_lengths"], layers)
 
-    def _run(self, ids: torch.Tensor, lengths: torch.Tensor, layers: Collection[int]) -> dict[int, torch.Tensor]:
+    def _run(self, text: Segment, lengths: torch.Tensor, layers: Collection[int]) -> dict[int, torch.Tensor]:
         if self._copy is not None:
-            self._copy.to(ids.device)
+            self._copy.to(text.ids.device)
         disabled: AbstractContextManager[Any] = (
             nullcontext() if self._copy is not None else without_adapters(self._model)
         )
         with torch.no_grad(), disabled:
-            return self._tree.run([Segment(ids, max(layers))], lengths, layers)
+            return self._tree.run([text], lengths, layers)
 
 
 def moved(before: torch.Tensor, now: torch.Tensor) -> torch.Tensor:

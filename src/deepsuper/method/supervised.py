@@ -1,7 +1,7 @@
 """One forward pass: a model, an objective and a batch -> named losses."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -140,24 +140,24 @@ class Supervised(nn.Module):
     def _states(
         self, objective: Objective, terms: Terms, batch: ParallelBatch
     ) -> tuple[dict[int, torch.Tensor], dict[int, torch.Tensor]]:
-        """The states that `terms` read, of the target and of the English side. Layer -> (B, columns, D)."""
+        """The states that `terms` read, of the target and of the English side. Layer -> (S, columns, D)."""
         layers, trunk = english_layers(terms), trunk_layers(terms)
         texts = {term.targets for term in terms.values() if isinstance(term, Logits)}
         joint = objective.joint_english
         english: dict[int, torch.Tensor] = {}
         if layers and not joint:
             with torch.no_grad():
-                alone = [Segment(batch["english_ids"], max(layers))]
-                english = self.tree.run(alone, batch["english_lengths"], layers)
+                alone = Segment.of(batch, "english", max(layers))
+                english = self.tree.run([alone], batch["english_lengths"], layers)
         taps = trunk | (layers if joint else set())
-        segments = [Segment(batch["trunk_ids"], max(trunk, default=0))]
+        segments = [Segment.of(batch, "trunk", max(trunk, default=0))]
         if joint:
-            segments.append(Segment(batch["english_ids"], max(layers, default=0)))
-        for name in ("et", "lc"):
+            segments.append(Segment.of(batch, "english", max(layers, default=0)))
+        branches: tuple[Literal["et", "lc"], ...] = ("et", "lc")
+        for name in branches:
             if name in objective.branches:
-                ids = batch["et_ids"] if name == "et" else batch["lc_ids"]
                 last_layer = objective.branches[name] if name in texts else 0
-                segments.append(Segment(ids, last_layer, after_prefix=True))
+                segments.append(Segment.of(batch, name, last_layer, after_prefix=True))
         while segments[-1].last_layer == 0:  # others that no term reads keep their columns, which later ones count
             segments.pop()
         with self.tied.joined():
@@ -175,10 +175,10 @@ class Supervised(nn.Module):
         divisor: torch.Tensor | float,
         train_head: bool,
     ) -> torch.Tensor:
-        rows, columns, labels = batch[f"targets_{term.targets}"]  # type: ignore[literal-required]
+        sequences, columns, labels = batch[f"targets_{term.targets}"]  # type: ignore[literal-required]
         lens = self.tuned_lens if term.translated else self.lens
         return lens.loss(
-            state[rows, columns],
+            state[sequences, columns],
             labels,
             term.layer,
             divisor=divisor,
@@ -192,8 +192,8 @@ class Supervised(nn.Module):
     ) -> torch.Tensor:
         """How far the English tokens have moved, summed over `divisor`. Shapes: (B, T, D), (B, T, D) -> ()."""
         assert self.before is not None, "an objective that retains has the model before training"
-        rows, columns, _ = batch["targets_retain"]
-        now, before = now[rows, columns], before[rows, columns]
+        sequences, columns, _ = batch["targets_retain"]
+        now, before = now[sequences, columns], before[sequences, columns]
         if term.kind == "cosine":
             return moved(before, now).sum() / divisor
         lens = self.lens
@@ -219,10 +219,10 @@ class Supervised(nn.Module):
         learn: bool,
     ) -> torch.Tensor:
         """The summed distance of the pooled queries. Eq. 5, 7. Shapes: (B, T, D), (B, S, D) -> ()."""
-        mask = batch["query_mask"]
+        target = target[:, : batch["query_mask"].shape[1]]
         with torch.autocast(target.device.type, enabled=False):
-            b = pool(self._compared(term, target[:, : mask.shape[1]].float(), term.layer), mask, term.pooling)
-            a = pool(self._compared(term, english.float(), term.layer_en), batch["english_mask"], term.pooling)
+            b = self._pooled(term, target.float(), term.layer, batch, "trunk")
+            a = self._pooled(term, english.float(), term.layer_en, batch, "english")
             a = a.detach() if term.detach_english else a
             if term.center == "running":
                 a, b = self.means.of(name).center(a, b, batch["language"], learn=learn)
@@ -234,6 +234,18 @@ class Supervised(nn.Module):
             contrastive = term.similarity == "contrastive"
             losses = contrastive_loss(a, b, term.temperature) if contrastive else cosine_loss(a, b)
             return peers.own_sum(torch.where(peers.counted(term), losses, 0.0))
+
+    def _pooled(
+        self, term: Feature, states: torch.Tensor, layer: int, batch: ParallelBatch, text: Literal["trunk", "english"]
+    ) -> torch.Tensor:
+        """One vector for each row, of the tokens of its query. Eq. 5, 7. Shapes: (S, T, D) -> (B, D)."""
+        states = self._compared(term, states, layer)
+        mask = batch["query_mask" if text == "trunk" else "english_mask"]
+        if f"{text}_rows" not in batch:
+            return pool(states, mask, term.pooling)
+        rows = batch["trunk_rows" if text == "trunk" else "english_rows"].flatten()
+        own = rows == torch.arange(len(batch["language"]), device=rows.device).unsqueeze(1)
+        return pool(states.flatten(0, 1), own & mask.flatten(), term.pooling)
 
     def _compared(self, term: Feature, states: torch.Tensor, layer: int) -> torch.Tensor:
         """The states of one side, in terms of layer L if the tuned lens translates them. Eq. 7 (paper silent).

@@ -1,7 +1,8 @@
 """One pass over a tree of texts whose branches retire at the layer that reads them.
 
 The columns of a pass are segments side by side, [trunk | english | et | lc], each padded to its own width. A
-branch sees the row's x^tgt and itself, and its positions go on from |x^tgt|; the English query sees itself alone.
+branch sees the row's x^tgt and itself, and its positions go on from |x^tgt|; the English query sees itself alone. So
+do several rows that lie in one sequence.
 A pre-hook on each block cuts what the block gets to the columns that some layer above still needs. The states
 just before a cut are the taps that the losses read. No code per model: hooks on stock transformers blocks.
 """
@@ -12,19 +13,49 @@ from functools import partial
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from deepsuper.common.errors import UserError
+from deepsuper.method.batch import ParallelBatch
+from deepsuper.method.layout import Text
 from deepsuper.models.anatomy import base_model, find_blocks, text_config
 
 
 @dataclass(frozen=True)
 class Segment:
-    """Some columns of a pass, `ids` (B, W), needed up to the output of block `last_layer`."""
+    """Some columns of a pass, `ids` (S, W), needed up to the output of block `last_layer`.
+
+    `rows` (S, W): the row of each column, where several lie side by side in one sequence; else each sequence is a row.
+    """
 
     ids: torch.Tensor
     last_layer: int
     after_prefix: bool = False
+    rows: torch.Tensor | None = None
+
+    @classmethod
+    def of(cls, batch: ParallelBatch, text: Text, last_layer: int, *, after_prefix: bool = False) -> "Segment":
+        """The columns that a batch has for a kind of text."""
+        rows = batch.get(f"{text}_rows")
+        assert rows is None or isinstance(rows, torch.Tensor)
+        return cls(batch[f"{text}_ids"], last_layer, after_prefix, rows)  # type: ignore[literal-required]
+
+    @property
+    def row(self) -> torch.Tensor:
+        """The row of each column. Shape: (S, W)."""
+        if self.rows is not None:
+            return self.rows
+        return torch.arange(len(self.ids), device=self.ids.device).unsqueeze(1).expand(self.ids.shape)
+
+    @property
+    def step(self) -> torch.Tensor:
+        """The number of each column in its row's text, from 0. Shape: (S, W)."""
+        column = torch.arange(self.ids.shape[1], device=self.ids.device).expand(self.ids.shape)
+        if self.rows is None:
+            return column
+        begins = F.pad(self.rows[:, 1:] != self.rows[:, :-1], (1, 0), value=True)
+        return column - torch.where(begins, column, 0).cummax(dim=1).values
 
 
 @dataclass
@@ -47,27 +78,25 @@ class Pass:
 
     @property
     def plain(self) -> bool:
-        """Whether the pass is one causal text, which the model masks by itself."""
-        return len(self.segments) == 1
+        """Whether each sequence is one causal text, which the model masks by itself."""
+        return len(self.segments) == 1 and self.segments[0].rows is None
 
     def positions(self) -> torch.Tensor:
-        """Position of each column in its own text. Shape: (B, columns)."""
-        steps = [torch.arange(s.ids.shape[1], device=s.ids.device).expand(s.ids.shape) for s in self.segments]
-        starts = self.prefix_lengths.unsqueeze(1)
-        return torch.cat(
-            [t + starts if s.after_prefix else t for s, t in zip(self.segments, steps, strict=True)], dim=1
-        )
+        """Position of each column in its own text. Shape: (S, columns)."""
+        return torch.cat([s.step + self.prefix_lengths[s.row] if s.after_prefix else s.step for s in self.segments], 1)
 
     def allowed(self, width: int, window: int | None) -> torch.Tensor:
-        """Which column may attend to which. Shape: (B, width, width) bool; windows count positions, not columns."""
+        """Which column may attend to which. Shape: (S, width, width) bool; windows count positions, not columns."""
         segment = torch.cat([s.ids.new_full((s.ids.shape[1],), n) for n, s in enumerate(self.segments)])[:width]
         branch = torch.tensor([s.after_prefix for s in self.segments], device=segment.device)[segment]
         column = torch.arange(width, device=segment.device)
+        row, position = torch.cat([s.row for s in self.segments], 1)[:, :width], self.positions()[:, :width]
         own = (segment[:, None] == segment[None, :]) & (column[:, None] >= column[None, :])
-        prefix = (column < self.prefix_lengths[:, None]) & (segment == 0)
+        prefix = (position < self.prefix_lengths[row]) & (segment == 0)
         mask = own | (branch[None, :, None] & prefix[:, None, :])
+        if any(s.rows is not None for s in self.segments):
+            mask &= row[:, :, None] == row[:, None, :]
         if window is not None:
-            position = self.positions()[:, :width]
             mask &= position[:, :, None] - position[:, None, :] < window
         return mask
 
@@ -77,7 +106,8 @@ class Pass:
         trunk = self.segments[0].ids.shape[1]
         if window is not None and window >= int(sum(s.ids.shape[1] for s in self.segments)):
             window = None
-        if self.attention not in ("eager", "flex_attention") and width <= trunk and window is None:
+        causal = width <= trunk and self.segments[0].rows is None
+        if self.attention not in ("eager", "flex_attention") and causal and window is None:
             return None
         key = (width, window)
         if key not in self._masks:
@@ -119,7 +149,7 @@ class Tree:
     def run(
         self, segments: Sequence[Segment], prefix_lengths: torch.Tensor, taps: Collection[int]
     ) -> dict[int, torch.Tensor]:
-        """The hidden states of the layers `taps`, with the columns alive there. Shapes: layer -> (B, columns, D)."""
+        """The hidden states of the layers `taps`, with the columns alive there. Shapes: layer -> (S, columns, D)."""
         attention = self.config._attn_implementation or "eager"
         this = Pass(segments, prefix_lengths, frozenset(taps), self._windows(), attention)
         if not this.plain:
@@ -159,7 +189,7 @@ class Tree:
         if kinds:
             raise UserError(
                 f"{self.config.model_type} has layers of {', '.join(sorted(kinds))}, which a tree cannot mask: "
-                "choose objective.alignment: positional"
+                "choose objective.alignment: positional, and training.packing: none"
             )
 
     def _before_block(self, index: int, block: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -177,7 +207,7 @@ class Tree:
             if len(args) > 1 and "attention_mask" not in kwargs:
                 raise UserError(
                     f"{type(block).__name__} takes no attention mask by name, which several texts in one pass need: "
-                    "choose alignment: positional, with detach_english: true"
+                    "choose alignment: positional, with detach_english: true, and training.packing: none"
                 )
             kwargs["attention_mask"] = this.mask(index, width, hidden)
         if args:

@@ -149,11 +149,14 @@ def _check_together(config: RunConfig, objective: ObjectiveConfig, micro_batch: 
     conditional = "logits" in kinds and objective.alignment == "conditional"
     learns = "feature" in kinds and not objective.detach_english
     retains = objective.retain != "none" and method.english_text == "query"
-    tree = conditional or learns or retains
-    reason = "detach_english: false" if learns else f"retain: {objective.retain}"
-    maskable = "sdpa, eager or flex_attention, because texts of one pass are masked from each other " + (
-        "(objective.alignment: conditional)" if conditional else f"(objective.{reason})"
-    )
+    if conditional:
+        reason = "objective.alignment: conditional"
+    elif learns or retains:
+        reason = "objective.detach_english: false" if learns else f"objective.retain: {objective.retain}"
+    else:
+        reason = f"training.packing: {config.training.packing}"
+    tree = conditional or learns or retains or config.training.packing == "packed"
+    maskable = f"sdpa, eager or flex_attention, because texts of one pass are masked from each other ({reason})"
     compares = "feature" in kinds and (objective.similarity == "contrastive" or objective.center == "batch")
     several = "at least 2 rows over all processes, because a row is compared with the others (objective.%s)" % (
         "similarity: contrastive" if objective.similarity == "contrastive" else "center: batch"

@@ -165,6 +165,7 @@ def make_trainer(
                     objective,
                     prepared.languages,
                     frozenset(tokenizer.all_special_ids),
+                    pack=config.training.packing == "packed",
                 )
                 for name, objective in prepared.objectives.items()
             }
