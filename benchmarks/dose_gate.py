@@ -37,8 +37,9 @@ from deepsuper.config import (
     StreamConfig,
     TrainingConfig,
 )
+from deepsuper.inside.english import english_loss
 from deepsuper.inside.similarity import centered, retrieved
-from deepsuper.inside.states import encode_texts, make_batches, pooled_states
+from deepsuper.inside.states import encode_texts, pooled_states
 from deepsuper.method.features import contrastive_loss
 from deepsuper.models.load import inside_run, load_for_reading, load_tokenizer
 from deepsuper.training.run import train
@@ -134,7 +135,8 @@ def measure(name: str, layer: int) -> dict[str, Any]:
     """Retrieval of held-out pairs at every layer, their contrastive loss at `layer`, and the English loss, in nats."""
     source = inside_run(ModelConfig(name))
     model, tokenizer = load_for_reading(source), load_tokenizer(source)
-    found: dict[str, Any] = {"english_loss": english_loss(model, tokenizer), "retrieval": {}, "loss": {}}
+    english = encode_texts(tokenizer, [row["en"] for row in read("flores_devtest.en-zh.jsonl")[:ENGLISH]])
+    found: dict[str, Any] = {"english_loss": english_loss(model, english, bf16=False), "retrieval": {}, "loss": {}}
     for language in LANGUAGES:
         held_out = [pair for pair in pairs_of(language)[-HELD_OUT:] if min(map(len, pair)) > 3]
         sides = [
@@ -148,19 +150,6 @@ def measure(name: str, layer: int) -> dict[str, Any]:
         losses = [contrastive_loss(x, y, TEMPERATURE).mean() for x, y in zip(a, b, strict=True)]
         found["loss"][language] = float(torch.stack(losses).mean())
     return found
-
-
-@torch.no_grad()
-def english_loss(model: Any, tokenizer: Any) -> float:
-    """The mean loss of a token of English sentences, in nats."""
-    texts = [row["en"] for row in read("flores_devtest.en-zh.jsonl")[:ENGLISH]]
-    total, tokens = 0.0, 0
-    for batch in make_batches(encode_texts(tokenizer, texts)):
-        logits = model(input_ids=batch.ids, attention_mask=batch.attention).logits[:, :-1].float()
-        labels = batch.ids[:, 1:].masked_fill(batch.attention[:, 1:] == 0, -100)
-        total += float(torch.nn.functional.cross_entropy(logits.transpose(1, 2), labels, reduction="sum"))
-        tokens += int((labels != -100).sum())
-    return total / tokens
 
 
 def one(setting: str, folder: Path, steps: int) -> dict[str, Any]:

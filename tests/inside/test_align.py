@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from deepsuper.cli import main
 from deepsuper.inside.align import compare_sides
@@ -69,6 +70,15 @@ def test_the_command_compares_base_and_tuned(tmp_path, parallel, capsys):
     change = [layer["cosine"]["mean"] for layer in record["tuned less base"]]
     means = [[layer["cosine"]["mean"] for layer in model["layers"]] for model in record["models"]]
     np.testing.assert_allclose(change, np.subtract(means[1], means[0]), atol=1e-6)
+    losses = [model["english loss"] for model in record["models"]]
+    base = AutoModelForCausalLM.from_pretrained(config.model.name)
+    tokenizer = AutoTokenizer.from_pretrained(config.model.name)
+    texts = [
+        tokenizer(json.loads(line)["en"], return_tensors="pt").input_ids for line in parallel.read_text().splitlines()
+    ]
+    each = [(base(input_ids=ids, labels=ids).loss.item() * (ids.shape[1] - 1), ids.shape[1] - 1) for ids in texts]
+    assert losses[0] == pytest.approx(sum(loss for loss, _ in each) / sum(count for _, count in each), rel=1e-5)
+    assert f"nats a token, {losses[1] / losses[0] - 1:+.1%} against the base" in said
     assert "tuned less base" in said and "h_4^en against h_2^tgt (equation 7): cosine" in said
     assert all((out / name).read_bytes().startswith(b"\x89PNG") for name in ("align.png", "tsne.png"))
 

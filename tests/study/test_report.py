@@ -20,9 +20,10 @@ from deepsuper.evaluation.compare.grids import signed
 from deepsuper.study import answers, sentences
 from deepsuper.study.charts import POINTS, thinned
 from deepsuper.study.findings import find
-from deepsuper.study.jobs import eval_folder, run_of
+from deepsuper.study.jobs import align_folders, eval_folder, run_of
 from deepsuper.study.page import make_study_page
 from deepsuper.study.run import Planned, plan_study, write_plan
+from deepsuper.study.table import as_csv, columns_of
 from deepsuper.training.run_folder import dump
 from failing import fail
 from result_folders import compared, write_run
@@ -31,6 +32,7 @@ from runs import make_run
 ATTACK = "</script><img src=x onerror=\"document.title='broken'\">{{ 7 * 7 }}"
 ARABIC = "السلام عليكم"
 ITEMS = 40
+WAYS = ("en-tgt", "tgt-en")
 
 
 @pytest.fixture
@@ -176,6 +178,40 @@ def test_the_table_beside_the_page_has_the_scores_doses_and_cost_of_each_cell(st
     text = page.read_text(encoding="utf-8")
     assert "torch" in text and "9.9" in text and "rows.jsonl" in text and "deepsuper compare" in text
     assert "5 → 1.25" in text and "✖ missing" in text
+
+
+def test_the_table_shows_what_tuning_changed_inside_and_what_english_cost(study):
+    study.write_text(study.read_text() + "align: {langs: [zh, ar], sentences: 50, layer: 2}\n")
+    planned = finish(study)
+    line = next(job for job in planned.jobs if job.name == "align/zh.tft.seed1").commands[1]
+    assert "--lang=ar" in line and "--sentences=50" in line and "--layer=2" in line
+    cell = planned.cells[0]
+    assert sentences.lacking(find(planned))["alignment not measured"] == [cell.name for cell in planned.cells]
+    for k, folder in enumerate(align_folders(planned.study, cell).values()):
+        models = [
+            {
+                "english loss": 4.0 + better,
+                "layers": [
+                    {},
+                    {},
+                    {f"centered retrieval {way}": {"mean": 0.1 * (k + 1) + 0.5 * better} for way in WAYS},
+                ],
+                "tsne": {"layer": 2},
+            }
+            for better in (0, 1)
+        ]
+        folder.mkdir(parents=True)
+        write_json(folder / "align.json", {"models": models})
+    job = next(job for job in planned.jobs if job.name == f"align/{cell.name}")
+    job.marker.parent.mkdir(parents=True, exist_ok=True)
+    write_json(job.marker, {"inputs": job.inputs, "seconds": 1.0, "peak_mib": 1})
+    found = find(plan(study))
+    columns = columns_of(found.cells)
+    assert columns["align"][:2] == ["done", "missing"]
+    assert columns["retrieval, layer 2"][0] == pytest.approx((0.15, 0.65)) and columns["English loss"][0] == (4, 5)
+    assert columns["retrieval, layer 2"][1] is None and "0.15 → 0.65" in make_study_page(found)
+    first = next(csv.DictReader(as_csv(found.cells).splitlines()))
+    assert (first["English loss base"], first["English loss tuned"]) == ("4.0", "5.0")
 
 
 def test_the_items_that_the_arms_disagree_on_come_first_and_markup_is_escaped(study):

@@ -133,6 +133,8 @@ def test_the_studies_of_the_paper_share_their_trainings():
 
 
 MISTAKES = {
+    "alignment without a language": ({"align": {"sentences": 50}}, "align.langs: need languages, such as [vi, zh]"),
+    "an option that align lacks": ({"align": {"langs": "zh", "sentence": 50}}, "--sentence"),
     "axis without a value": ({"axes": {"seed": []}}, "axes.seed: need a list of values"),
     "no axis": ({"axes": {}}, "axes: need at least one"),
     "unknown option": ({"axes": {"objective.layer_eet": [3]}, "overrides": [], "compare": {}}, "layer_eet"),

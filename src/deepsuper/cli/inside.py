@@ -75,7 +75,8 @@ def _lens(parsed: Namespace, line: list[str]) -> None:
 def _align_parser() -> ArgumentParser:
     parser = ArgumentParser(
         description="Measure how alike the states of parallel sentences are, at each layer, in one model or before and "
-        "after tuning: cosine, retrieval, CKA, t-SNE (the paper's figure 4). Writes align.json, align.png and tsne.png."
+        "after tuning: cosine, retrieval, CKA, t-SNE (the paper's figure 4); and the loss of the English sentences. "
+        "Writes align.json, align.png and tsne.png."
     )
     _add_reading_arguments(parser)
     parser.add_argument("tuned", nargs="?", type=str, default=None, help="the model after tuning, or its run folder")

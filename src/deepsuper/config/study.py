@@ -40,6 +40,9 @@ class StudyConfig:
     compare: dict[str, Any] = field(default_factory=dict)
     """`baseline`: the values of the cells to compare with, such as {method: tft}; the rest are options of `deepsuper
     compare`. Empty: no comparison."""
+    align: dict[str, Any] = field(default_factory=dict)
+    """Options of `deepsuper align`, such as sentences and layer, to measure every cell and its base model: retrieval of
+    translations and the loss of English. `langs` names the languages; empty: not measured."""
     threads: int = 1
     """The number of cores of one training or evaluation."""
     resources: dict[str, Any] = field(default_factory=dict)

@@ -1,7 +1,7 @@
 """What is known of each cell: its states, its scores, the losses and doses of its training."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,21 +11,23 @@ from deepsuper.evaluation.compare.pairing import Run
 from deepsuper.evaluation.compare.runs import find_runs
 from deepsuper.evaluation.measures import title_of
 from deepsuper.study.cells import StudyCell
-from deepsuper.study.jobs import eval_folder
+from deepsuper.study.jobs import align_folders, eval_folder, kinds_of
 from deepsuper.study.run import Planned
 from deepsuper.study.state import State
 from deepsuper.training.run_folder import RunFolder
 
 DOSES = ("ratio_", "weight_")
 """What the names of a logged dose begin with: a term's share of the task's gradient, and its weight."""
+RETRIEVAL, ENGLISH_LOSS = "retrieval", "English loss"
+"""The columns of what `deepsuper align` measures."""
 LOSS, TASK = "loss_", "_tft"
 """How the names of losses begin, and how that of the task ends: of several streams each has its name between."""
 
 
 @dataclass(frozen=True)
 class CellFacts:
-    """One cell. `states`: of its training and its evaluation; `runs`: its results, one for each profile; `records`: of
-    its metrics.jsonl; `trouble`: why its results cannot be read.
+    """One cell. `states`: of each of its jobs; `runs`: its results, one for each profile; `records`: of its
+    metrics.jsonl; `aligned`: its align.json of each language; `trouble`: why its results cannot be read.
     """
 
     cell: StudyCell
@@ -33,6 +35,7 @@ class CellFacts:
     runs: tuple[Run, ...]
     records: tuple[Mapping[str, Any], ...]
     manifest: Mapping[str, Any]
+    aligned: tuple[Mapping[str, Any], ...] = ()
     trouble: str = ""
 
     @property
@@ -72,6 +75,24 @@ class CellFacts:
         auxiliary = any(not name.endswith(TASK) for name in self.losses)
         return auxiliary and not any(name.startswith(DOSES[0]) for name in self.doses)
 
+    @property
+    def inside(self) -> dict[str, tuple[float, float]]:
+        """Retrieval of translations and the loss of English: of the base model and of the cell, mean over languages.
+
+        Retrieval is that of centred states, in both directions, at the layer of `align.layer`.
+        """
+        if not self.aligned:
+            return {}
+        layers = {record["models"][0]["tsne"]["layer"] for record in self.aligned}
+        return {
+            f"{RETRIEVAL}, layer {', '.join(map(str, sorted(layers)))}": self._before_after(_retrieval),
+            ENGLISH_LOSS: self._before_after(lambda model: model["english loss"]),
+        }
+
+    def _before_after(self, value: Callable[[Mapping[str, Any]], float]) -> tuple[float, float]:
+        base, tuned = ([value(record["models"][n]) for record in self.aligned] for n in (0, 1))
+        return sum(base) / len(base), sum(tuned) / len(tuned)
+
     def scores(self) -> dict[str, float]:
         """The mean over languages of each benchmark, by its title."""
         values: dict[str, list[float]] = {}
@@ -96,14 +117,19 @@ class CellFacts:
         return None if marker is None or name not in marker else float(marker[name])
 
 
+def _retrieval(model: Mapping[str, Any]) -> float:
+    """The share of sentences whose translation is the nearest, of a model in align.json."""
+    layer = model["layers"][model["tsne"]["layer"]]
+    return float(sum(layer[f"centered retrieval {way}"]["mean"] for way in ("en-tgt", "tgt-en")) / 2)
+
+
 def facts_of(planned: Planned) -> list[CellFacts]:
     """What is known of each cell of a study, finished or not. A result is read where its job has a marker."""
     return [_facts(planned, cell) for cell in planned.cells]
 
 
 def _facts(planned: Planned, cell: StudyCell) -> CellFacts:
-    kinds = ("train", "eval") if planned.study.evaluate else ("train",)
-    states = {kind: planned.states[f"{kind}/{cell.name}"] for kind in kinds}
+    states = {kind: planned.states[f"{kind}/{cell.name}"] for kind in kinds_of(planned.study)}
     runs: Sequence[Run] = ()
     trouble = ""
     if "eval" in states and states["eval"].status != "missing":
@@ -112,7 +138,10 @@ def _facts(planned: Planned, cell: StudyCell) -> CellFacts:
         except UserError as error:
             trouble = str(error)
     folder = RunFolder(Path(cell.recipe.output_dir))
-    return CellFacts(cell, states, tuple(runs), tuple(_records(folder)), _manifest(folder), trouble)
+    measured = "align" in states and states["align"].status != "missing"
+    aligned = [_read(place / "align.json") for place in align_folders(planned.study, cell).values()] if measured else []
+    records = tuple(_records(folder))
+    return CellFacts(cell, states, tuple(runs), records, _read(folder.manifest), tuple(filter(None, aligned)), trouble)
 
 
 def _records(folder: RunFolder) -> Iterator[Mapping[str, Any]]:
@@ -123,9 +152,10 @@ def _records(folder: RunFolder) -> Iterator[Mapping[str, Any]]:
         return
 
 
-def _manifest(folder: RunFolder) -> dict[str, Any]:
+def _read(file: Path) -> dict[str, Any]:
+    """A JSON object; empty where it is not there."""
     try:
-        found = json.loads(folder.manifest.read_text(encoding="utf-8"))
+        found = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

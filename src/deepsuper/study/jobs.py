@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from deepsuper.common.errors import UserError
 from deepsuper.common.files import sha256
 from deepsuper.common.manifests import versions
 from deepsuper.config.study import StudyConfig
@@ -39,7 +40,7 @@ class StudyJob:
 
     @property
     def kind(self) -> str:
-        """train, eval, compare or report."""
+        """train, eval, align, compare or report."""
         return self.name.partition("/")[0]
 
 
@@ -47,9 +48,15 @@ def jobs_of(study: StudyConfig, cells: Sequence[StudyCell]) -> list[StudyJob]:
     """Every job, each after those that it needs. Raises: UserError where a table of `compare` has no baseline."""
     trains = {cell.name: _train(study, cell) for cell in cells}
     evals = {cell.name: _eval(study, cell, trains[cell.name]) for cell in cells} if study.evaluate else {}
+    aligns = [_align(study, cell, trains[cell.name]) for cell in cells] if study.align else []
     compares = list(_compares(study, cells, evals)) if study.compare and study.evaluate else []
-    jobs = [*trains.values(), *evals.values(), *compares]
+    jobs = [*trains.values(), *evals.values(), *aligns, *compares]
     return [*jobs, _report(study, jobs)] if study.evaluate else jobs
+
+
+def kinds_of(study: StudyConfig) -> list[str]:
+    """The kinds of job that every cell has."""
+    return ["train", *(["eval"] if study.evaluate else []), *(["align"] if study.align else [])]
 
 
 def recipe_file(study: StudyConfig, cell: StudyCell) -> Path:
@@ -65,6 +72,20 @@ def study_file(study: StudyConfig) -> Path:
 def eval_folder(study: StudyConfig, cell: StudyCell) -> Path:
     """The folder of a cell's evaluation."""
     return _folder(study, "eval") / study.name / cell.name
+
+
+def align_folders(study: StudyConfig, cell: StudyCell) -> dict[str, Path]:
+    """The folder of a cell's measurement of alignment in each language of `align.langs`."""
+    folder = _folder(study, "align") / study.name / cell.name
+    return {language: folder / language for language in _languages(filled(study.align, cell.values).get("langs"))}
+
+
+def _languages(given: Any) -> list[str]:
+    """Languages as a list, or with commas. Raises: UserError where none is named."""
+    names = given if isinstance(given, list) else str(given or "").split(",")
+    if not all(names):
+        raise UserError(f"align.langs: need languages, such as [vi, zh], got {given!r}")
+    return [str(name).strip() for name in names]
 
 
 def run_of(study: StudyConfig, arm: str, cells: Sequence[StudyCell]) -> str:
@@ -114,6 +135,22 @@ def _eval(study: StudyConfig, cell: StudyCell, train: StudyJob) -> StudyJob:
     return StudyJob(
         f"eval/{cell.name}", marker, (line,), (train.marker,), inputs, study.threads, study.resources, folder
     )
+
+
+def _align(study: StudyConfig, cell: StudyCell, train: StudyJob) -> StudyJob:
+    """The cell beside its base model, once for each language."""
+    options = {name: value for name, value in filled(study.align, cell.values).items() if name != "langs"}
+    folders = align_folders(study, cell)
+    model = cell.recipe.model
+    of_model = {"revision": model.revision} if model.revision is not None else {}
+    base = (*DEEPSUPER, "align", model.name, cell.recipe.output_dir)
+    lines = tuple(
+        (*base, f"--lang={language}", *_options(of_model | options), "--output_dir", str(folder))
+        for language, folder in folders.items()
+    )
+    inputs = {"options": options, "languages": list(folders), "train": train.inputs}
+    marker = _marker(study, "align", cell.name)
+    return StudyJob(f"align/{cell.name}", marker, lines, (train.marker,), inputs, study.threads, study.resources)
 
 
 def _compares(study: StudyConfig, cells: Sequence[StudyCell], evals: Mapping[str, StudyJob]) -> Iterator[StudyJob]:

@@ -15,9 +15,9 @@ from deepsuper.study.answers import CHARACTERS, ItemAnswers, answers_of
 from deepsuper.study.charts import curves, forest
 from deepsuper.study.findings import GroupFindings, StudyFindings, find
 from deepsuper.study.run import Planned
-from deepsuper.study.table import STATES, as_csv, as_shown, columns_of
+from deepsuper.study.table import KINDS, STATES, as_csv, as_shown, columns_of
 
-WORDS = ("cell", "train", "eval")
+WORDS = ("cell", *KINDS)
 """The columns of the table of cells that are no numbers."""
 
 

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from deepsuper.evaluation.report import print_uncut
-from deepsuper.study.jobs import StudyJob
+from deepsuper.study.jobs import StudyJob, kinds_of
 from deepsuper.study.run import Planned
 
 WORDS = {"done": "done", "stale": "stale", "missing": "-"}
@@ -14,7 +14,7 @@ WORDS = {"done": "done", "stale": "stale", "missing": "-"}
 
 def print_study(console: Console, planned: Planned) -> None:
     """Prints a row for each cell, with what is done and what it took, and a row for each comparison and the page."""
-    kinds = ["train", "eval"] if planned.study.evaluate else ["train"]
+    kinds = kinds_of(planned.study)
     table = Table("cell", *kinds, "minutes", "peak MiB", box=None, pad_edge=False)
     jobs = {job.name: job for job in planned.jobs}
     for cell in planned.cells:

@@ -30,6 +30,10 @@ ARGUMENTS = ("--keep-going", "--rerun-triggers", "mtime", "--rerun-incomplete", 
 recipes, whose changes are in the markers."""
 
 
+ENTRIES = {"eval": "evaluate", "align": "align", "compare": "compare"}
+"""The entry of a study that has the options of a kind of job."""
+
+
 class StudyFailed(UserError):
     """Some jobs of a study failed; the others were run."""
 
@@ -77,12 +81,12 @@ def plan_study(
     jobs = jobs_of(study, cells)
     checked = set()
     for job in jobs:
-        if job.kind in ("eval", "compare") and job.kind not in checked:
+        if job.kind in ENTRIES and job.kind not in checked:
             checked.add(job.kind)
             try:
                 check_line(job.commands[0][len(DEEPSUPER) :])
             except UserError as error:
-                raise UserError(f"{'evaluate' if job.kind == 'eval' else 'compare'}: {error}") from error
+                raise UserError(f"{ENTRIES[job.kind]}: {error}") from error
     return Planned(study, tuple(cells), tuple(jobs), {job.name: state_of(job) for job in jobs})
 
 

@@ -67,6 +67,7 @@ def lacking(found: StudyFindings) -> dict[str, list[str]]:
     lists = {
         "not trained": [n for n, f in states.items() if f.states["train"].status == "missing"],
         "not evaluated": [n for n, f in states.items() if "eval" in f.states and not f.runs],
+        "alignment not measured": [n for n, f in states.items() if "align" in f.states and not f.aligned],
         "stale": [n for n, f in states.items() if any(state.status == "stale" for state in f.states.values())],
         "auxiliary terms without a measured dose": [n for n, f in states.items() if f.lacks_dose],
     }

@@ -5,10 +5,10 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 
 from deepsuper.evaluation.compare.tables import shown
-from deepsuper.study.facts import CellFacts
+from deepsuper.study.facts import DOSES, ENGLISH_LOSS, LOSS, RETRIEVAL, CellFacts
 
 CellValue = str | float | tuple[float, float] | None
-"""A pair: the first and the last value of a loss."""
+"""A pair: the first and the last value of a loss, or that of the base model and of the cell."""
 STATES = {"done": "✔ done", "stale": "▲ stale", "missing": "✖ missing"}
 UNKNOWN = "–"
 IN_LANGUAGE, EMPTY = "in the language", "empty"
@@ -33,6 +33,7 @@ def _row(facts: CellFacts) -> Iterator[tuple[str, CellValue]]:
     yield from facts.scores().items()
     yield IN_LANGUAGE, facts.answers("in_language")
     yield EMPTY, facts.answers("empty")
+    yield from facts.inside.items()
     yield from sorted(facts.doses.items())
     for name, points in sorted(facts.losses.items()):
         yield name, (points[0][1], points[-1][1])
@@ -41,14 +42,16 @@ def _row(facts: CellFacts) -> Iterator[tuple[str, CellValue]]:
     yield "steps", facts.steps
 
 
+KINDS = ("train", "eval", "align")
+PLACES = (*KINDS, "", IN_LANGUAGE, EMPTY, RETRIEVAL, ENGLISH_LOSS, *DOSES, LOSS, "minutes", "peak MiB", "steps")
+"""What the names of columns begin with, in their order behind the name of the cell; nothing for scores."""
+
+
 def _place(name: str) -> int:
     """Where a column stands: the cells may have different ones."""
-    for place, begins in enumerate((("cell",), ("train", "eval"))):
-        if name in begins:
-            return place
-    ends = {IN_LANGUAGE: 3, EMPTY: 4, "minutes": 8, "peak MiB": 9, "steps": 10}
-    doses = {"ratio_": 5, "weight_": 6, "loss_": 7}
-    return ends.get(name, next((place for start, place in doses.items() if name.startswith(start)), 2))
+    if name == "cell":
+        return -1
+    return next((n for n, begins in enumerate(PLACES) if begins and name.startswith(begins)), PLACES.index(""))
 
 
 def as_shown(name: str, value: CellValue) -> str:
@@ -56,12 +59,12 @@ def as_shown(name: str, value: CellValue) -> str:
     if value is None:
         return UNKNOWN
     if isinstance(value, str):
-        return STATES.get(value, value) if name in ("train", "eval") else value
+        return STATES.get(value, value) if name in KINDS else value
     if isinstance(value, tuple):
         return " → ".join(f"{one:.3g}" for one in value)
-    if _place(name) in (2, 3, 4):
+    if PLACES[_place(name)] in ("", IN_LANGUAGE, EMPTY):
         return shown(value)
-    return f"{value:.1f}" if name == "minutes" else f"{value:,.0f}" if _place(name) > 7 else f"{value:.3g}"
+    return f"{value:.1f}" if name == "minutes" else f"{value:,.0f}" if name in ("peak MiB", "steps") else f"{value:.3g}"
 
 
 def as_csv(cells: Sequence[CellFacts]) -> str:
@@ -79,7 +82,9 @@ def _single(columns: Mapping[str, Sequence[CellValue]]) -> Iterator[tuple[str, S
     """The columns, those of pairs as two."""
     for name, values in columns.items():
         if any(isinstance(value, tuple) for value in values):
-            for n, end in enumerate(("first", "last")):
+            for n, end in enumerate(
+                ("base", "tuned") if name.startswith((RETRIEVAL, ENGLISH_LOSS)) else ("first", "last")
+            ):
                 yield f"{name} {end}", [value[n] if isinstance(value, tuple) else None for value in values]
         else:
             yield name, values

@@ -67,10 +67,11 @@ def difference(tuned: Aligned, base: Aligned) -> dict[str, Interval]:
 class ModelAlignment:
     """One model: every layer with itself, h_L of English with h_j of the target (eq. 7), and the t-SNE points.
 
-    `layer_et` is j, `shown` the layer of the points.
+    `english_loss`: of the English sentences, in nats a token. `layer_et` is j, `shown` the layer of the points.
     """
 
     name: str
+    english_loss: float
     layers: tuple[Aligned, ...]
     pair: Aligned
     layer_et: int
@@ -84,7 +85,9 @@ def tuning(base: ModelAlignment, tuned: ModelAlignment) -> list[dict[str, Interv
     return [difference(after, before) for before, after in zip(base.layers, tuned.layers, strict=True)]
 
 
-def align_model(name: str, english: States, target: States, config: AlignConfig) -> ModelAlignment:
+def align_model(
+    name: str, english: States, target: States, config: AlignConfig, *, english_loss: float
+) -> ModelAlignment:
     """Measures the pooled states of a model. Shapes: (n, L + 1, D) both."""
     last = english.shape[1] - 1
     shown = last if config.layer is None else config.layer
@@ -92,6 +95,7 @@ def align_model(name: str, english: States, target: States, config: AlignConfig)
     points = tsne(english[:, shown], target[:, shown], config.seed)
     return ModelAlignment(
         name,
+        english_loss,
         tuple(compare_sides(english[:, layer], target[:, layer]) for layer in range(last + 1)),
         compare_sides(english[:, last], target[:, j]),
         j,

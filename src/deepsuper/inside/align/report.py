@@ -30,6 +30,9 @@ def print_report(console: Console, models: Sequence[ModelAlignment], changes: Ch
         pair = ", ".join(f"{name} {_interval(model.pair.measures[name])}" for name in COLUMNS)
         console.print(f"h_{last}^en against h_{j}^tgt (equation 7): {pair}", highlight=False, soft_wrap=True)
         console.print(f"t-SNE at layer {model.shown}: the clouds are {model.plane_distance:.2f} apart")
+        more = model.english_loss / models[0].english_loss - 1
+        base = "" if model is models[0] else f", {more:+.1%} against the base"
+        console.print(f"loss of the English sentences: {model.english_loss:.3f} nats a token{base}", highlight=False)
     if changes:
         table = Table("layer", *COLUMNS[:-1], title="tuned less base, sentence by sentence, 95%")
         for layer, change in enumerate(changes):
@@ -55,6 +58,7 @@ def as_record(models: Sequence[ModelAlignment], changes: Changes, config: AlignC
     record["models"] = [
         {
             "name": model.name,
+            "english loss": model.english_loss,
             "layers": [_numbers(aligned) for aligned in model.layers],
             "pair": {"layers": (model.layer_et, len(model.layers) - 1), **_numbers(model.pair)},
             "tsne": {"layer": model.shown, "distance": model.plane_distance, "points": model.points.round(4).tolist()},

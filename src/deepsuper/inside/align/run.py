@@ -12,6 +12,7 @@ from deepsuper.data.texts import Texts, load_texts
 from deepsuper.inside.align.check import check_align
 from deepsuper.inside.align.measure import ModelAlignment, align_model, tuning
 from deepsuper.inside.align.report import print_report, write_report
+from deepsuper.inside.english import english_loss
 from deepsuper.inside.states import EncodedText, encode_texts, pooled_states
 from deepsuper.models.load import inside_run, load_for_reading, load_tokenizer
 
@@ -37,8 +38,9 @@ def run_align(config: AlignConfig, output_dir: Path) -> list[ModelAlignment]:
             pooled_states(model, side, bf16=config.bf16, title=f"{Path(source.name).name}: {language}")
             for side, language in ((english, "en"), (target, config.language))
         ]
+        loss = english_loss(model, english, bf16=config.bf16)
         del model
-        aligned.append(align_model(source.name, sides[0], sides[1], config))
+        aligned.append(align_model(source.name, sides[0], sides[1], config, english_loss=loss))
     changes = tuning(*aligned) if config.tuned is not None else []
     print_report(Console(), aligned, changes, config)
     write_report(aligned, changes, config, texts, output_dir)
