@@ -211,21 +211,49 @@ cat {folder}/state.$2
 """
 
 
+KUBECTL = """#!/bin/sh
+# create: runs the script of the Job on standard input; get: prints whether it has ended, as the asked jsonpath does.
+case "$1" in
+create)
+    cat >> {folder}/submitted
+    name=$(sed -n 's/^  name: //p' {folder}/submitted | tail -n 1)
+    script=$(sed -n 's/.*command: .sh, "\\(.*\\)".$/\\1/p' {folder}/submitted | tail -n 1)
+    echo "succeeded= failed=" > {folder}/state.$name
+    run() {{
+        end="succeeded= failed=1"
+        if sh "$script" > {folder}/job.$name.log 2>&1; then end="succeeded=1 failed="; fi
+        echo "$end" > {folder}/state.$name
+    }}
+    run > /dev/null 2>&1 &
+    echo "job.batch/$name created" ;;
+get) cat {folder}/state.$3 ;;
+esac
+"""
+CLUSTERS = {
+    "slurm": ({"sbatch": SBATCH, "sacct": SACCT}, "--gres=gpu:8 --cpus-per-task=32 --mem=400000"),
+    "kubernetes": ({"kubectl": KUBECTL}, "limits: {nvidia.com/gpu: 8, cpu: 32, memory: 400000Mi}"),
+}
+"""The stand-ins for the commands of each profile, and what it must ask for."""
+
+
 @pytest.mark.processes
-def test_the_profile_for_slurm_submits_each_job_and_sees_which_one_failed(study, tmp_path, monkeypatch, capsys):
-    for name, text in (("sbatch", SBATCH), ("sacct", SACCT)):
+@pytest.mark.parametrize("profile", CLUSTERS)
+def test_a_profile_submits_each_job_and_sees_which_one_failed(study, tmp_path, monkeypatch, capsys, profile):
+    commands, asked = CLUSTERS[profile]
+    for name, text in commands.items():
         (tmp_path / name).write_text(text.format(folder=tmp_path))
         (tmp_path / name).chmod(0o755)
+    for name, value in {"STUDY_IMAGE": "registry/image", "STUDY_CLAIM": "claim"}.items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     options = {**PLAIN, "training.max_steps": 1}
     write(tmp_path, axes={"seed": [1, 2]}, options=options, overrides=[], compare={}, evaluate={})
     (tmp_path / "out" / "cells" / "seed1").mkdir(parents=True)
     (tmp_path / "out" / "cells" / "seed1" / "metrics.jsonl").write_text("")
     with pytest.raises(SystemExit, match="1"):
-        main(["study", "run", str(study), "--profile", str(FOLDER / "slurm")])
+        main(["study", "run", str(study), "--profile", str(FOLDER / profile)])
     assert "1 of 2 jobs are not done, such as train/seed1" in capsys.readouterr().err
-    submitted = (tmp_path / "submitted").read_text().splitlines()
-    assert len(submitted) == 2 and all("--gres=gpu:8 --cpus-per-task=32 --mem=400000" in line for line in submitted)
+    assert (tmp_path / "submitted").read_text().count(asked) == 2
     assert (tmp_path / "out" / "done" / "train" / "seed2.json").is_file()
 
 

@@ -112,9 +112,10 @@ def run_study(planned: Planned, *, cores: int, profile: str | None, dry_run: boo
         if rerun_stale and not dry_run:
             _forget(stale)
         plan = write_plan(planned, folder)
-        status = subprocess.run(
-            _snakemake(plan, folder, cores, profile, dry_run), env={"PYTHONUNBUFFERED": "1", **os.environ}
-        ).returncode
+        env = {"PYTHONUNBUFFERED": "1", **os.environ}
+        if profile is not None:
+            env["STUDY_PROFILE"] = str(Path(profile).absolute())  # for a profile with scripts beside its config.yaml
+        status = subprocess.run(_snakemake(plan, folder, cores, profile, dry_run), env=env).returncode
     failed = [] if dry_run else [job for job in planned.jobs if not job.marker.is_file()]
     if failed or status:
         names = ", ".join(job.name for job in failed[:3]) or "the engine"
