@@ -8,7 +8,7 @@ INSTALLED := $(VENV)/.installed
 # in the cache folder, by the same rule as `cache_folder` in src/deepsuper/common/files.py.
 COMET := $(or $(DEEPSUPER_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/deepsuper)/comet
 
-.PHONY: demo test quick check bench docs comet
+.PHONY: demo test quick check bench docs comet reproduce
 
 demo: $(INSTALLED)
 	$(BIN)/deepsuper demo
@@ -24,6 +24,10 @@ check: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+STUDY ?= studies/small/xcopa.yaml
+reproduce: $(INSTALLED)
+	$(BIN)/deepsuper study run $(STUDY)
 
 bench: $(INSTALLED)
 	$(BIN)/pip install -q -c constraints.txt -e '.[demo,bench]'

@@ -20,9 +20,10 @@ from deepsuper.evaluation.compare.grids import signed
 from deepsuper.study import answers, sentences
 from deepsuper.study.charts import POINTS, thinned
 from deepsuper.study.findings import find
-from deepsuper.study.jobs import align_folders, eval_folder, run_of
+from deepsuper.study.jobs import align_folders, eval_folder, layers_folders, run_of
 from deepsuper.study.page import make_study_page
 from deepsuper.study.run import Planned, plan_study, write_plan
+from deepsuper.study.sweep import sweeps_of
 from deepsuper.study.table import as_csv, columns_of
 from deepsuper.training.run_folder import dump
 from failing import fail
@@ -212,6 +213,39 @@ def test_the_table_shows_what_tuning_changed_inside_and_what_english_cost(study)
     assert columns["retrieval, layer 2"][1] is None and "0.15 → 0.65" in make_study_page(found)
     first = next(csv.DictReader(as_csv(found.cells).splitlines()))
     assert (first["English loss base"], first["English loss tuned"]) == ("4.0", "5.0")
+
+
+def test_scores_are_drawn_over_an_axis_of_numbers_with_the_baseline_and_the_entropy(study, tmp_path):
+    values = yaml.safe_load(study.read_text())
+    layer = {"none": {}, 2: {"objective.layer_lc": 2}, 1: {"objective.layer_lc": 1}}
+    values["axes"] = {"language": ["zh"], "method": ["tft", "lc-logits"], "layer": layer, "seed": [1, 2]}
+    values["leave_out"] = [{"method": "tft", "layer": [1, 2]}, {"method": "lc-logits", "layer": "none"}]
+    values["compare"] = {"baseline": {"method": "tft", "layer": "none"}, "resamples": 200}
+    values |= {"sweep": "layer", "layers": {"langs": ["zh", "vi"], "sentences": 9}}
+    study.write_text(yaml.safe_dump(values, sort_keys=False))
+    assert "There are no scores yet." in make_study_page(find(plan(study)))
+    planned = finish(study)
+    (job,) = [job for job in planned.jobs if job.kind == "layers"]
+    assert [line[-4:-2] for line in job.commands] == [("--lang=zh", "--sentences=9"), ("--lang=vi", "--sentences=9")]
+    for language, folder in layers_folders(planned.study, planned.cells[0]).items():
+        folder.mkdir(parents=True)
+        write_json(folder / "layers.json", {"entropy": [5, 4, 3, 2, 1 if language == "zh" else 9]})
+    found = find(planned)
+    ((name, sweep),) = sweeps_of(found)
+    scores = {facts.cell.name: np.mean(list(facts.scores().values())) for facts in found.cells}
+    assert name == "zh" and sweep.entropy == {"zh": [5, 4, 3, 2, 1]}
+    assert sweep.lines == {
+        "lc-logits": [
+            (x, tuple(pytest.approx(scores[f"zh.lc-logits.layer{x}.seed{n}"]) for n in (1, 2))) for x in (1, 2)
+        ]
+    }
+    assert sweep.baseline[0] == "tft.none"
+    assert sweep.baseline[1] == pytest.approx(np.mean([scores[f"zh.tft.none.seed{n}"] for n in (1, 2)]))
+    main(["study", "report", str(study)])
+    page = (tmp_path / "out" / "report" / "study.html").read_text()
+    low = 100 * np.mean([scores[f"zh.lc-logits.layer1.seed{n}"] for n in (1, 2)])
+    assert f"Mean score over layer, cells zh: lc-logits: {low:.1f} at 1" in page
+    assert (tmp_path / "out" / "report" / "study.zh.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_the_items_that_the_arms_disagree_on_come_first_and_markup_is_escaped(study):

@@ -11,7 +11,7 @@ from jsonargparse import ArgumentParser, Namespace
 from deepsuper.cli.arguments import class_parser, from_values, parse_alone, parse_recipe
 from deepsuper.cli.commands import Command
 from deepsuper.cli.evaluation import COMPARE, EVAL
-from deepsuper.cli.inside import ALIGN
+from deepsuper.cli.inside import ALIGN, LAYERS
 from deepsuper.common.errors import UserError
 from deepsuper.config.study import StudyConfig
 
@@ -85,8 +85,9 @@ def _planned(parsed: Namespace, *, ready: bool = True) -> "Planned":
 
 
 def _check_line(line: Sequence[str]) -> None:
-    """Raises: UserError in one line where a line of `eval`, `align` or `compare` cannot be read."""
-    parse_alone({"eval": EVAL, "align": ALIGN, "compare": COMPARE}[line[0]].parser(), line[1:])
+    """Raises: UserError in one line where a line of one of these commands cannot be read."""
+    commands = {"eval": EVAL, "align": ALIGN, "layers": LAYERS, "compare": COMPARE}
+    parse_alone(commands[line[0]].parser(), line[1:])
 
 
 STUDY = Command(

@@ -43,6 +43,11 @@ class StudyConfig:
     align: dict[str, Any] = field(default_factory=dict)
     """Options of `deepsuper align`, such as sentences and layer, to measure every cell and its base model: retrieval of
     translations and the loss of English. `langs` names the languages; empty: not measured."""
+    layers: dict[str, Any] = field(default_factory=dict)
+    """Options of `deepsuper layers` for every base model, such as {langs: zh}; empty: not measured."""
+    sweep: str = ""
+    """An axis with numbers, such as the layer of a term: the page draws the mean score over it, a line for each other
+    arm and the baseline dashed, with the entropy that `layers` has measured; empty: no such picture."""
     threads: int = 1
     """The number of cores of one training or evaluation."""
     resources: dict[str, Any] = field(default_factory=dict)

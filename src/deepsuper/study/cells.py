@@ -39,7 +39,7 @@ def cells_of(study: StudyConfig, file: Path, parse: ParseRecipe) -> list[StudyCe
         raise UserError(f"recipe: no such file {study.recipe!r} (from {file.parent.resolve()})")
     cells = []
     for values in grid(study):
-        name = ".".join(_word(axis, value) for axis, value in values.items())
+        name = ".".join(word(axis, value) for axis, value in values.items())
         try:
             config = parse([str(recipe), *_arguments(study, values, name)])
         except UserError as error:
@@ -62,6 +62,11 @@ def check_entries(study: StudyConfig) -> None:
             raise UserError(
                 f"axes.{axis}: need options by name below each value, such as tft: {{objective.method: tft}}"
             )
+    if study.sweep and not sum(map(is_number, study.axes.get(study.sweep, ()))) > 1:
+        numbered = [axis for axis, values in study.axes.items() if sum(map(is_number, values)) > 1]
+        raise UserError(f"sweep: need an axis with several numbers ({', '.join(numbered)}), got {study.sweep!r}")
+    if study.sweep and study.sweep not in (study.compare.get("baseline") or {}):
+        raise UserError(f"sweep: need compare.baseline to name a value of {study.sweep!r} too, such as none")
     entries = [(f"leave_out[{n}]", entry) for n, entry in enumerate(study.leave_out)]
     entries += [(f"overrides[{n}].where", override.where) for n, override in enumerate(study.overrides)]
     entries.append(("compare.baseline", study.compare.get("baseline") or {}))
@@ -75,6 +80,11 @@ def check_entries(study: StudyConfig) -> None:
                 if one not in study.axes[axis]:
                     known = ", ".join(map(str, study.axes[axis]))
                     raise UserError(f"{option}.{axis}: need one of {known}, got {one!r}")
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value of an axis has a place on a line of numbers."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def grid(study: StudyConfig) -> Iterator[AxisValues]:
@@ -122,7 +132,7 @@ def _spelled(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _word(axis: str, value: Any) -> str:
+def word(axis: str, value: Any) -> str:
     """A value as a part of a file name; a number has its axis before it."""
     text = UNSAFE.sub("-", str(value)).strip("-") or "none"
     return text if isinstance(value, str) else f"{axis.rpartition('.')[2]}{text}"

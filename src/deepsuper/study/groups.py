@@ -18,6 +18,8 @@ class CellGroup:
     arms: Mapping[str, tuple[StudyCell, ...]]
     baseline: str
     """The name of an arm."""
+    axes: tuple[str, ...]
+    """The axes whose values name an arm."""
 
 
 def groups_of(study: StudyConfig, cells: Sequence[StudyCell]) -> list[CellGroup]:
@@ -38,7 +40,7 @@ def groups_of(study: StudyConfig, cells: Sequence[StudyCell]) -> list[CellGroup]
         name = ".".join(values) or "all"
         if first not in of_arm:
             raise UserError(f"compare.baseline: the cells of {name} have none with {baseline}: see leave_out")
-        found.append(CellGroup(name, of_arm, first))
+        found.append(CellGroup(name, of_arm, first, tuple(arms)))
     return found
 
 

@@ -13,7 +13,7 @@ from deepsuper.common.files import sha256
 from deepsuper.common.manifests import versions
 from deepsuper.config.study import StudyConfig
 from deepsuper.data.packaged import rows_path
-from deepsuper.study.cells import StudyCell, filled
+from deepsuper.study.cells import StudyCell, filled, word
 from deepsuper.study.groups import groups_of
 
 DEEPSUPER = (sys.executable, "-m", "deepsuper")
@@ -40,7 +40,7 @@ class StudyJob:
 
     @property
     def kind(self) -> str:
-        """train, eval, align, compare or report."""
+        """layers, train, eval, align, compare or report."""
         return self.name.partition("/")[0]
 
 
@@ -50,8 +50,9 @@ def jobs_of(study: StudyConfig, cells: Sequence[StudyCell]) -> list[StudyJob]:
     evals = {cell.name: _eval(study, cell, trains[cell.name]) for cell in cells} if study.evaluate else {}
     aligns = [_align(study, cell, trains[cell.name]) for cell in cells] if study.align else []
     compares = list(_compares(study, cells, evals)) if study.compare and study.evaluate else []
-    jobs = [*trains.values(), *evals.values(), *aligns, *compares]
-    return [*jobs, _report(study, jobs)] if study.evaluate else jobs
+    layers = list(_layers(study, cells)) if study.layers else []
+    jobs = [*layers, *trains.values(), *evals.values(), *aligns, *compares]
+    return [*jobs, _report(study, jobs)] if study.evaluate or study.align or study.layers else jobs
 
 
 def kinds_of(study: StudyConfig) -> list[str]:
@@ -77,14 +78,21 @@ def eval_folder(study: StudyConfig, cell: StudyCell) -> Path:
 def align_folders(study: StudyConfig, cell: StudyCell) -> dict[str, Path]:
     """The folder of a cell's measurement of alignment in each language of `align.langs`."""
     folder = _folder(study, "align") / study.name / cell.name
-    return {language: folder / language for language in _languages(filled(study.align, cell.values).get("langs"))}
+    return {language: folder / language for language in _languages("align", filled(study.align, cell.values))}
 
 
-def _languages(given: Any) -> list[str]:
-    """Languages as a list, or with commas. Raises: UserError where none is named."""
+def layers_folders(study: StudyConfig, cell: StudyCell) -> dict[str, Path]:
+    """The folder of the layers of a cell's base model in each language of `layers.langs`."""
+    folder = _folder(study, "layers") / study.name / word("model", cell.recipe.model.name)
+    return {language: folder / language for language in _languages("layers", study.layers)} if study.layers else {}
+
+
+def _languages(entry: str, options: Mapping[str, Any]) -> list[str]:
+    """Its languages, a list or with commas. Raises: UserError where none is named."""
+    given = options.get("langs")
     names = given if isinstance(given, list) else str(given or "").split(",")
     if not all(names):
-        raise UserError(f"align.langs: need languages, such as [vi, zh], got {given!r}")
+        raise UserError(f"{entry}.langs: need languages, such as [vi, zh], got {given!r}")
     return [str(name).strip() for name in names]
 
 
@@ -141,16 +149,34 @@ def _align(study: StudyConfig, cell: StudyCell, train: StudyJob) -> StudyJob:
     """The cell beside its base model, once for each language."""
     options = {name: value for name, value in filled(study.align, cell.values).items() if name != "langs"}
     folders = align_folders(study, cell)
-    model = cell.recipe.model
-    of_model = {"revision": model.revision} if model.revision is not None else {}
-    base = (*DEEPSUPER, "align", model.name, cell.recipe.output_dir)
-    lines = tuple(
-        (*base, f"--lang={language}", *_options(of_model | options), "--output_dir", str(folder))
-        for language, folder in folders.items()
-    )
+    lines = _by_language(("align", cell.recipe.model.name, cell.recipe.output_dir), cell, options, folders)
     inputs = {"options": options, "languages": list(folders), "train": train.inputs}
     marker = _marker(study, "align", cell.name)
     return StudyJob(f"align/{cell.name}", marker, lines, (train.marker,), inputs, study.threads, study.resources)
+
+
+def _layers(study: StudyConfig, cells: Sequence[StudyCell]) -> Iterator[StudyJob]:
+    """The layers of each base model, once for each language."""
+    options = {name: value for name, value in study.layers.items() if name != "langs"}
+    models = {word("model", cell.recipe.model.name): cell for cell in cells}
+    for name, cell in models.items():
+        folders = layers_folders(study, cell)
+        lines = _by_language(("layers", cell.recipe.model.name), cell, options, folders)
+        inputs = {"options": options, "languages": list(folders), "model": asdict(cell.recipe.model)}
+        marker = _marker(study, "layers", name)
+        yield StudyJob(f"layers/{name}", marker, lines, inputs=inputs, threads=study.threads, resources=study.resources)
+
+
+def _by_language(
+    start: tuple[str, ...], cell: StudyCell, options: Mapping[str, Any], folders: Mapping[str, Path]
+) -> tuple[tuple[str, ...], ...]:
+    """A line of a command that looks inside a model for each language."""
+    revision = cell.recipe.model.revision
+    options = {**({} if revision is None else {"revision": revision}), **options}
+    return tuple(
+        (*DEEPSUPER, *start, f"--lang={language}", *_options(options), "--output_dir", str(folder))
+        for language, folder in folders.items()
+    )
 
 
 def _compares(study: StudyConfig, cells: Sequence[StudyCell], evals: Mapping[str, StudyJob]) -> Iterator[StudyJob]:

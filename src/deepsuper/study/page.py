@@ -15,6 +15,7 @@ from deepsuper.study.answers import CHARACTERS, ItemAnswers, answers_of
 from deepsuper.study.charts import curves, forest
 from deepsuper.study.findings import GroupFindings, StudyFindings, find
 from deepsuper.study.run import Planned
+from deepsuper.study.sweep import sweep_svg, sweeps_of, write_sweep
 from deepsuper.study.table import KINDS, STATES, as_csv, as_shown, columns_of
 
 WORDS = ("cell", *KINDS)
@@ -22,7 +23,8 @@ WORDS = ("cell", *KINDS)
 
 
 def write_page(planned: Planned, output: str | None) -> Path:
-    """Writes the page and the CSV file; returns the page's path, by default OUTPUT_DIR/report/STUDY.html.
+    """Writes the page, the CSV file and a PNG of each sweep; returns the page's path, by default
+    OUTPUT_DIR/report/STUDY.html.
 
     Raises: UserError where they cannot be written, or the name does not end in .html.
     """
@@ -34,6 +36,8 @@ def write_page(planned: Planned, output: str | None) -> Path:
     page = make_study_page(found)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path.with_suffix(".csv"), as_csv(found.cells))
+    for name, sweep in sweeps_of(found):
+        write_sweep(path.with_name(f"{path.stem}.{name.replace('/', '-')}.png"), sweep)
     write_text(path, page)
     return path
 
@@ -50,6 +54,8 @@ def make_study_page(found: StudyFindings) -> str:
         caveat=sentences.caveat(found),
         lacking={what: sentences.named(names) for what, names in sentences.lacking(found).items()},
         groups=[_group(group) for group in found.groups],
+        sweeps=[(name, sweep_svg(name, sweep)) for name, sweep in sweeps_of(found)],
+        sweep=found.planned.study.sweep,
         words=WORDS,
         columns=list(columns),
         rows=[[as_shown(name, values[n]) for name, values in columns.items()] for n in range(len(found.cells))],

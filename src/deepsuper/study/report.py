@@ -13,7 +13,7 @@ WORDS = {"done": "done", "stale": "stale", "missing": "-"}
 
 
 def print_study(console: Console, planned: Planned) -> None:
-    """Prints a row for each cell, with what is done and what it took, and a row for each comparison and the page."""
+    """Prints a row for each cell, with what is done and what it took, and a row for each other job."""
     kinds = kinds_of(planned.study)
     table = Table("cell", *kinds, "minutes", "peak MiB", box=None, pad_edge=False)
     jobs = {job.name: job for job in planned.jobs}
@@ -26,7 +26,7 @@ def print_study(console: Console, planned: Planned) -> None:
         table.add_row(cell.name, *words, minutes, peak)
     print_uncut(console, table)
     for job in planned.jobs:
-        if job.kind in ("compare", "report"):
+        if job.kind in ("layers", "compare", "report"):
             console.print(f"{job.name}: {_word(planned, job)}", highlight=False)
     counts = Counter(state.status for state in planned.states.values())
     said = ", ".join(f"{counts[status]} {status}" for status in ("done", "stale", "missing") if counts[status])

@@ -30,7 +30,7 @@ ARGUMENTS = ("--keep-going", "--rerun-triggers", "mtime", "--rerun-incomplete", 
 recipes, whose changes are in the markers."""
 
 
-ENTRIES = {"eval": "evaluate", "align": "align", "compare": "compare"}
+ENTRIES = {"eval": "evaluate", "align": "align", "layers": "layers", "compare": "compare"}
 """The entry of a study that has the options of a kind of job."""
 
 
