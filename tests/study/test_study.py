@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -24,6 +22,7 @@ from deepsuper.study.run import plan_study
 from deepsuper.training.run_folder import dump
 from failing import fail
 from local_rows import write_rows
+from running import finish, results, start
 from runs import make_run
 
 PLAIN = {"objective.method": "tft", "objective.layer_lc": None, "objective.layer_et": None}
@@ -54,28 +53,6 @@ def write(folder: Path, **values) -> Path:
     old = yaml.safe_load(path.read_text()) if path.exists() else {}
     path.write_text(yaml.safe_dump({**old, **values}, sort_keys=False))
     return path
-
-
-def start(study: Path) -> subprocess.Popen:
-    """`study run` in a process group of its own; what it prints goes to said.txt."""
-    line = [sys.executable, "-m", "deepsuper", "study", "run", str(study), "--cores", "2"]
-    with (study.parent / "said.txt").open("w") as said:
-        return subprocess.Popen(line, stdout=said, stderr=subprocess.STDOUT, start_new_session=True)
-
-
-def finish(study: Path) -> None:
-    assert start(study).wait(timeout=600) == 0, (study.parent / "said.txt").read_text()[-3000:]
-
-
-def results(folder: Path) -> dict[str, str]:
-    """What a study found: the losses of its runs, and the scores and items of its evaluations, byte for byte."""
-    files = [*folder.glob("eval/**/items/*.jsonl"), *folder.glob("compare/study/*.csv")]
-    found = {str(file.relative_to(folder)): file.read_text() for file in files}
-    for file in folder.glob("cells/*/metrics.jsonl"):
-        records = [json.loads(line) for line in file.read_text().splitlines()]
-        losses = [{k: v for k, v in record.items() if "loss" in k} for record in records]
-        found[str(file.relative_to(folder))] = json.dumps(losses)
-    return found
 
 
 def test_the_grid_has_a_cell_for_each_value_but_those_left_out(study, tmp_path, capsys):
