@@ -99,24 +99,6 @@ def test_a_finished_study_is_known_as_done():
     assert re.match(r"a grid of 2 finished cells: \d+\.\d s; ", run("study_done.py", "--cells", 2))
 
 
-def test_the_alpaca_study_is_resumed_and_reports_held_out_losses(tmp_path):
-    made = make_run(tmp_path, rows=45)
-    options = ["--data", made.data.train[0].path, "--model", made.model.name, "--output_dir", tmp_path / "study"]
-    options += ["--batch_size", 4, "--micro_batch_size", 4, "--max_steps", 2]
-    out = run("alpaca_study.py", *options, "--variants", "tft", "--seeds", 1, 2)
-    results = tmp_path / "study" / "results.jsonl"
-    before = results.read_text()
-    records = [json.loads(line) for line in before.splitlines()]
-    assert [(r["variant"], r["seed"]) for r in records] == [("untouched", 0), ("tft", 1), ("tft", 2)]
-    assert len({r["held_out_loss"] for r in records}) == 3 and "| tft | 2 |" in out
-    held_out = (tmp_path / "study" / "held_out.jsonl").read_text().splitlines()
-    trained = (tmp_path / "study" / "train.jsonl").read_text().splitlines()
-    assert len(held_out) == 3 and len(trained) == 42 and not set(held_out) & set(trained)
-    out = run("alpaca_study.py", *options, "--variants", "tft", "feature-centered", "--seeds", 1)
-    assert results.read_text().startswith(before) and len(results.read_text().splitlines()) == 4
-    assert re.search(r"\| feature-centered \| 1 \| \d\.\d{4} \| \d\.\d{4} \| [+-]0\.\d{4}", out)
-
-
 def test_the_demo_study_pairs_its_variants_with_tft(tmp_path):
     """The report alone, from records by hand: its training is the demo's, which has a test with the real model."""
     f1 = {"tft": [0.5, 1.0], "logits": [0.25, 0.75]}

@@ -40,7 +40,7 @@ TRUTH = {
     "question": ODD, "mc1_choices": ["没", "有"], "mc1_label": 1,
     "mc2_choices": ["a", "b", "c"], "mc2_labels": [1, 1, 0],
 }  # fmt: skip
-QUESTION = {"context": f"{ODD} blue sky", "answers": ["blue", "blue sky"], "answer_start": [3, 3]}
+QUESTION = {"context": f"{ODD} blue sky", "answers": ["blue", "blue sky"], "answer_start": [3, 3], "title": "T"}
 
 CASES = {
     # benchmark, language: files of the download, rows

@@ -96,7 +96,7 @@ def _named(pattern: str, *languages: str) -> dict[str, str]:
 
 
 _WRITTEN = ("exact_match", "in_language", "empty")
-_GOLDS = "answers: a list of all right ones"
+_GOLDS = "answers: a list of all right ones; title, if every row has one: the article, drawn as one in intervals"
 _XCOPA = "{{{{premise.strip()}}}} {{{{'{cause}' if question == 'cause' else '{effect}'}}}}"
 _STORY = "{{[input_sentence_1, input_sentence_2, input_sentence_3, input_sentence_4]|join('')}}"
 _TABLE = (

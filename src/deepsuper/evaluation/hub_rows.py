@@ -8,7 +8,8 @@ def question(row: dict[str, Any]) -> dict[str, Any]:
     answers = row["answers"]
     if not isinstance(answers, dict):  # the hub's rows have a dictionary
         answers = {"text": answers, "answer_start": row.get("answer_start", [0] * len(answers))}
-    return {"context": row["context"], "question": row["question"], "answers": answers}
+    title = {"title": row["title"]} if "title" in row else {}
+    return {"context": row["context"], "question": row["question"], "answers": answers, **title}
 
 
 def truthful(row: dict[str, Any]) -> dict[str, Any]:

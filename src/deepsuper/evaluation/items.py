@@ -23,6 +23,8 @@ def as_item(sample: dict[str, Any], benchmark: Benchmark, variant: str, profile:
     doc = sample["doc"]
     name = sample["doc_id"] if doc.get("id") is None else doc["id"]
     item = {"id": name, "prompt": sample["arguments"][0][0], "gold": sample["target"]}
+    if doc.get("title"):
+        item["cluster"] = doc["title"]
     if not benchmark.generates:
         item["choices"] = [argument[1] for argument in sample["arguments"]]
         item["logprobs"] = [float(response[0]) for response in sample["filtered_resps"]]

@@ -37,7 +37,11 @@ def layout() -> str:
 def read_rows(path: Path, benchmark: Benchmark, language: str) -> list[dict[str, Any]]:
     """The rows of a local file as the harness reads them, with ids. Raises: UserError naming file, line and remedy."""
     rows = checked_rows(benchmark, file_records(path, refuse), language, str(path), named=True)
-    return [{**benchmark.to_hub(row), "id": row["id"]} for row in rows]
+    made = [{**benchmark.to_hub(row), "id": row["id"]} for row in rows]
+    if not all("title" in row for row in made):  # articles of some rows only would be no clusters
+        for row in made:
+            row.pop("title", None)
+    return made
 
 
 def fetch_rows(benchmark: Benchmark, language: str) -> list[dict[str, Any]]:

@@ -16,6 +16,8 @@ from deepsuper.evaluation.benchmarks import BENCHMARKS
 
 Item = Mapping[str, Any]
 Numbers = NDArray[np.float64]
+Clusters = NDArray[np.int64]
+"""The number of the article, or other cluster, that each item belongs to, from 0. Shape: (N,)."""
 RowsScore = Callable[[NDArray[np.int64]], float]
 """The score of the rows with these numbers."""
 CELLS = 2**23
@@ -34,33 +36,61 @@ class Measure:
     binary: bool = False
 
     def interval(self, items: Sequence[Item], *, resamples: int = 1000, seed: int = 0) -> Interval | None:
-        """The score with its interval, Wilson's for a share and else a bootstrap's; None where no item counts."""
+        """The score with its interval, Wilson's for a share and else a bootstrap's; None where no item counts.
+
+        Where the items name their clusters, such as the articles of XQuAD, the bootstrap draws those, also for shares.
+        """
         numbers = self.numbers(items)
-        if np.isnan(numbers).all():
+        counted = np.logical_not(np.isnan(numbers).any(axis=1))
+        if not counted.any():
             return None
-        if self.binary:
-            return share_interval(numbers[~np.isnan(numbers)].astype(bool).tolist())
-        if numbers.shape[1] == 1:
-            return mean_interval(numbers[~np.isnan(numbers)].tolist(), resamples=resamples, seed=seed)
-        return resampled(lambda rows: self.score(numbers[rows]), len(items), resamples=resamples, seed=seed)
+        own = numbers[counted]
+        clusters = clusters_of([items[n] for n in np.flatnonzero(counted).tolist()])
+        if self.binary and (clusters is None or np.ptp(own) == 0.0):
+            return share_interval(own[:, 0].astype(bool).tolist())
+        if clusters is None and own.shape[1] == 1:
+            return mean_interval(own[:, 0].tolist(), resamples=resamples, seed=seed)
+        return resampled(lambda rows: self.score(own[rows]), len(own), clusters, resamples=resamples, seed=seed)
 
 
-def resampled(score: RowsScore, count: int, *, resamples: int, seed: int) -> Interval:
+def clusters_of(items: Sequence[Item]) -> Clusters | None:
+    """The cluster of each item; None where an item names none, or all items are of one or each of its own."""
+    names = [item.get("cluster") for item in items]
+    numbers = {name: n for n, name in enumerate(dict.fromkeys(names))}
+    if None in numbers or not 1 < len(numbers) < len(names):
+        return None
+    return np.array([numbers[name] for name in names])
+
+
+def resampled(score: RowsScore, count: int, clusters: Clusters | None = None, *, resamples: int, seed: int) -> Interval:
     """The score of all `count` rows, with a percentile bootstrap interval. Each draw keeps the order of the rows."""
     whole = score(np.arange(count))
     if count == 1:
         return Interval(whole, whole, whole, 0.0)
-    drawn = draw(score, count, resamples=resamples, seed=seed)
+    drawn = draw(score, count, clusters, resamples=resamples, seed=seed)
     low, high = drawn.confidence_interval
     return Interval(whole, float(low), float(high), float(drawn.standard_error))
 
 
-def draw(score: RowsScore, count: int, *, resamples: int, seed: int) -> Any:
-    """scipy's bootstrap of a score over `count` rows, at least two. Each draw keeps the order of the rows."""
+def draw(score: RowsScore, count: int, clusters: Clusters | None = None, *, resamples: int, seed: int) -> Any:
+    """scipy's bootstrap of a score over `count` rows, at least two, or over their clusters, each with all its rows.
+
+    Each draw keeps the order of the rows.
+    """
+    units = [np.array([n]) for n in range(count)] if clusters is None else members(clusters)
+
+    def drawn(chosen: NDArray[np.int64]) -> float:
+        return score(np.sort(chosen if clusters is None else np.concatenate([units[n] for n in chosen])))
+
     return stats.bootstrap(
-        (np.arange(count),), lambda rows: score(np.sort(rows)), n_resamples=resamples, vectorized=False,
-        method="percentile", batch=max(1, CELLS // count), rng=np.random.default_rng(seed),
+        (np.arange(len(units)),), drawn, n_resamples=resamples, vectorized=False, method="percentile",
+        batch=max(1, CELLS // count), rng=np.random.default_rng(seed),
     )  # fmt: skip
+
+
+def members(clusters: Clusters) -> list[NDArray[np.int64]]:
+    """The rows of each cluster, in order."""
+    return [np.flatnonzero(clusters == n) for n in range(int(clusters.max()) + 1)]
 
 
 def _mean(title: str, value: Callable[[Item], float | None], *, binary: bool = False) -> Measure:

@@ -240,6 +240,10 @@ def _about_tests(comparison: Comparison) -> Iterator[str]:
     seeds = any(found.seeds for _, _, found in tests)
     drawn = ", with draws over seeds" if seeds else ""
     yield f"Tests against {against}, items paired by id: {told}. Intervals: 95% paired bootstrap{drawn}."
+    clusters = {column.benchmark: found.clusters for _, column, found in tests if found.clusters is not None}
+    if clusters:
+        articles = ", ".join(f"the {count} articles of {name}" for name, count in clusters.items())
+        yield f"Items of one article are not independent: the bootstrap draws {articles}, not single items."
     if seeds:
         yield (
             "Seeds are paired in order, but not where two runs have different numbers of them. By t: over seeds alone, "

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from deepsuper.config import CompareConfig, Correction
-from deepsuper.evaluation.measures import CELLS, Measure, Numbers, draw
+from deepsuper.evaluation.measures import CELLS, Clusters, Measure, Numbers, draw
 
 Test = Literal["McNemar", "bootstrap", "items and seeds"]
 """The last is the bootstrap of runs of several seeds."""
@@ -38,6 +38,8 @@ class Difference:
     test: Test
     p_corrected: float | None = None
     seeds: OverSeeds | None = None
+    clusters: int | None = None
+    """How many clusters of items were drawn; None: single items were."""
 
     @property
     def significant(self) -> bool:
@@ -45,19 +47,49 @@ class Difference:
         return self.p_corrected is not None and self.p_corrected < 0.05
 
 
-def difference(measure: Measure, run: Numbers, base: Numbers, test: Test, config: CompareConfig) -> Difference:
-    """The paired difference of a score. Shapes: (N, S), (N, S); row n is the same item in both."""
-    draws = drawn_differences(measure, run, base, resamples=config.resamples, seed=config.seed)
+def difference(
+    measure: Measure,
+    run: Numbers,
+    base: Numbers,
+    test: Test,
+    config: CompareConfig,
+    clusters: Clusters | None = None,
+) -> Difference:
+    """The paired difference of a score. Shapes: (N, S), (N, S); row n is the same item in both.
+
+    McNemar's test takes items as independent, so that those in clusters are tested by the bootstrap.
+    """
+    draws = drawn_differences(measure, run, base, clusters, resamples=config.resamples, seed=config.seed)
     low, high = np.quantile(draws, (0.025, 0.975))
-    p = mcnemar(run[:, 0], base[:, 0]) if test == "McNemar" else bootstrap_p(draws, run, base)
-    return Difference(measure.score(run) - measure.score(base), float(low), float(high), p, test)
+    test = test if clusters is None else "bootstrap"
+    p = mcnemar(run[:, 0], base[:, 0]) if test == "McNemar" else bootstrap_p(draws, run, base, clusters)
+    gained = measure.score(run) - measure.score(base)
+    return Difference(gained, float(low), float(high), p, test, clusters=count_of(clusters))
+
+
+def count_of(clusters: Clusters | None) -> int | None:
+    """How many clusters there are."""
+    return None if clusters is None else int(clusters.max()) + 1
 
 
 def drawn_differences(
-    measure: Measure, run: Numbers, base: Numbers, *, resamples: int, seed: int
+    measure: Measure,
+    run: Numbers,
+    base: Numbers,
+    clusters: Clusters | None = None,
+    *,
+    resamples: int,
+    seed: int,
 ) -> NDArray[np.float64]:
-    """The difference in each resample of the items. Both runs have the same items, in order. Shape: (resamples,)."""
+    """The difference in each resample of the items. Both runs have the same items, in order. Shape: (resamples,).
+
+    Clusters of items are drawn whole, so that the number of items differs between resamples.
+    """
     rng, count = np.random.default_rng(seed), len(run)
+    if run.shape[1] == 1 and clusters is not None:
+        items, sums = np.bincount(clusters), np.bincount(clusters, weights=(run - base)[:, 0])
+        drawn = rng.multinomial(len(items), np.full(len(items), 1 / len(items)), resamples)
+        return np.asarray((drawn @ sums) / (drawn @ items))
     if run.shape[1] == 1:
         # A mean depends only on how often each value is drawn: the same distribution, but much less to draw.
         values, times = np.unique((run - base)[:, 0], return_counts=True)
@@ -70,16 +102,17 @@ def drawn_differences(
     def gained(rows: NDArray[np.int64]) -> float:
         return measure.score(run[rows]) - measure.score(base[rows])
 
-    return np.asarray(draw(gained, count, resamples=resamples, seed=seed).bootstrap_distribution)
+    return np.asarray(draw(gained, count, clusters, resamples=resamples, seed=seed).bootstrap_distribution)
 
 
-def bootstrap_p(draws: NDArray[np.float64], run: Numbers, base: Numbers) -> float:
+def bootstrap_p(draws: NDArray[np.float64], run: Numbers, base: Numbers, clusters: Clusters | None = None) -> float:
     """Twice the share of resamples on the other side of 0. One is added to the count, so that p is never 0.
 
-    p is at least 2^(1 - m), the smallest p of an exact paired test when m items differ.
+    p is at least 2^(1 - m), the smallest p of an exact paired test when m items, or clusters, differ.
     """
     other_side = min(int((draws <= 0).sum()), int((draws >= 0).sum()))
-    differing = int((run != base).any(axis=1).sum())
+    apart = (run != base).any(axis=1)
+    differing = int(apart.sum()) if clusters is None else len(np.unique(clusters[apart]))
     return min(1.0, max(2 * (1 + other_side) / (1 + len(draws)), 2.0 ** (1 - differing)))
 
 

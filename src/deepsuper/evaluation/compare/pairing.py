@@ -12,7 +12,7 @@ import numpy as np
 
 from deepsuper.common.errors import UserError
 from deepsuper.evaluation.items import AGAIN, items_file, read_item_lines
-from deepsuper.evaluation.measures import MEASURES, Item, Numbers, measures_of
+from deepsuper.evaluation.measures import MEASURES, Clusters, Item, Numbers, clusters_of, measures_of
 from deepsuper.evaluation.results import rows_identity
 
 log = logging.getLogger("deepsuper")
@@ -42,11 +42,13 @@ class Run:
 class Items:
     """The items of one score in the order of the first seed's file. `numbers`: measure -> the numbers of each seed, if
     it can be computed; `spoken`: of several seeds, whether each answer is in the language. Shapes: (K, N, S), K seeds.
+    `clusters`: which items belong together, if they tell.
     """
 
     ids: tuple[str | int, ...]
     numbers: Mapping[str, Numbers]
     spoken: Numbers | None = None
+    clusters: Clusters | None = None
 
 
 def read_items(run: Run, key: str) -> Items:
@@ -61,7 +63,8 @@ def read_items(run: Run, key: str) -> Items:
     metrics = [metric for metric in first.numbers if all(metric in items.numbers for items in each)]
     numbers = {metric: np.concatenate([aligned(i, first, metric) for i in each]) for metric in metrics}
     spoken = [items.spoken[:, _places(items, first)] for items in each if items.spoken is not None]
-    return Items(first.ids, numbers, np.concatenate(spoken) if len(spoken) == len(each) else None)
+    told = np.concatenate(spoken) if len(spoken) == len(each) else None
+    return Items(first.ids, numbers, told, first.clusters)
 
 
 def refuse_seed(seed: Run, other: Run, why: str) -> NoReturn:
@@ -93,7 +96,7 @@ def _items_of(run: Run, key: str, *, spoken: bool) -> Items:
         if not math.isclose(told, found, abs_tol=1e-6):
             raise UserError(f"{file}: the items give {metric} {found:.6f}, results.json says {told:.6f}: {AGAIN}")
     told = _numbers("in_language", items, file)[None] if spoken and "in_language" in score else None
-    return Items(ids, {metric: rows[None] for metric, rows in numbers.items()}, told)
+    return Items(ids, {metric: rows[None] for metric, rows in numbers.items()}, told, clusters_of(items))
 
 
 def score_of(score: Mapping[str, Any], metric: str) -> Mapping[str, Any]:
@@ -155,6 +158,19 @@ def comet_obstacle(run: Run, other: Run, key: str) -> str | None:
 def aligned(items: Items, others: Items, metric: str) -> Any:
     """The items' numbers in the others' order. Shape: (K, N, S)"""
     return items.numbers[metric][:, _places(items, others)]
+
+
+def paired(items: Items, base: Items, metric: str) -> tuple[Numbers, Numbers, Clusters | None]:
+    """The numbers of both, and the clusters, in the order of `base`, without the items that do not count.
+
+    Shapes: (K, n, S), (M, n, S), (n,).
+    """
+    one, other = aligned(items, base, metric), base.numbers[metric]
+    count = ~np.isnan(other[0]).any(axis=1)
+    clusters = None
+    if base.clusters is not None and count.any():
+        clusters = np.unique(base.clusters[count], return_inverse=True)[1]
+    return one[:, count], other[:, count], clusters
 
 
 def _places(items: Items, others: Items) -> list[int]:

@@ -8,7 +8,6 @@ seeds the bootstrap over items. The seeds' standard error holds noise of the ite
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +15,16 @@ from scipy import stats
 
 from deepsuper.common.intervals import Interval, share_interval
 from deepsuper.config import CompareConfig
-from deepsuper.evaluation.compare.paired import Difference, OverSeeds, Test, bootstrap_p, difference, drawn_differences
-from deepsuper.evaluation.measures import MEASURES, Measure, Numbers, draw
+from deepsuper.evaluation.compare.paired import (
+    Difference,
+    OverSeeds,
+    Test,
+    bootstrap_p,
+    count_of,
+    difference,
+    drawn_differences,
+)
+from deepsuper.evaluation.measures import MEASURES, Clusters, Measure, Numbers, RowsScore, draw
 
 Draws = NDArray[np.float64]
 EQUAL = 1e-12
@@ -25,7 +32,7 @@ EQUAL = 1e-12
 
 
 def pooled_score(
-    measure: Measure, seeds: Numbers, values: Sequence[float], config: CompareConfig
+    measure: Measure, seeds: Numbers, values: Sequence[float], config: CompareConfig, clusters: Clusters | None = None
 ) -> tuple[Interval, OverSeeds]:
     """The mean over seeds of a score, with its interval over items and seeds, and the interval over seeds alone.
 
@@ -38,34 +45,45 @@ def pooled_score(
     if measure.binary and np.ptp(seeds[~np.isnan(seeds)]) == 0.0:  # a bootstrap of equal answers is too sure
         same = share_interval(seeds[0][~np.isnan(seeds[0])].astype(bool).tolist())
         return Interval(float(np.mean(values)), same.low, same.high, same.stderr), over
-    items = _score_draws(measure, seeds, values, config)
+    items = _score_draws(measure, seeds, values, config, clusters)
     low, high = np.quantile(items + _seed_draws([values], config), (0.025, 0.975)).clip(*ends)
     stderr = float(np.hypot(items.std(), stats.sem(values)))
     return Interval(float(np.mean(values)), float(low), float(high), stderr), over
 
 
-def difference_of(measure: Measure, run: Numbers, base: Numbers, test: Test, config: CompareConfig) -> Difference:
+def difference_of(
+    measure: Measure,
+    run: Numbers,
+    base: Numbers,
+    test: Test,
+    config: CompareConfig,
+    clusters: Clusters | None = None,
+) -> Difference:
     """The paired difference of a score. `test`: of single seeds. Shapes: (K, N, S), (M, N, S); n is the same item.
 
     With as many seeds in both, seed k is paired with seed k.
     """
     if len(run) == len(base) == 1:
-        return difference(measure, run[0], base[0], test, config)
+        return difference(measure, run[0], base[0], test, config, clusters)
     mine, its = ([measure.score(seed) for seed in each] for each in (run, base))
     paired = len(run) == len(base)
     values = list(np.subtract(mine, its)) if paired else [score - float(np.mean(its)) for score in mine]
     groups = [values] if paired else [mine, its]
     if run.shape[2] == 1:
-        draws = drawn_differences(
-            measure, run.mean(axis=0), base.mean(axis=0), resamples=config.resamples, seed=config.seed
-        )
+        means = run.mean(axis=0), base.mean(axis=0)
+        draws = drawn_differences(measure, *means, clusters, resamples=config.resamples, seed=config.seed)
     else:
-        draws = _drawn(lambda rows: _mean(measure, run, rows) - _mean(measure, base, rows), run.shape[1], config)
+
+        def gained(rows: NDArray[np.int64]) -> float:
+            return _mean(measure, run, rows) - _mean(measure, base, rows)
+
+        draws = _drawn(gained, run.shape[1], config, clusters)
     draws = draws + _seed_draws(groups, config)
     low, high = np.quantile(draws, (0.025, 0.975))
-    p = bootstrap_p(draws, run.mean(axis=0), base.mean(axis=0))
+    p = bootstrap_p(draws, run.mean(axis=0), base.mean(axis=0), clusters)
     over = over_seeds(values, groups)
-    return Difference(float(np.mean(values)), float(low), float(high), p, "items and seeds", seeds=over)
+    mean, drawn = float(np.mean(values)), count_of(clusters)
+    return Difference(mean, float(low), float(high), p, "items and seeds", seeds=over, clusters=drawn)
 
 
 def over_seeds(values: Sequence[float], groups: Sequence[Sequence[float]]) -> OverSeeds:
@@ -99,22 +117,26 @@ def _error(groups: Sequence[Sequence[float]]) -> tuple[float, float]:
     return error, error**4 / float((errors**4 / [len(group) - 1 for group in several]).sum())
 
 
-def _score_draws(measure: Measure, seeds: Numbers, values: Sequence[float], config: CompareConfig) -> Draws:
+def _score_draws(
+    measure: Measure, seeds: Numbers, values: Sequence[float], config: CompareConfig, clusters: Clusters | None
+) -> Draws:
     """The mean over seeds of a score in each resample of the items. Shape: (resamples,)."""
     if seeds.shape[2] > 1:
-        return _drawn(lambda rows: _mean(measure, seeds, rows), seeds.shape[1], config)
+        return _drawn(lambda rows: _mean(measure, seeds, rows), seeds.shape[1], config, clusters)
     # What each item adds to the mean: exact where all items count, else its linear approximation.
     counts = ~np.isnan(seeds)
     apart = np.nan_to_num(seeds - np.reshape(values, (-1, 1, 1)))
     added = (apart * seeds.shape[1] / counts.sum(axis=1, keepdims=True)).mean(axis=0)
-    drawn = drawn_differences(measure, added, np.zeros_like(added), resamples=config.resamples, seed=config.seed)
+    zeros = np.zeros_like(added)
+    drawn = drawn_differences(measure, added, zeros, clusters, resamples=config.resamples, seed=config.seed)
     return float(np.mean(values)) + drawn
 
 
-def _drawn(score: Any, count: int, config: CompareConfig) -> Draws:
+def _drawn(score: RowsScore, count: int, config: CompareConfig, clusters: Clusters | None) -> Draws:
     if count == 1:
         return np.full(config.resamples, score(np.arange(1)))
-    return np.asarray(draw(score, count, resamples=config.resamples, seed=config.seed).bootstrap_distribution)
+    drawn = draw(score, count, clusters, resamples=config.resamples, seed=config.seed)
+    return np.asarray(drawn.bootstrap_distribution)
 
 
 def _mean(measure: Measure, seeds: Numbers, rows: NDArray[np.int64]) -> float:

@@ -10,9 +10,9 @@ import numpy as np
 from deepsuper.config import CompareConfig, Correction
 from deepsuper.evaluation.compare.layout import Column, in_order, paper_rows
 from deepsuper.evaluation.compare.paired import Difference, OverSeeds, corrected
-from deepsuper.evaluation.compare.pairing import Items, Run, aligned, comet_obstacle, obstacle, read_items, score_of
+from deepsuper.evaluation.compare.pairing import Items, Run, comet_obstacle, obstacle, paired, read_items, score_of
 from deepsuper.evaluation.compare.pooled import difference_of, over_seeds, pooled_score
-from deepsuper.evaluation.measures import MEASURES, measures_of
+from deepsuper.evaluation.measures import MEASURES, Clusters, measures_of
 
 
 @dataclass(frozen=True)
@@ -175,8 +175,8 @@ def _compare_key(
                 why = comet_obstacle(run, lead, key)
             cell = replace(_cell(run, key, column.metric, items[run.name], config), apart=why)
             if tested and why is None and run is not base and column.metric in items[run.name].numbers:
-                one, other = _paired(items[run.name], items[base.name], column.metric)
-                found = difference_of(MEASURES[column.metric], one, other, column.test, config)
+                one, other, clusters = paired(items[run.name], items[base.name], column.metric)
+                found = difference_of(MEASURES[column.metric], one, other, column.test, config, clusters)
                 cell = replace(cell, difference=found)
             yield column, run.name, cell
 
@@ -184,38 +184,34 @@ def _compare_key(
 def _cell(run: Run, key: str, metric: str, items: Items, config: CompareConfig) -> ScoreCell:
     scores = [seed.scores[key] for seed in run.parts]
     part = score_of(scores[0], metric)
-    score = _pooled([score_of(s, metric) for s in scores], metric, items.numbers.get(metric), config)
+    parts = [score_of(s, metric) for s in scores]
+    score = _pooled(parts, metric, items.numbers.get(metric), config, items.clusters)
     cell = ScoreCell(score, part.get("items", scores[0]["items"]))
     if metric != scores[0]["metric"] or any("in_language" not in s for s in scores):
         return cell
     known = [n for n, s in enumerate(scores) if s["in_language"]]
     shares = [scores[n]["in_language"] for n in known]
     spoken = None if items.spoken is None else items.spoken[known]
-    share = _pooled(shares, "in_language", spoken, config) if shares else None
+    share = _pooled(shares, "in_language", spoken, config, items.clusters) if shares else None
     empty = float(np.mean([s["empty"]["mean"] for s in scores]))
     return replace(cell, answers=Answers(share, sum(part["items"] for part in shares), empty))
 
 
-def _pooled(parts: Sequence[Mapping[str, Any]], metric: str, seeds: Any, config: CompareConfig) -> Score:
+def _pooled(
+    parts: Sequence[Mapping[str, Any]], metric: str, seeds: Any, config: CompareConfig, clusters: Clusters | None
+) -> Score:
     """The mean of the seeds' scores; of one seed the score as it is. `seeds`: their numbers, or None."""
     if len(parts) == 1:
         return _score(parts[0])
     values = [part["mean"] for part in parts]
     if seeds is None:
         return Score(float(np.mean(values)), seeds=over_seeds(values, [values]))
-    interval, over = pooled_score(MEASURES[metric], seeds, values, config)
+    interval, over = pooled_score(MEASURES[metric], seeds, values, config, clusters)
     return Score(interval.mean, interval.low, interval.high, interval.stderr, over)
 
 
 def _score(part: Mapping[str, Any]) -> Score:
     return Score(part["mean"], part.get("low"), part.get("high"), part.get("stderr"))
-
-
-def _paired(items: Items, base: Items, metric: str) -> tuple[Any, Any]:
-    """The numbers of both runs, in the order of the baseline's file, without the items that do not count."""
-    one, other = aligned(items, base, metric), base.numbers[metric]
-    count = ~np.isnan(other[0]).any(axis=1)
-    return one[:, count], other[:, count]
 
 
 def _with_corrected(rows: Sequence[ScoreRow], correction: Correction) -> list[ScoreRow]:

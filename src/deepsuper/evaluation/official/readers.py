@@ -60,7 +60,7 @@ def _squad(name: str, articles: list[Any]) -> Iterator[Located]:
                 where = f"{name}:data[{a}].paragraphs[{p}]"
                 for q, question in enumerate(paragraph["qas"]):
                     where = f"{name}:data[{a}].paragraphs[{p}].qas[{q}]"
-                    yield where, {**question, "context": paragraph["context"]}
+                    yield where, {**question, "context": paragraph["context"], "title": article.get("title", a)}
     except (KeyError, TypeError) as error:
         raise UserError(
             f"{where}: not SQuAD's JSON ({error!r}): need data[].paragraphs[] with context and qas[]"

@@ -51,7 +51,7 @@ def one_of(record: OfficialRecord, name: str, values: Mapping[str, int]) -> int:
 
 
 def question(record: OfficialRecord, language: str) -> dict[str, Any]:
-    """XQuAD and MLQA: all golds, with their offsets. Every question has an answer in both."""
+    """XQuAD and MLQA: all golds, with their offsets, and the article. Every question has an answer in both."""
     answers = record["answers"]
     if isinstance(answers, dict):  # the hub's format
         golds, starts = answers["text"], answers["answer_start"]
@@ -64,7 +64,8 @@ def question(record: OfficialRecord, language: str) -> dict[str, Any]:
     if not isinstance(starts, list) or len(starts) != len(golds) or not all(type(s) is int and s >= 0 for s in starts):
         raise UserError(f"answer_start is {str(starts)[:40]!r}: need an offset for each of {len(golds)} answers")
     fields = {name: text(record, name) for name in ("context", "question")}
-    return {**fields, "answers": golds, "answer_start": starts}
+    title = {"title": str(record["title"])} if record.get("title") not in (None, "") else {}
+    return {**fields, "answers": golds, "answer_start": starts, **title}
 
 
 def open_question(record: OfficialRecord, language: str) -> dict[str, Any]:
