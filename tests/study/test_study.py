@@ -75,6 +75,19 @@ def test_a_value_can_have_options_and_texts_name_the_values_of_their_cell(study,
     assert recipes["vi.deep"]["objective"]["method"] == "dft-logits"
 
 
+def test_the_tuned_lens_of_a_base_model_is_fitted_once_before_the_cells_that_read_it(study, tmp_path):
+    overrides = [
+        {"where": {"method": "tft"}, "options": {"objective.layer_lc": None, "objective.layer_et": None}},
+        {"where": {"method": "lc-logits"}, "options": {"objective.layer_et": None, "objective.lens": "tuned"}},
+    ]
+    path = write(tmp_path, overrides=overrides)
+    jobs = {job.name: job for job in plan_study(read(path), path, parse_recipe, _check_line).jobs}
+    (lens,) = [job for job in jobs.values() if job.kind == "lens"]
+    assert lens.commands[0][3:] == ("layers", str(tmp_path / "base-llama"), "--fit_lens")
+    assert jobs["train/lc-logits.seed1"].needs == jobs["train/lc-logits.seed2"].needs == (lens.marker,)
+    assert jobs["train/tft.seed1"].needs == ()
+
+
 FOLDER = Path(__file__).parents[2] / "studies"
 STUDIES = sorted(path for path in FOLDER.rglob("*.yaml") if "\naxes:" in path.read_text())
 DEPTHS = {"meta-llama/Llama-2-7b-hf": 32, "google/gemma-2-2b": 26}

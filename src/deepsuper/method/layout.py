@@ -45,7 +45,7 @@ class Layout:
             [start + n for start, n in zip(self.starts[text], of_text, strict=True)]
             for text, of_text in lengths.items()
         )
-        return (max(self.sequences) + 1) * sum(max(1, *each, 1) for each in ends)
+        return (max(self.sequences) + 1) * sum(max([1, *each]) for each in ends)
 
     def fill(self, text: Text, parts: Sequence[Sequence[int]], value: int) -> torch.Tensor:
         """What each row has in its columns of one kind, and `value` elsewhere. Shape: (sequences, at least 1)."""
@@ -55,7 +55,7 @@ class Layout:
         for sequence, start, part in sorted(placed, key=lambda each: (each[0], each[1], len(each[2]))):
             assert len(lines[sequence]) == start, "the rows of a sequence lie side by side"
             lines[sequence] += part
-        width = max(1, *map(len, lines), 1)
+        width = max([1, *map(len, lines)])
         return torch.tensor([[*line, *[value] * (width - len(line))] for line in lines], dtype=torch.long)
 
     def rows(self, text: Text, parts: Sequence[Sequence[int]]) -> torch.Tensor:

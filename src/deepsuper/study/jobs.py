@@ -40,18 +40,19 @@ class StudyJob:
 
     @property
     def kind(self) -> str:
-        """layers, train, eval, align, compare or report."""
+        """layers, lens, train, eval, align, compare or report."""
         return self.name.partition("/")[0]
 
 
 def jobs_of(study: StudyConfig, cells: Sequence[StudyCell]) -> list[StudyJob]:
     """Every job, each after those that it needs. Raises: UserError where a table of `compare` has no baseline."""
-    trains = {cell.name: _train(study, cell) for cell in cells}
+    lenses = {cell.recipe.model.name: _lens(study, cell) for cell in cells if _reads_tuned_lens(cell)}
+    trains = {cell.name: _train(study, cell, lenses) for cell in cells}
     evals = {cell.name: _eval(study, cell, trains[cell.name]) for cell in cells} if study.evaluate else {}
     aligns = [_align(study, cell, trains[cell.name]) for cell in cells] if study.align else []
     compares = list(_compares(study, cells, evals)) if study.compare and study.evaluate else []
     layers = list(_layers(study, cells)) if study.layers else []
-    jobs = [*layers, *trains.values(), *evals.values(), *aligns, *compares]
+    jobs = [*layers, *lenses.values(), *trains.values(), *evals.values(), *aligns, *compares]
     return [*jobs, _report(study, jobs)] if study.evaluate or study.align or study.layers else jobs
 
 
@@ -106,11 +107,31 @@ def _folder(study: StudyConfig, name: str) -> Path:
 
 
 def _marker(study: StudyConfig, kind: str, name: str) -> Path:
-    """Trainings belong to the folder; evaluations and comparisons to the study, since others may share the folder."""
-    return _folder(study, "done") / ("train" if kind == "train" else f"{kind}/{study.name}") / f"{name}.json"
+    """Trainings and lenses belong to the folder; the rest to the study, since others may share the folder."""
+    return _folder(study, "done") / (kind if kind in ("train", "lens") else f"{kind}/{study.name}") / f"{name}.json"
 
 
-def _train(study: StudyConfig, cell: StudyCell) -> StudyJob:
+def _reads_tuned_lens(cell: StudyCell) -> bool:
+    return any(stream.objective.lens == "tuned" for stream in cell.recipe.all_streams.values())
+
+
+def _lens(study: StudyConfig, cell: StudyCell) -> StudyJob:
+    """The tuned lens of a cell's base model, which all its cells read."""
+    model = cell.recipe.model
+    revision = () if model.revision is None else (f"--revision={model.revision}",)
+    line = (*DEEPSUPER, "layers", model.name, "--fit_lens", *revision)
+    name = word("model", model.name)
+    return StudyJob(
+        f"lens/{name}",
+        _marker(study, "lens", name),
+        (line,),
+        inputs={"model": asdict(model)},
+        threads=study.threads,
+        resources=study.resources,
+    )
+
+
+def _train(study: StudyConfig, cell: StudyCell, lenses: Mapping[str, StudyJob]) -> StudyJob:
     start = tuple(shlex.split(study.launcher)) or (*DEEPSUPER, "train")
     inputs = {
         "recipe": {**asdict(cell.recipe), "output_dir": ""},
@@ -121,6 +142,7 @@ def _train(study: StudyConfig, cell: StudyCell) -> StudyJob:
         f"train/{cell.name}",
         _marker(study, "train", cell.name),
         ((*start, str(recipe_file(study, cell)), "--resume", "auto"),),
+        needs=(lenses[cell.recipe.model.name].marker,) if _reads_tuned_lens(cell) else (),
         inputs=inputs,
         threads=study.threads,
         resources=study.resources,

@@ -26,7 +26,7 @@ def print_study(console: Console, planned: Planned) -> None:
         table.add_row(cell.name, *words, minutes, peak)
     print_uncut(console, table)
     for job in planned.jobs:
-        if job.kind in ("layers", "compare", "report"):
+        if job.kind in ("layers", "lens", "compare", "report"):
             console.print(f"{job.name}: {_word(planned, job)}", highlight=False)
     counts = Counter(state.status for state in planned.states.values())
     said = ", ".join(f"{counts[status]} {status}" for status in ("done", "stale", "missing") if counts[status])
