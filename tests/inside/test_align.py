@@ -6,12 +6,15 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from deepsuper.cli import main
+from deepsuper.config import LoraConfig
 from deepsuper.inside.align import compare_sides
 from deepsuper.inside.align.measure import difference, tsne
 from deepsuper.inside.similarity import cloud_distance
+from deepsuper.models.adapters import add_lora
 from failing import fail
 from runs import make_run
 from tiny import make_model
@@ -89,6 +92,20 @@ def test_a_model_against_itself_changes_nothing(tmp_path, parallel):
     main(["align", name, name, "--lang", "xx", "--data", str(parallel), "--output_dir", str(tmp_path / "out")])
     record = json.loads((tmp_path / "out" / "align.json").read_text())
     assert all(value["mean"] == 0.0 for change in record["tuned less base"] for value in change.values())
+
+
+@pytest.mark.slow
+def test_a_run_folder_with_an_adapter_stands_for_the_merged_model(tmp_path, parallel):
+    name = make_run(tmp_path).model.name
+    adapted = add_lora(AutoModelForCausalLM.from_pretrained(name), LoraConfig(r=4))
+    for parameter in (p for n, p in adapted.named_parameters() if "lora_B" in n):
+        torch.nn.init.normal_(parameter, std=0.2)
+    adapted.save_pretrained(tmp_path / "run" / "adapter")
+    out = tmp_path / "out"
+    main(["align", name, str(tmp_path / "run"), "--lang", "xx", "--data", str(parallel), "--output_dir", str(out)])
+    record = json.loads((out / "align.json").read_text())
+    assert record["models"][0]["english loss"] != record["models"][1]["english loss"]
+    assert record["tuned less base"][3]["cosine"]["mean"] != 0
 
 
 @pytest.mark.parametrize(

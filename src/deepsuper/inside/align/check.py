@@ -5,6 +5,7 @@ from deepsuper.common.options import check_ranges
 from deepsuper.config import AlignConfig, ModelConfig
 from deepsuper.data.texts import Texts
 from deepsuper.inside.check import sentence_ranges
+from deepsuper.models.adapters import base_of
 from deepsuper.models.load import load_config, num_layers
 
 
@@ -13,7 +14,7 @@ def check_align(config: AlignConfig, texts: Texts, sources: list[ModelConfig]) -
     check_ranges(sentence_ranges(config))
     if len(texts.target) < 4:
         raise UserError(f"{texts.source}: need at least 4 sentences to compare, got {len(texts.target)}")
-    depths = [num_layers(load_config(source)) for source in sources]
+    depths = [num_layers(load_config(base_of(source) or source)) for source in sources]
     if len(set(depths)) > 1:
         raise UserError(f"tuned {config.tuned!r}: has {depths[1]} layers, {config.model.name!r} has {depths[0]}")
     for name in ("layer", "layer_et"):
