@@ -14,6 +14,7 @@ from deepsuper.study import sentences
 from deepsuper.study.answers import CHARACTERS, ItemAnswers, answers_of
 from deepsuper.study.charts import curves, forest
 from deepsuper.study.findings import GroupFindings, StudyFindings, find
+from deepsuper.study.jobs import DEEPSUPER
 from deepsuper.study.run import Planned
 from deepsuper.study.sweep import sweep_svg, sweeps_of, write_sweep
 from deepsuper.study.table import KINDS, STATES, as_csv, as_shown, columns_of
@@ -102,10 +103,16 @@ def _curves(found: StudyFindings) -> Iterator[tuple[str, Any]]:
 def _jobs(planned: Planned) -> list[tuple[str, str, list[str]]]:
     """Each job with its state and its command lines; not the one that writes the page."""
     return [
-        (job.name, STATES[planned.states[job.name].status], [shlex.join(line) for line in job.commands])
+        (job.name, STATES[planned.states[job.name].status], [_as_typed(line) for line in job.commands])
         for job in planned.jobs
         if job.kind != "report"
     ]
+
+
+def _as_typed(line: Sequence[str]) -> str:
+    """A command as one types it in the folder of the study: without the path of Python, and with relative paths."""
+    words = ("deepsuper", *line[len(DEEPSUPER) :]) if tuple(line[: len(DEEPSUPER)]) == DEEPSUPER else line
+    return shlex.join(words).replace(f"{Path.cwd()}/", "")
 
 
 def _versions(found: StudyFindings) -> Iterator[tuple[str, str, str]]:
