@@ -79,6 +79,7 @@ def check_equal(supervised: Supervised, rows: list[EncodedRow]) -> None:
         assert (packed_gradients[parameter] - gradient).norm() <= 1e-4 * max(gradient.norm(), 0.01), parameter
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OBJECTIVES)
 @pytest.mark.parametrize("family", FAMILIES)
 def test_packed_rows_have_the_losses_and_gradients_of_single_rows(family: str, name: str) -> None:
@@ -88,6 +89,7 @@ def test_packed_rows_have_the_losses_and_gradients_of_single_rows(family: str, n
     check_equal(Supervised(model, OBJECTIVES[name], languages=("zh", "vi")), make_rows(9, 3, ("zh", "vi")))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attention", ["eager", "sdpa"])
 @pytest.mark.parametrize("name", ["tft", "conditional", "joint"])
 def test_so_they_have_with_checkpointing_and_either_attention(name: str, attention: str) -> None:
