@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import time
+from base64 import urlsafe_b64encode
 from pathlib import Path
 
 import pytest
@@ -265,9 +266,15 @@ def test_a_failing_cell_stops_no_other_and_a_changed_one_is_stale(study, tmp_pat
     assert [file.name for file in done.iterdir()] == ["seed2.json"]
     (folder / "metrics.jsonl").unlink()
     caplog.set_level("INFO", "deepsuper")
+    # As if the study had been killed right after this job: Snakemake has not noted yet that it has ended.
+    ended = done / "seed2.json"
+    noted = tmp_path / "out" / ".snakemake" / "incomplete" / urlsafe_b64encode(str(ended).encode()).decode()
+    noted.write_text('{"external_jobid": null}')
+    written = ended.stat().st_mtime_ns
     for _ in range(2):
         main(["study", "run", str(study)])
         assert "all 2 jobs are done" in caplog.text
+    assert ended.stat().st_mtime_ns == written
     before = {file: file.read_text() for file in done.iterdir()}
     write(tmp_path, options={**options, "training.max_steps": 2})
     main(["study", "run", str(study)])

@@ -25,9 +25,10 @@ from deepsuper.training.run_folder import dump
 
 log = logging.getLogger("deepsuper")
 SNAKEFILE = Path(__file__).parent / "workflow" / "Snakefile"
-ARGUMENTS = ("--keep-going", "--rerun-triggers", "mtime", "--rerun-incomplete", "--nolock", "--quiet", "rules", "host")
+ARGUMENTS = ("--keep-going", "--rerun-triggers", "mtime", "--ignore-incomplete", "--nolock", "--quiet", "rules", "host")
 """Of Snakemake. Its lock is replaced by one that a killed run does not leave behind; its other triggers know nothing of
-recipes, whose changes are in the markers."""
+recipes, whose changes are in the markers. A marker that is there is whole: a job that was killed right after writing it
+is done, though Snakemake has not noted that yet."""
 
 
 ENTRIES = {"eval": "evaluate", "align": "align", "layers": "layers", "compare": "compare"}
