@@ -120,6 +120,7 @@ def test_small_recipes_cover_both_packaged_models():
     assert {c.model.name for c in small} == set(PACKAGED)
 
 
+@pytest.mark.slow
 def test_a_small_recipe_trains_in_an_empty_folder_and_resumes_where_the_package_has_moved(tmp_path, monkeypatch):
     tiny, here = tmp_path / "tiny", tmp_path / "empty"
     make_model("gemma3").save_pretrained(tiny)

@@ -113,6 +113,7 @@ def fit(folder, model: str, *more: str) -> None:
     main(["layers", model, "--fit_lens", "--data", str(text), "--lens_steps", "5", "--bf16", "false", *more])
 
 
+@pytest.mark.slow
 def test_the_command_keeps_a_lens_and_the_others_read_through_it(cache, capsys):
     run = make_run(cache)
     model, text = run.model.name, str(cache / "english.txt")
@@ -153,6 +154,7 @@ def test_options_that_a_fit_does_not_read_are_refused(cache, capsys):
     assert "has 1 sentences: need at least 10" in fail(capsys, *fitting, "--data", str(few))
 
 
+@pytest.mark.slow
 def test_a_run_reads_its_layers_through_the_lens_and_saves_nothing_of_it(cache):
     run = make_run(cache, method="dft-logits", lens="tuned", max_steps=2, save_every=1)
     with pytest.raises(

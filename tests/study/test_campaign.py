@@ -37,6 +37,7 @@ def test_each_sentence_is_tested_once_and_never_where_it_is_trained(tmp_path):
         assert len(english) == len(set(english)) == 50
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("gain", "shuffled", "words"),
     [(0.15, 0.0, "works"), (0.0, 0.0, "no effect above 2 points"), (0.15, 0.15, "undecided")],

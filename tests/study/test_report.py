@@ -215,6 +215,7 @@ def test_the_table_shows_what_tuning_changed_inside_and_what_english_cost(study)
     assert (first["English loss base"], first["English loss tuned"]) == ("4.0", "5.0")
 
 
+@pytest.mark.slow
 def test_scores_are_drawn_over_an_axis_of_numbers_with_the_baseline_and_the_entropy(study, tmp_path):
     values = yaml.safe_load(study.read_text())
     layer = {"none": {}, 2: {"objective.layer_lc": 2}, 1: {"objective.layer_lc": 1}}

@@ -64,6 +64,7 @@ def test_the_grid_has_a_cell_for_each_value_but_those_left_out(study, tmp_path, 
     assert said.splitlines()[-1] == "3 cells, 8 jobs: 8 missing"
 
 
+@pytest.mark.slow
 def test_a_value_can_have_options_and_texts_name_the_values_of_their_cell(study, tmp_path, capsys):
     axes = {"language": ["zh", "vi"], "arm": {"plain": PLAIN, "deep": {}}}
     options = {"data.train": [{"language": "{language}", "path": str(tmp_path / "rows.jsonl")}], "data.held_out": []}
@@ -102,6 +103,7 @@ CELLS = {"table1": 30, "table2": 30, "table3": 7, "table4": 7, "figure3": 13, "f
 """The cells of the paper's tables; a study of the same folder trains none again."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
 def test_every_study_is_valid_on_models_of_the_true_depth(path, tmp_path, monkeypatch):
     monkeypatch.setattr("deepsuper.training.resolve.depth_of", lambda model: DEPTHS.get(model.name) or depth_of(model))
@@ -112,6 +114,7 @@ def test_every_study_is_valid_on_models_of_the_true_depth(path, tmp_path, monkey
     assert sum(job.kind == "train" for job in planned.jobs) == len(planned.cells)
 
 
+@pytest.mark.slow
 def test_the_studies_of_the_paper_share_their_trainings():
     def recipes(name: str) -> dict[str, RunConfig]:
         path = next(path for path in STUDIES if path.stem == name)

@@ -39,6 +39,7 @@ def test_a_text_that_names_none_is_refused(text):
         blocks_in(text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["llama", "gemma2", "qwen3"])
 def test_frozen_blocks_do_not_move_and_the_others_do(tmp_path, family):
     run = freezing(tmp_path, "1,3-4", family=family)
@@ -49,6 +50,7 @@ def test_frozen_blocks_do_not_move_and_the_others_do(tmp_path, family):
     assert same == blocks
 
 
+@pytest.mark.slow
 def test_adapters_in_frozen_blocks_do_not_move_and_the_others_do(tmp_path):
     """Also where a term that retains switches the adapters off and on in every step."""
     run = freezing(tmp_path, "1-2", method="sft", retain="cosine")

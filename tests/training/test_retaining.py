@@ -20,6 +20,8 @@ from deepsuper.training.run_folder import RunFolder
 from failing import fail
 from runs import close, finish, losses, make_run, start, write_recipe
 
+pytestmark = pytest.mark.slow
+
 LORA = LoraConfig(r=4)
 NO_LAYERS = {"layer_lc": None, "layer_et": None}
 

@@ -55,6 +55,7 @@ def test_several_processes_share_the_rows_of_one(monkeypatch):
     assert [left + right for left, right in zip(*ranks, strict=True)] == whole
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["llama", "gemma2", "qwen3"])
 def test_steps_in_turn_equal_two_loops_written_by_hand(tmp_path, family):
     run = with_streams(make_run(tmp_path, family=family, max_steps=5, max_grad_norm=0.0, schedule="constant"), tmp_path)
@@ -82,6 +83,7 @@ def model_attention(run: RunConfig) -> str | None:
     return None if run.model.attention == "auto" else run.model.attention
 
 
+@pytest.mark.slow
 def test_joined_streams_have_a_loss_each_in_every_step(tmp_path):
     run = with_streams(make_run(tmp_path, max_steps=3), tmp_path, schedule="joined")
     for step in losses(RunFolder(train(run)).path):
@@ -100,6 +102,7 @@ def test_pairs_give_no_gradient_to_the_head_and_the_blocks_above(tmp_path):
     assert reached == [True, True, False, False]
 
 
+@pytest.mark.slow
 def test_accumulated_micro_batches_of_a_stream_train_as_one_batch(tmp_path):
     run = with_streams(make_run(tmp_path, max_steps=4), tmp_path, task="tft")
     feature = replace(PAIRS, similarity="cosine")  # negatives are those of a micro-batch
@@ -110,6 +113,7 @@ def test_accumulated_micro_batches_of_a_stream_train_as_one_batch(tmp_path):
     close(losses(Path(run.output_dir)), losses(Path(parts.output_dir)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lora", [None, LoraConfig(r=4)])
 def test_a_resumed_run_of_streams_ends_with_the_same_losses(tmp_path, lora):
     run = with_streams(make_run(tmp_path, max_steps=7, save_every=3, log_every=2), tmp_path, lora=lora)
@@ -144,6 +148,7 @@ def test_both_trains_each_row_in_english_and_in_the_target_language(tmp_path):
     assert {row.language for row in stream.rows[1::2]} == {"en"}
 
 
+@pytest.mark.slow
 def test_et_output_predicts_the_english_answer_at_the_last_layer(tmp_path):
     run = make_run(tmp_path, method="et-output", layer_lc=None, layer_et=None)
     objective = prepare(run).task.objective
