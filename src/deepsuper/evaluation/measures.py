@@ -77,13 +77,14 @@ def draw(score: RowsScore, count: int, clusters: Clusters | None = None, *, resa
 
     Each draw keeps the order of the rows.
     """
-    units = [np.array([n]) for n in range(count)] if clusters is None else members(clusters)
+    rows_of = None if clusters is None else members(clusters)
 
     def drawn(chosen: NDArray[np.int64]) -> float:
-        return score(np.sort(chosen if clusters is None else np.concatenate([units[n] for n in chosen])))
+        return score(np.sort(chosen if rows_of is None else np.concatenate([rows_of[n] for n in chosen])))
 
+    units = count if rows_of is None else len(rows_of)
     return stats.bootstrap(
-        (np.arange(len(units)),), drawn, n_resamples=resamples, vectorized=False, method="percentile",
+        (np.arange(units),), drawn, n_resamples=resamples, vectorized=False, method="percentile",
         batch=max(1, CELLS // count), rng=np.random.default_rng(seed),
     )  # fmt: skip
 

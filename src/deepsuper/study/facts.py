@@ -139,9 +139,13 @@ def _facts(planned: Planned, cell: StudyCell) -> CellFacts:
             trouble = str(error)
     folder = RunFolder(Path(cell.recipe.output_dir))
     measured = "align" in states and states["align"].status != "missing"
-    aligned = [_read(place / "align.json") for place in align_folders(planned.study, cell).values()] if measured else []
+    aligned = (
+        [read_object(place / "align.json") for place in align_folders(planned.study, cell).values()] if measured else []
+    )
     records = tuple(_records(folder))
-    return CellFacts(cell, states, tuple(runs), records, _read(folder.manifest), tuple(filter(None, aligned)), trouble)
+    return CellFacts(
+        cell, states, tuple(runs), records, read_object(folder.manifest), tuple(filter(None, aligned)), trouble
+    )
 
 
 def _records(folder: RunFolder) -> Iterator[Mapping[str, Any]]:
@@ -152,7 +156,7 @@ def _records(folder: RunFolder) -> Iterator[Mapping[str, Any]]:
         return
 
 
-def _read(file: Path) -> dict[str, Any]:
+def read_object(file: Path) -> dict[str, Any]:
     """A JSON object; empty where it is not there."""
     try:
         found = json.loads(file.read_text(encoding="utf-8"))

@@ -118,8 +118,7 @@ def _reads_tuned_lens(cell: StudyCell) -> bool:
 def _lens(study: StudyConfig, cell: StudyCell) -> StudyJob:
     """The tuned lens of a cell's base model, which all its cells read."""
     model = cell.recipe.model
-    revision = () if model.revision is None else (f"--revision={model.revision}",)
-    line = (*DEEPSUPER, "layers", model.name, "--fit_lens", *revision)
+    line = (*DEEPSUPER, "layers", model.name, "--fit_lens", *_options(_revision(cell)))
     name = word("model", model.name)
     return StudyJob(
         f"lens/{name}",
@@ -189,12 +188,17 @@ def _layers(study: StudyConfig, cells: Sequence[StudyCell]) -> Iterator[StudyJob
         yield StudyJob(f"layers/{name}", marker, lines, inputs=inputs, threads=study.threads, resources=study.resources)
 
 
+def _revision(cell: StudyCell) -> dict[str, str]:
+    """The option that names the revision of a cell's base model, if it has one."""
+    revision = cell.recipe.model.revision
+    return {} if revision is None else {"revision": revision}
+
+
 def _by_language(
     start: tuple[str, ...], cell: StudyCell, options: Mapping[str, Any], folders: Mapping[str, Path]
 ) -> tuple[tuple[str, ...], ...]:
     """A line of a command that looks inside a model for each language."""
-    revision = cell.recipe.model.revision
-    options = {**({} if revision is None else {"revision": revision}), **options}
+    options = {**_revision(cell), **options}
     return tuple(
         (*DEEPSUPER, *start, f"--lang={language}", *_options(options), "--output_dir", str(folder))
         for language, folder in folders.items()

@@ -1,6 +1,5 @@
 """Scores over an axis of numbers, such as the layer of a term: the paper's figure 3."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from markupsafe import Markup
 
 from deepsuper.common.figures import INK, figure, inline_svg
 from deepsuper.study.cells import is_number
-from deepsuper.study.facts import CellFacts
+from deepsuper.study.facts import CellFacts, read_object
 from deepsuper.study.findings import GroupFindings, StudyFindings
 from deepsuper.study.jobs import layers_folders
 
@@ -62,9 +61,9 @@ def _entropy(found: StudyFindings, facts: CellFacts) -> dict[str, list[float]]:
     """Of the base model of a cell, in its language if that is an axis."""
     curves = {}
     for language, folder in layers_folders(found.planned.study, facts.cell).items():
-        file = folder / "layers.json"
-        if file.is_file() and facts.cell.values.get("language", language) == language:
-            curves[language] = json.loads(file.read_text(encoding="utf-8"))["entropy"]
+        record = read_object(folder / "layers.json")
+        if record and facts.cell.values.get("language", language) == language:
+            curves[language] = record["entropy"]
     return curves
 
 
